@@ -1,0 +1,1 @@
+//! A gRPC base server.
