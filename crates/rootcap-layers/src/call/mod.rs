@@ -21,6 +21,7 @@ use std::{
 
 use http::{HeaderMap, HeaderName, HeaderValue, uri::PathAndQuery};
 use tokio::time::Instant;
+use tonic::Code;
 
 use crate::{deadline::grpc_timeout, method::Method, trace::TraceContext};
 
@@ -63,7 +64,9 @@ struct Inner {
     deadline: AtomicU64,
     received: Traffic,
     sent: Traffic,
+    answered: AtomicBool,
     panicked: AtomicBool,
+    cut: OnceLock<Code>,
     rejected_by: OnceLock<&'static str>,
 }
 
@@ -104,7 +107,9 @@ impl Call {
             deadline: AtomicU64::new(deadline),
             received: Traffic::default(),
             sent: Traffic::default(),
+            answered: AtomicBool::new(false),
             panicked: AtomicBool::new(false),
+            cut: OnceLock::new(),
             rejected_by: OnceLock::new(),
         }))
     }
@@ -199,6 +204,25 @@ impl Call {
             Direction::Received => &self.0.received,
             Direction::Sent => &self.0.sent,
         }
+    }
+
+    pub(crate) fn set_answered(&self) {
+        self.0.answered.store(true, Relaxed);
+    }
+
+    /// Whether the head of the response is out.
+    pub fn is_answered(&self) -> bool {
+        self.0.answered.load(Relaxed)
+    }
+
+    /// Notes that `policy` is about to drop the call, and the status that stands for it.
+    pub fn cut(&self, code: Code, policy: &'static str) {
+        let _ = self.0.cut.set(code);
+        self.set_rejected_by(policy);
+    }
+
+    pub(crate) fn cut_code(&self) -> Option<Code> {
+        self.0.cut.get().copied()
     }
 
     /// Notes that the handler or a layer panicked.

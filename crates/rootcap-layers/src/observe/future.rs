@@ -14,7 +14,7 @@ use tonic::Code;
 
 use super::{Observer, body::ObservedResponse, guard::Guard};
 use crate::{
-    call::REQUEST_ID,
+    call::{Call, REQUEST_ID},
     outcome::{Cause, End},
 };
 
@@ -32,6 +32,11 @@ pin_project! {
 impl<O: Observer, F> ObserveFuture<O, F> {
     pub(super) fn new(guard: Guard<O>, inner: F) -> Self {
         Self { inner, guard: Some(guard) }
+    }
+
+    /// The call, until the head of the response has been returned.
+    pub fn observed(&self) -> Option<&Call> {
+        self.guard.as_ref().map(Guard::call)
     }
 }
 

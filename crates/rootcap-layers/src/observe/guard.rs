@@ -60,6 +60,7 @@ impl<O: Observer> Guard<O> {
 
     /// The head of the response has been seen; `end` is its status, if it has one.
     pub(super) fn answered(&mut self, end: Option<End>) {
+        self.call.set_answered();
         if self.method == MethodIs::Provisional && self.proves_the_method(end.as_ref()) {
             self.shared.methods.adopt(self.call.method());
             self.method = MethodIs::Proved;
@@ -96,10 +97,11 @@ impl<O: Observer> Guard<O> {
 impl<O: Observer> Drop for Guard<O> {
     fn drop(&mut self) {
         let Some(state) = self.state.take() else { return };
-        // What a layer dropped after it had panicked is no cancellation by the client.
-        let unfinished = match self.call.panicked() {
-            true => End::new(Code::Internal, Cause::Error),
-            false => End::new(Code::Cancelled, Cause::Dropped),
+        // What a panic or the server itself ended is no cancellation by the client.
+        let unfinished = match (self.call.cut_code(), self.call.panicked()) {
+            (Some(code), _) => End::new(code, Cause::Dropped),
+            (None, true) => End::new(Code::Internal, Cause::Error),
+            (None, false) => End::new(Code::Cancelled, Cause::Dropped),
         };
         let duration = Instant::now().saturating_duration_since(self.call.started());
         let outcome = self.end.take().unwrap_or(unfinished).after(duration);
