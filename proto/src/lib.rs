@@ -25,8 +25,7 @@ pub mod testing {
 /// The descriptors of both services and of all that they import, without source information.
 ///
 /// It is an encoded `google.protobuf.FileDescriptorSet`; the `google.api.http` options are in it.
-pub const FILE_DESCRIPTOR_SET: &[u8] =
-    include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 #[cfg(test)]
 mod tests {

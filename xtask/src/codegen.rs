@@ -117,6 +117,9 @@ mod tests {
             file("absent", Vec::new()),
         ];
         let error = check(&stale).expect_err("both are stale").to_string();
-        assert!(error.contains("Cargo.toml") && error.contains("absent"), "{error}");
+        assert!(
+            error.contains("Cargo.toml") && error.contains("absent"),
+            "{error}"
+        );
     }
 }

@@ -149,3 +149,122 @@ impl std::error::Error for DescriptorError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::error::Error;
+
+    use prost::Message;
+    use prost_types::{
+        FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto, ServiceDescriptorProto,
+    };
+
+    use super::{MethodKind, methods};
+
+    fn set(file: FileDescriptorProto) -> Vec<u8> {
+        FileDescriptorSet { file: vec![file] }.encode_to_vec()
+    }
+
+    fn file(package: &str, service: Option<&str>, method: Option<&str>) -> FileDescriptorProto {
+        FileDescriptorProto {
+            name: Some("a.proto".to_owned()),
+            package: Some(package.to_owned()),
+            service: vec![ServiceDescriptorProto {
+                name: service.map(str::to_owned),
+                method: vec![MethodDescriptorProto {
+                    name: method.map(str::to_owned),
+                    ..Default::default()
+                }],
+                ..Default::default()
+            }],
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn every_method_is_listed_with_its_kind() {
+        let found = methods(&[rootcap_proto::FILE_DESCRIPTOR_SET]).unwrap();
+        let kind = |service: &str, method: &str| {
+            let named = |m: &&_| -> bool {
+                let m: &super::DescribedMethod = m;
+                m.service == service && m.method == method
+            };
+            found.iter().find(named).unwrap().kind
+        };
+        assert_eq!(found.len(), 12);
+        assert_eq!(kind("helloworld.Greeter", "SayHello"), MethodKind::Unary);
+        assert_eq!(
+            kind("rootcap.testing.Faults", "Stream"),
+            MethodKind::ServerStream
+        );
+        assert_eq!(
+            kind("rootcap.testing.Faults", "Collect"),
+            MethodKind::ClientStream
+        );
+        assert_eq!(
+            kind("rootcap.testing.Faults", "Chat"),
+            MethodKind::BidiStream
+        );
+    }
+
+    #[test]
+    fn a_file_in_two_sets_counts_once() {
+        let once = methods(&[rootcap_proto::FILE_DESCRIPTOR_SET]).unwrap();
+        let twice = methods(&[rootcap_proto::FILE_DESCRIPTOR_SET; 2]).unwrap();
+        assert_eq!(once, twice);
+    }
+
+    #[test]
+    fn the_health_descriptors_describe_the_protocol() {
+        let found = methods(&[crate::health::FILE_DESCRIPTOR_SET]).unwrap();
+        let names: Vec<_> = found.iter().map(|m| (m.method.as_str(), m.kind)).collect();
+        let expected = [
+            ("Check", MethodKind::Unary),
+            ("List", MethodKind::Unary),
+            ("Watch", MethodKind::ServerStream),
+        ];
+        assert_eq!(names, expected);
+        assert!(found.iter().all(|m| m.service == "grpc.health.v1.Health"));
+    }
+
+    #[test]
+    fn a_service_without_a_package_has_its_plain_name() {
+        let set = set(file("", Some("Plain"), Some("Call")));
+        assert_eq!(methods(&[&set]).unwrap()[0].service, "Plain");
+    }
+
+    #[test]
+    fn no_set_is_no_method() {
+        assert_eq!(methods(&[]).unwrap(), []);
+    }
+
+    #[test]
+    fn a_set_that_does_not_decode_is_named() {
+        let error = methods(&[rootcap_proto::FILE_DESCRIPTOR_SET, b"no set"]).unwrap_err();
+        let text = "descriptor set 2 is not an encoded google.protobuf.FileDescriptorSet";
+        assert_eq!(error.to_string(), text);
+        assert!(error.source().is_some());
+    }
+
+    #[test]
+    fn what_has_no_name_is_an_error() {
+        let unnamed_file = FileDescriptorProto::default();
+        let cases = [
+            (unnamed_file, "has a file without a name"),
+            (
+                file("p", None, Some("Call")),
+                "has a service of \"a.proto\" without a name",
+            ),
+            (
+                file("p", Some("S"), None),
+                "has a method of p.S without a name",
+            ),
+        ];
+        for (file, text) in cases {
+            let error = methods(&[&set(file)]).unwrap_err();
+            assert_eq!(error.to_string(), format!("descriptor set 1 {text}"));
+        }
+    }
+}

@@ -112,8 +112,7 @@ impl Watcher {
                 .map_or(Wire::ServiceUnknown, Wire::from)
         };
         let now = {
-            let changed =
-                |state: &State| Some(shown(state)) != self.sent || state.watches_ended();
+            let changed = |state: &State| Some(shown(state)) != self.sent || state.watches_ended();
             shown(&*self.state.wait_for(changed).await.ok()?)
         };
         if Some(now) == self.sent {
