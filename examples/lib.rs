@@ -1,1 +1,6 @@
-//! What the examples share.
+//! What the examples share: the services that more than one of them, or the tests, serve.
+
+#[path = "faults_service.rs"]
+pub mod faults;
+#[path = "greeter_service.rs"]
+pub mod greeter;

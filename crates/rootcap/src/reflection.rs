@@ -1,0 +1,161 @@
+//! Server reflection, v1 and v1alpha, from the descriptor sets given to the builder.
+//!
+//! The protocol is tonic-reflection's. It serves the bytes of each file as they were given, so that options which prost
+//! does not know (`google.api.http`) reach the caller.
+
+use tonic_reflection::pb;
+use tonic_reflection::server::Builder;
+use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
+use tonic_reflection::server::v1alpha::{
+    ServerReflection as ServerReflectionAlpha,
+    ServerReflectionServer as ServerReflectionAlphaServer,
+};
+
+use crate::descriptors::DescriptorError;
+use crate::health;
+
+/// `grpc.reflection.v1` over the sets, health and reflection itself.
+///
+/// # Errors
+/// When a set is not valid; the error says which.
+pub(crate) fn v1(
+    sets: &[&'static [u8]],
+) -> Result<ServerReflectionServer<impl ServerReflection + use<>>, DescriptorError> {
+    Ok(builder(sets)?
+        .build_v1()
+        .expect("each set was accepted alone"))
+}
+
+/// `grpc.reflection.v1alpha`, which older clients ask for, over the same sets as [`v1`].
+///
+/// # Errors
+/// When a set is not valid; the error says which.
+pub(crate) fn v1alpha(
+    sets: &[&'static [u8]],
+) -> Result<ServerReflectionAlphaServer<impl ServerReflectionAlpha + use<>>, DescriptorError> {
+    Ok(builder(sets)?
+        .build_v1alpha()
+        .expect("each set was accepted alone"))
+}
+
+/// Both versions list the same services. A file that occurs in several sets is served from the first.
+fn builder(sets: &[&'static [u8]]) -> Result<Builder<'static>, DescriptorError> {
+    for (index, set) in sets.iter().enumerate() {
+        // The builder does not say which of its sets it refuses.
+        Builder::configure()
+            .register_encoded_file_descriptor_set(set)
+            .build_v1()
+            .map_err(|error| DescriptorError::refused(index, error))?;
+    }
+    let own = [
+        health::FILE_DESCRIPTOR_SET,
+        pb::v1::FILE_DESCRIPTOR_SET,
+        pb::v1alpha::FILE_DESCRIPTOR_SET,
+    ];
+    Ok(sets.iter().copied().chain(own).fold(
+        Builder::configure().include_reflection_service(false),
+        Builder::register_encoded_file_descriptor_set,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::error::Error;
+
+    use prost::Message;
+    use tonic_reflection::pb::{v1, v1alpha};
+
+    /// The services that one version lists, asked by its own client with no socket between.
+    macro_rules! listed {
+        ($version:ident) => {{
+            use $version::server_reflection_request::MessageRequest;
+            use $version::server_reflection_response::MessageResponse;
+            match ask!($version, MessageRequest::ListServices(String::new())) {
+                MessageResponse::ListServicesResponse(list) => {
+                    let names = list.service.into_iter().map(|service| service.name);
+                    names.collect::<Vec<_>>()
+                }
+                other => panic!("not a list: {other:?}"),
+            }
+        }};
+    }
+
+    macro_rules! ask {
+        ($version:ident, $request:expr) => {{
+            let server = super::$version(&[rootcap_proto::FILE_DESCRIPTOR_SET]).unwrap();
+            let request = $version::ServerReflectionRequest {
+                message_request: Some($request),
+                ..Default::default()
+            };
+            $version::server_reflection_client::ServerReflectionClient::new(server)
+                .server_reflection_info(futures_util::stream::iter([request]))
+                .await
+                .unwrap()
+                .into_inner()
+                .message()
+                .await
+                .unwrap()
+                .unwrap()
+                .message_response
+                .unwrap()
+        }};
+    }
+
+    const SERVICES: [&str; 5] = [
+        "helloworld.Greeter",
+        "rootcap.testing.Faults",
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+        "grpc.reflection.v1alpha.ServerReflection",
+    ];
+
+    #[tokio::test]
+    async fn v1_lists_the_services_given_and_its_own() {
+        assert_eq!(listed!(v1), SERVICES);
+    }
+
+    #[tokio::test]
+    async fn v1alpha_lists_the_same() {
+        assert_eq!(listed!(v1alpha), SERVICES);
+    }
+
+    #[tokio::test]
+    async fn the_http_option_reaches_the_caller() {
+        use v1::server_reflection_request::MessageRequest;
+        use v1::server_reflection_response::MessageResponse;
+        let symbol = MessageRequest::FileContainingSymbol("helloworld.Greeter".to_owned());
+        let MessageResponse::FileDescriptorResponse(files) = ask!(v1, symbol) else {
+            panic!("not a file");
+        };
+        let path = b"/greeter/hello";
+        let file = &files.file_descriptor_proto[0];
+        assert!(file.windows(path.len()).any(|window| window == path));
+    }
+
+    #[test]
+    fn a_set_that_does_not_decode_is_named() {
+        let sets: [&[u8]; 2] = [rootcap_proto::FILE_DESCRIPTOR_SET, b"no descriptor set"];
+        let error = super::v1(&sets).err().unwrap();
+        assert_eq!(
+            error.to_string(),
+            "descriptor set 2 cannot be served by reflection"
+        );
+        assert!(error.source().is_some());
+        assert!(super::v1alpha(&sets).is_err());
+    }
+
+    #[test]
+    fn a_set_with_an_unnamed_message_is_an_error() {
+        let file = prost_types::FileDescriptorProto {
+            name: Some("a.proto".to_owned()),
+            message_type: vec![prost_types::DescriptorProto::default()],
+            ..Default::default()
+        };
+        let set = prost_types::FileDescriptorSet { file: vec![file] }.encode_to_vec();
+        let error = super::v1(&[set.leak()]).err().unwrap();
+        let source = error.source().unwrap().to_string();
+        assert!(source.contains("message name"), "{source}");
+    }
+}
