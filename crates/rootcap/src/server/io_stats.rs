@@ -2,13 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// The counters of one connection.
 ///
 /// The connection's task writes them, its calls keep [`open_calls`](Self::open_calls), and the table of connections
 /// reads them. Every access is relaxed: each counter stands for itself, and nothing else is published through it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct IoStats {
+    born: Instant,
+    /// Nanoseconds after `born`.
+    last_activity: AtomicU64,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     writes: AtomicU64,
@@ -17,7 +23,31 @@ pub(crate) struct IoStats {
     write_through: AtomicBool,
 }
 
+impl Default for IoStats {
+    fn default() -> Self {
+        Self {
+            born: Instant::now(),
+            last_activity: AtomicU64::new(0),
+            bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
+            held: AtomicU64::new(0),
+            open_calls: AtomicUsize::new(0),
+            write_through: AtomicBool::new(false),
+        }
+    }
+}
+
 impl IoStats {
+    /// When bytes last arrived, or the last of the open calls ended.
+    pub(crate) fn last_activity(&self) -> Instant {
+        self.born + Duration::from_nanos(self.last_activity.load(Relaxed))
+    }
+
+    fn touch(&self) {
+        self.last_activity.store(self.born.elapsed().as_nanos() as u64, Relaxed);
+    }
+
     /// Bytes read from the peer.
     pub(crate) fn bytes_in(&self) -> u64 {
         self.bytes_in.load(Relaxed)
@@ -64,6 +94,7 @@ impl IoStats {
 
     pub(super) fn count_read(&self, bytes: usize) {
         self.bytes_in.fetch_add(bytes as u64, Relaxed);
+        self.touch();
     }
 
     pub(super) fn count_write(&self, bytes: usize) {
@@ -83,7 +114,9 @@ pub(crate) struct OpenCall(Arc<IoStats>);
 
 impl Drop for OpenCall {
     fn drop(&mut self) {
-        self.0.open_calls.fetch_sub(1, Relaxed);
+        if self.0.open_calls.fetch_sub(1, Relaxed) == 1 {
+            self.0.touch();
+        }
     }
 }
 

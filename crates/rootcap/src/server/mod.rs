@@ -1,5 +1,17 @@
-//! Serving: from the listener to the connection that carries the calls.
+//! Serving: from the builder and the listeners to the connections that carry the calls.
 
+mod accept;
+pub(crate) mod aside;
 pub(crate) mod backoff;
+pub(crate) mod body;
+pub(crate) mod border;
+pub(crate) mod builder;
 pub(crate) mod coalesce;
+mod connection;
+pub(crate) mod connections;
+mod executor;
 pub(crate) mod io_stats;
+pub(crate) mod layers;
+pub(crate) mod listen;
+pub(crate) mod router;
+pub(crate) mod running;

@@ -3,6 +3,10 @@
 //! The protocol is tonic-reflection's. It serves the bytes of each file as they were given, so that options which prost
 //! does not know (`google.api.http`) reach the caller.
 
+mod boxed;
+
+pub use boxed::{ReflectionV1, ReflectionV1Alpha};
+
 use tonic_reflection::pb;
 use tonic_reflection::server::Builder;
 use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};

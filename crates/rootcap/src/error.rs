@@ -1,0 +1,99 @@
+//! [`Error`]: why a server could not start, or what it lost at its end.
+
+use std::{error::Error as StdError, fmt, io};
+
+/// Why a server could not start, or what it lost at its end.
+///
+/// `Debug` writes the same text as `Display`, with all sources: it is what a `main` that returns this error
+/// prints.
+pub struct Error {
+    kind: Kind,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    Config,
+    Bind(String),
+    Descriptors,
+    Log,
+    Control,
+    Cut(usize),
+}
+
+impl Error {
+    fn new(kind: Kind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { kind, source: Some(source.into()) }
+    }
+
+    pub(crate) fn config(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(Kind::Config, source)
+    }
+
+    /// `what` names the address, and the setting it comes from.
+    pub(crate) fn bind(what: impl fmt::Display, source: io::Error) -> Self {
+        Self::new(Kind::Bind(what.to_string()), source)
+    }
+
+    pub(crate) fn descriptors(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(Kind::Descriptors, source)
+    }
+
+    pub(crate) fn log(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(Kind::Log, source)
+    }
+
+    pub(crate) fn control(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(Kind::Control, source)
+    }
+
+    pub(crate) fn cut(calls: usize) -> Self {
+        Self { kind: Kind::Cut(calls), source: None }
+    }
+
+    /// Whether a setting is wrong.
+    pub fn is_config(&self) -> bool {
+        self.kind == Kind::Config
+    }
+
+    /// Whether an address could not be listened on.
+    pub fn is_bind(&self) -> bool {
+        matches!(self.kind, Kind::Bind(_))
+    }
+
+    /// Whether the drain's deadline cut calls that were still running.
+    pub fn is_cut(&self) -> bool {
+        matches!(self.kind, Kind::Cut(_))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Config => f.write_str("the settings are not valid"),
+            Kind::Bind(what) => write!(f, "cannot listen on {what}"),
+            Kind::Descriptors => f.write_str("a descriptor set given to the builder cannot be used"),
+            Kind::Log => f.write_str("the log cannot be set up"),
+            Kind::Control => f.write_str("the thread of the admin port cannot be started"),
+            Kind::Cut(calls) => write!(f, "the drain's deadline cut {calls} calls that were still running"),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut source = self.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}

@@ -1,0 +1,149 @@
+//! The life of a server: starting, serving, draining; who may ask for the drain, and who follows it.
+//!
+//! The drain's timers run on the control thread, because no timer of the service's runtime fires while its
+//! workers are blocked.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
+
+use crate::{health::Health, server::connections::Connections};
+
+/// Where a server stands. Phases only ever advance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Starting,
+    Serving,
+    /// Not ready any more, but still serving: endpoints propagate slowly.
+    LameDuck,
+    /// No new connections; open calls finish.
+    Draining,
+    /// What is left is dropped.
+    Cut,
+}
+
+/// How long each part of a drain may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DrainTimes {
+    /// From the request to stop to the cut, the lame-duck delay included.
+    pub(crate) deadline: Duration,
+    pub(crate) lame_duck: Duration,
+}
+
+/// The life of one server, shared by all its parts.
+#[derive(Debug, Clone)]
+pub(crate) struct Life(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    phase: watch::Sender<Phase>,
+    stop: Notify,
+    health: Health,
+    cut_calls: AtomicUsize,
+}
+
+impl Life {
+    pub(crate) fn new(health: Health) -> Self {
+        Self(Arc::new(Shared { phase: watch::Sender::new(Phase::Starting), stop: Notify::new(), health, cut_calls: AtomicUsize::new(0) }))
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        *self.0.phase.borrow()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<Phase> {
+        self.0.phase.subscribe()
+    }
+
+    /// Goes to `phase`, unless it has been passed.
+    pub(crate) fn advance(&self, phase: Phase) {
+        self.0.phase.send_if_modified(|current| {
+            let advances = phase > *current;
+            *current = phase.max(*current);
+            advances
+        });
+    }
+
+    /// Asks for a drain. Asking again changes nothing.
+    pub(crate) fn stop(&self) {
+        self.0.stop.notify_one();
+    }
+
+    /// Waits for [`stop`](Self::stop), then drains: to be run on the control thread, once.
+    pub(crate) async fn drain_when_stopped(&self, times: DrainTimes, connections: Connections) {
+        self.0.stop.notified().await;
+        self.drain(times, &connections).await;
+    }
+
+    /// Goes through the phases of a drain; returns after the cut.
+    pub(crate) async fn drain(&self, times: DrainTimes, connections: &Connections) {
+        let deadline = Instant::now() + times.deadline;
+        self.0.health.shutdown();
+        self.advance(Phase::LameDuck);
+        tokio::time::sleep(times.lame_duck.min(times.deadline)).await;
+        self.0.health.end_watches();
+        self.advance(Phase::Draining);
+        tokio::time::sleep_until(deadline).await;
+        self.0.cut_calls.store(connections.open_calls(), Relaxed);
+        self.advance(Phase::Cut);
+    }
+
+    /// How many calls were open at the cut.
+    pub(crate) fn cut_calls(&self) -> usize {
+        self.0.cut_calls.load(Relaxed)
+    }
+
+    /// Why the server is not ready; empty when it is.
+    pub(crate) fn not_ready(&self) -> Vec<String> {
+        match self.phase() {
+            Phase::Starting => vec!["starting".into()],
+            Phase::Serving => self.0.health.not_serving(),
+            _ => vec!["draining".into()],
+        }
+    }
+}
+
+/// Shows that the service's runtime still runs tasks.
+#[derive(Debug, Clone)]
+pub(crate) struct Heartbeat {
+    born: std::time::Instant,
+    last_beat_millis: Arc<AtomicU64>,
+}
+
+impl Heartbeat {
+    /// Beats on the current runtime, for as long as `life` has not been cut.
+    pub(crate) fn start(life: &Life) -> Self {
+        let heartbeat = Self { born: std::time::Instant::now(), last_beat_millis: Arc::default() };
+        let (beating, mut phase) = (heartbeat.clone(), life.watch());
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(Duration::from_secs(1));
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    _ = ticks.tick() => beating.beat(),
+                    _ = phase.wait_for(|phase| *phase == Phase::Cut) => return,
+                }
+            }
+        });
+        heartbeat
+    }
+
+    fn beat(&self) {
+        self.last_beat_millis.store(self.born.elapsed().as_millis() as u64, Relaxed);
+    }
+
+    /// How long ago the runtime last ran the heartbeat's task.
+    pub(crate) fn age(&self) -> Duration {
+        let last = Duration::from_millis(self.last_beat_millis.load(Relaxed));
+        self.born.elapsed().saturating_sub(last)
+    }
+}

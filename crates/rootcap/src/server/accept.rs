@@ -1,0 +1,126 @@
+//! The accept loop of one listener.
+
+use std::{io, sync::Arc, time::Instant};
+
+use metrics::counter;
+use rootcap_layers::Peer;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::watch,
+};
+use tonic::transport::server::{Connected, TcpConnectInfo};
+
+use super::{
+    backoff::{Backoff, Decision},
+    connection::{self, ConnectionSettings},
+    connections::{Alive, Connections},
+    listen::Bound,
+};
+use crate::{bounds::App, lifecycle::Phase, stack::Stack};
+
+/// What the accept loops of a server share.
+pub(crate) struct Acceptor<A: App> {
+    pub(crate) stack: Stack<A>,
+    pub(crate) settings: Arc<ConnectionSettings>,
+    pub(crate) max_connections: usize,
+    pub(crate) connections: Connections,
+    pub(crate) life: watch::Receiver<Phase>,
+    pub(crate) alive: Alive,
+}
+
+impl<A: App> Clone for Acceptor<A> {
+    fn clone(&self) -> Self {
+        Self {
+            stack: self.stack.clone(),
+            settings: Arc::clone(&self.settings),
+            max_connections: self.max_connections,
+            connections: self.connections.clone(),
+            life: self.life.clone(),
+            alive: self.alive.clone(),
+        }
+    }
+}
+
+impl<A: App> Acceptor<A> {
+    /// Accepts connections until the server drains, and serves each on a task of its own.
+    pub(crate) async fn run(mut self, listener: Bound) {
+        let mut backoff = Backoff::default();
+        let mut life = self.life.clone();
+        loop {
+            let accepted = tokio::select! {
+                _ = life.wait_for(|phase| *phase >= Phase::Draining) => return,
+                accepted = self.accept(&listener) => accepted,
+            };
+            match accepted {
+                Ok(()) => recovered(&mut backoff),
+                Err(error) => tokio::select! {
+                    _ = life.wait_for(|phase| *phase >= Phase::Draining) => return,
+                    () = failed(&mut backoff, &error) => {}
+                },
+            }
+        }
+    }
+
+    /// Cancel safe: accepting is.
+    async fn accept(&mut self, listener: &Bound) -> io::Result<()> {
+        match listener {
+            Bound::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                // Without it, the last small segment of a response may wait for an acknowledgement.
+                let _ = stream.set_nodelay(true);
+                let address = std::net::SocketAddr::new(address.ip().to_canonical(), address.port());
+                let info = connect_info(&stream, address);
+                self.serve(stream, Peer::new(address), Some(info));
+            }
+            Bound::Unix(listener, _) => {
+                let (stream, _) = listener.accept().await?;
+                let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
+                let name = peer.map_or("unix".to_owned(), |pid| format!("unix:pid={pid}"));
+                self.serve(stream, Peer::local(name), None);
+            }
+        }
+        Ok(())
+    }
+
+    fn serve<IO>(&self, io: IO, peer: Peer, info: Option<TcpConnectInfo>)
+    where
+        IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        counter!("rootcap_connections_accepted_total").increment(1);
+        if self.connections.len() >= self.max_connections {
+            counter!("rootcap_connections_refused_total", "reason" => "max_connections").increment(1);
+            return;
+        }
+        let peer = Arc::new(peer);
+        let registered = self.connections.register(Arc::clone(&peer), self.alive.clone());
+        let stack = self.stack.clone().peer(peer);
+        let (settings, life) = (Arc::clone(&self.settings), self.life.clone());
+        tokio::spawn(async move {
+            let reason = connection::drive(io, stack, info, registered, settings, life).await;
+            counter!("rootcap_connections_closed_total", "reason" => reason.as_str()).increment(1);
+        });
+    }
+}
+
+/// What tonic's `Request::remote_addr` and `local_addr` answer.
+fn connect_info(stream: &TcpStream, remote: std::net::SocketAddr) -> TcpConnectInfo {
+    TcpConnectInfo { remote_addr: Some(remote), ..stream.connect_info() }
+}
+
+fn recovered(backoff: &mut Backoff) {
+    if let Some(recovery) = backoff.accepted(Instant::now()) {
+        tracing::info!(failures = recovery.failures, lasted = ?recovery.lasted, "accepting connections again");
+    }
+}
+
+/// Waits as long as the failure asks for.
+async fn failed(backoff: &mut Backoff, error: &io::Error) {
+    counter!("rootcap_accept_errors_total").increment(1);
+    if let Decision::Pause { delay, begins } = backoff.next(error, Instant::now()) {
+        if begins {
+            tracing::error!(%error, "cannot accept connections, trying again until it works");
+        }
+        tokio::time::sleep(delay).await;
+    }
+}

@@ -1,0 +1,83 @@
+//! Health calls go aside, past the limits and the user's layers: a limit or an auth layer must not fail the
+//! kubelet's probe.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tonic::{body::Body, codegen::BoxFuture, server::NamedService};
+use tower_service::Service;
+
+use super::body::EitherBody;
+use crate::{
+    bounds::{App, RequestBody},
+    health::{HealthServer, HealthService},
+};
+
+/// Passes health calls to the health service, and all others on.
+#[derive(Debug, Clone)]
+pub struct Aside<A> {
+    health: HealthServer<HealthService>,
+    rest: A,
+}
+
+impl<A> Aside<A> {
+    pub(crate) fn new(health: HealthServer<HealthService>, rest: A) -> Self {
+        Self { health, rest }
+    }
+}
+
+fn is_health(path: &str) -> bool {
+    let path = path.strip_prefix('/').and_then(|path| path.strip_prefix(<HealthServer<HealthService>>::NAME));
+    path.is_some_and(|path| path.starts_with('/'))
+}
+
+impl<A: App> Service<Request<RequestBody>> for Aside<A> {
+    type Response = Response<EitherBody<Body, <A as App>::Body>>;
+    type Error = Infallible;
+    type Future = AsideFuture<A::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.rest.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+        if is_health(request.uri().path()) {
+            AsideFuture::Health { future: self.health.call(request) }
+        } else {
+            AsideFuture::Rest { future: self.rest.call(request) }
+        }
+    }
+}
+
+pin_project! {
+    /// Waits for a health call or another one.
+    #[project = AsideFutureProjection]
+    pub enum AsideFuture<F> {
+        Health { future: BoxFuture<Response<Body>, Infallible> },
+        Rest { #[pin] future: F },
+    }
+}
+
+impl<F, B> Future for AsideFuture<F>
+where
+    F: Future<Output = Result<Response<B>, Infallible>>,
+{
+    type Output = Result<Response<EitherBody<Body, B>>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(match self.project() {
+            AsideFutureProjection::Health { future } => {
+                ready!(future.as_mut().poll(cx)).map(|response| response.map(EitherBody::left))
+            }
+            AsideFutureProjection::Rest { future } => {
+                ready!(future.poll(cx)).map(|response| response.map(EitherBody::right))
+            }
+        })
+    }
+}

@@ -1,0 +1,139 @@
+//! Drives one connection: from its preface, through its calls, to the end of its age, its idleness or a drain.
+
+mod phases;
+
+use std::{
+    convert::Infallible,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::watch,
+    time::Instant,
+};
+use tonic::transport::server::TcpConnectInfo;
+use tower_service::Service;
+
+pub(crate) use phases::{CloseReason, Limits};
+use phases::{Facts, Phases, Step};
+
+use super::{
+    coalesce::{Coalesce, CoalesceWrites},
+    connections::Registered,
+    executor::{Executor, Slot},
+};
+use crate::{
+    bounds::App,
+    config::Http2,
+    lifecycle::Phase,
+    stack::{Stack, StackFuture, StackBody},
+};
+
+/// What is the same for all connections of a server.
+#[derive(Debug, Clone)]
+pub(crate) struct ConnectionSettings {
+    pub(crate) http2: Http2,
+    pub(crate) limits: Limits,
+    pub(crate) keepalive: crate::config::Connection,
+    pub(crate) coalesce: CoalesceWrites,
+}
+
+/// The client's preface and the head of its first frame, SETTINGS (RFC 9113, 3.4).
+const PREFACE_BYTES: u64 = 24 + 9;
+
+/// Serves one connection to its end; returns why it ended.
+pub(crate) async fn drive<IO, A: App>(
+    io: IO,
+    stack: Stack<A>,
+    info: Option<TcpConnectInfo>,
+    registered: Registered,
+    settings: Arc<ConnectionSettings>,
+    mut life: watch::Receiver<Phase>,
+) -> CloseReason
+where
+    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let connection = &registered.connection;
+    let slot = Slot::default();
+    let io = Coalesce::new(io, Arc::clone(&connection.io), settings.coalesce);
+    let service = CallService { stack: Mutex::new(stack), info, slot: slot.clone() };
+    let mut hyper = pin!(
+        builder(&settings, Executor::new(Arc::clone(connection), slot)).serve_connection(TokioIo::new(io), service)
+    );
+    let mut phases = Phases::new(connection.accepted, settings.limits.with_jitter(fastrand::f64()));
+    loop {
+        let phase = *life.borrow_and_update();
+        if phase == Phase::Cut {
+            return CloseReason::Drain;
+        }
+        let facts = Facts {
+            now: Instant::now(),
+            preface_seen: connection.io.bytes_in() >= PREFACE_BYTES,
+            open_calls: connection.io.open_calls(),
+            last_activity: connection.io.last_activity(),
+            draining: phase >= Phase::Draining,
+        };
+        match phases.step(&facts) {
+            Step::Close(reason) => return reason,
+            Step::GoAway => Pin::as_mut(&mut hyper).graceful_shutdown(),
+            Step::WaitUntil(instant) => tokio::select! {
+                ended = &mut hyper => return phases.ended(ended.is_err()),
+                () = tokio::time::sleep_until(instant) => {}
+                _ = life.changed() => {}
+            },
+        }
+    }
+}
+
+/// Every limit is set, and finite: leaving one out would remove hyper's own default.
+fn builder(settings: &ConnectionSettings, executor: Executor) -> hyper::server::conn::http2::Builder<Executor> {
+    let (http2, connection) = (&settings.http2, &settings.keepalive);
+    let mut builder = hyper::server::conn::http2::Builder::new(executor);
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(http2.max_concurrent_streams)
+        .max_pending_accept_reset_streams(http2.max_pending_accept_reset_streams)
+        .max_local_error_reset_streams(http2.max_local_error_reset_streams)
+        .max_header_list_size(http2.max_header_list_size.as_u32())
+        .max_frame_size(http2.max_frame_size.as_u32())
+        .max_send_buf_size(http2.max_send_buffer_size.as_usize())
+        .initial_stream_window_size(http2.stream_window.as_u32())
+        .initial_connection_window_size(http2.connection_window.as_u32())
+        .keep_alive_interval(connection.keepalive_interval)
+        .keep_alive_timeout(connection.keepalive_timeout);
+    builder
+}
+
+/// Passes the calls of one connection to its stack.
+struct CallService<A: App> {
+    /// hyper calls with `&self`, always from the connection's own task: never contended.
+    stack: Mutex<Stack<A>>,
+    info: Option<TcpConnectInfo>,
+    slot: Slot,
+}
+
+impl<A: App> hyper::service::Service<Request<Incoming>> for CallService<A> {
+    type Response = Response<StackBody<A>>;
+    type Error = Infallible;
+    type Future = StackFuture<A>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        if let Some(info) = &self.info {
+            // What tonic's `Request::remote_addr` and `local_addr` read.
+            request.extensions_mut().insert(info.clone());
+        }
+        let future = self.stack.lock().unwrap_or_else(PoisonError::into_inner).call(request);
+        if let Some(call) = future.observed() {
+            self.slot.put(call.clone());
+        }
+        future
+    }
+}
+
+#[cfg(test)]
+mod tests;

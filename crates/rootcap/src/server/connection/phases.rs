@@ -1,0 +1,255 @@
+//! The phases of a connection, as a pure state machine: what to do next, given the facts and the time.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Deadlines of a connection's life.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// From the first moment to a whole preface.
+    pub(crate) preface: Duration,
+    /// After this age, the peer is asked to go.
+    pub(crate) max_age: Option<Duration>,
+    /// After `max_age` and this, the connection is closed.
+    pub(crate) max_age_grace: Duration,
+    /// After this without a call, the peer is asked to go.
+    pub(crate) idle: Option<Duration>,
+}
+
+/// A peer that has been asked to go and has no open call has this long to hang up.
+const HANG_UP: Duration = Duration::from_secs(5);
+/// Further than any deadline.
+const FAR: Duration = Duration::from_secs(86_400 * 365);
+
+impl Limits {
+    /// Spreads the maximum age by 10 % either way, so that connections made together do not end together
+    /// (gRFC A9); `random` is from 0 to 1.
+    pub(crate) fn with_jitter(mut self, random: f64) -> Self {
+        self.max_age = self.max_age.map(|age| age.mul_f64(0.9 + 0.2 * random));
+        self
+    }
+}
+
+/// Why a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CloseReason {
+    /// The peer hung up, or followed a GOAWAY.
+    Done,
+    /// The protocol or the network failed.
+    Error,
+    PrefaceTimeout,
+    MaxAge,
+    Idle,
+    Drain,
+}
+
+impl CloseReason {
+    /// The value of the label `reason`.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            CloseReason::Done => "done",
+            CloseReason::Error => "error",
+            CloseReason::PrefaceTimeout => "preface_timeout",
+            CloseReason::MaxAge => "max_age",
+            CloseReason::Idle => "idle",
+            CloseReason::Drain => "drain",
+        }
+    }
+}
+
+/// What is known of the connection now.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Facts {
+    pub(crate) now: Instant,
+    pub(crate) preface_seen: bool,
+    pub(crate) open_calls: usize,
+    pub(crate) last_activity: Instant,
+    pub(crate) draining: bool,
+}
+
+/// What to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Look again at this time, or when the server's phase changes.
+    WaitUntil(Instant),
+    /// Send GOAWAY, and step again.
+    GoAway,
+    /// Close the connection.
+    Close(CloseReason),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    Preface,
+    Open,
+    /// GOAWAY has been sent.
+    Leaving { reason: CloseReason, since: Instant },
+}
+
+/// Where a connection stands.
+#[derive(Debug)]
+pub(crate) struct Phases {
+    accepted: Instant,
+    limits: Limits,
+    state: State,
+}
+
+impl Phases {
+    pub(crate) fn new(accepted: Instant, limits: Limits) -> Self {
+        Self { accepted, limits, state: State::Preface }
+    }
+
+    pub(crate) fn step(&mut self, facts: &Facts) -> Step {
+        if matches!(self.state, State::Preface) && facts.preface_seen {
+            self.state = State::Open;
+        }
+        match self.state {
+            State::Preface => self.preface(facts),
+            State::Open => self.open(facts),
+            State::Leaving { reason, since } => self.leaving(facts, reason, since),
+        }
+    }
+
+    /// Why the connection ended, when it ended by itself.
+    pub(crate) fn ended(&self, with_error: bool) -> CloseReason {
+        match (self.state, with_error) {
+            (State::Leaving { reason, .. }, _) => reason,
+            (_, true) => CloseReason::Error,
+            (_, false) => CloseReason::Done,
+        }
+    }
+
+    /// A silent peer is not waited for in a drain: it has no call to lose.
+    fn preface(&self, facts: &Facts) -> Step {
+        let until = self.accepted + self.limits.preface;
+        match facts {
+            facts if facts.draining => Step::Close(CloseReason::Drain),
+            facts if facts.now >= until => Step::Close(CloseReason::PrefaceTimeout),
+            _ => Step::WaitUntil(until),
+        }
+    }
+
+    fn open(&mut self, facts: &Facts) -> Step {
+        let aged = self.limits.max_age.map(|age| self.accepted + age);
+        // While calls are open the connection is not idle: look again after the shortest time it could be.
+        let idle_since = if facts.open_calls > 0 { facts.now } else { facts.last_activity };
+        let idle = self.limits.idle.map(|idle| idle_since + idle);
+        let reached = |at: Option<Instant>| at.is_some_and(|at| facts.now >= at);
+        let reason = match () {
+            () if facts.draining => CloseReason::Drain,
+            () if reached(aged) => CloseReason::MaxAge,
+            () if reached(idle) => CloseReason::Idle,
+            () => {
+                let next = [aged, idle].into_iter().flatten().min();
+                return Step::WaitUntil(next.unwrap_or(facts.now + FAR));
+            }
+        };
+        self.state = State::Leaving { reason, since: facts.now };
+        Step::GoAway
+    }
+
+    fn leaving(&mut self, facts: &Facts, reason: CloseReason, since: Instant) -> Step {
+        // A drain has a deadline of its own, which closes what is left.
+        let grace = (reason == CloseReason::MaxAge).then(|| since + self.limits.max_age_grace);
+        let hang_up = match facts.open_calls {
+            0 => facts.last_activity.max(since) + HANG_UP,
+            _ => facts.now + HANG_UP,
+        };
+        let until = grace.map_or(hang_up, |grace| grace.min(hang_up));
+        if facts.now >= until { Step::Close(reason) } else { Step::WaitUntil(until) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        preface: Duration::from_secs(10),
+        max_age: Some(Duration::from_secs(100)),
+        max_age_grace: Duration::from_secs(30),
+        idle: Some(Duration::from_secs(60)),
+    };
+
+    struct Peer {
+        phases: Phases,
+        start: Instant,
+        facts: Facts,
+    }
+
+    fn peer() -> Peer {
+        let start = Instant::now();
+        let facts = Facts { now: start, preface_seen: false, open_calls: 0, last_activity: start, draining: false };
+        Peer { phases: Phases::new(start, LIMITS), start, facts }
+    }
+
+    impl Peer {
+        fn at(&mut self, seconds: u64) -> Step {
+            self.facts.now = self.start + Duration::from_secs(seconds);
+            self.phases.step(&self.facts)
+        }
+
+        fn wait_until(&self, seconds: u64) -> Step {
+            Step::WaitUntil(self.start + Duration::from_secs(seconds))
+        }
+    }
+
+    #[test]
+    fn a_peer_without_a_preface_is_closed() {
+        let mut peer = peer();
+        assert_eq!(peer.at(0), peer.wait_until(10));
+        assert_eq!(peer.at(10), Step::Close(CloseReason::PrefaceTimeout));
+    }
+
+    #[test]
+    fn a_peer_without_a_preface_does_not_hold_up_a_drain() {
+        let mut peer = peer();
+        peer.facts.draining = true;
+        assert_eq!(peer.at(1), Step::Close(CloseReason::Drain));
+    }
+
+    #[test]
+    fn an_idle_peer_is_asked_to_go() {
+        let mut peer = peer();
+        peer.facts.preface_seen = true;
+        assert_eq!(peer.at(1), peer.wait_until(60));
+        assert_eq!(peer.at(60), Step::GoAway);
+        assert_eq!(peer.at(60), peer.wait_until(65));
+        assert_eq!(peer.phases.ended(false), CloseReason::Idle);
+        assert_eq!(peer.at(65), Step::Close(CloseReason::Idle));
+    }
+
+    #[test]
+    fn an_open_call_keeps_a_connection_from_being_idle() {
+        let mut peer = peer();
+        (peer.facts.preface_seen, peer.facts.open_calls) = (true, 1);
+        assert_eq!(peer.at(61), peer.wait_until(100));
+    }
+
+    #[test]
+    fn at_the_age_calls_have_the_grace_to_finish() {
+        let mut peer = peer();
+        (peer.facts.preface_seen, peer.facts.open_calls) = (true, 1);
+        assert_eq!(peer.at(100), Step::GoAway);
+        assert_eq!(peer.at(129), peer.wait_until(130));
+        assert_eq!(peer.at(130), Step::Close(CloseReason::MaxAge));
+    }
+
+    #[test]
+    fn a_drain_waits_for_calls_and_then_for_the_peer_to_hang_up() {
+        let mut peer = peer();
+        (peer.facts.preface_seen, peer.facts.open_calls, peer.facts.draining) = (true, 1, true);
+        assert_eq!(peer.at(1), Step::GoAway);
+        assert_eq!(peer.at(50), peer.wait_until(55));
+        (peer.facts.open_calls, peer.facts.last_activity) = (0, peer.start + Duration::from_secs(52));
+        assert_eq!(peer.at(55), peer.wait_until(57));
+        assert_eq!(peer.at(57), Step::Close(CloseReason::Drain));
+    }
+
+    #[test]
+    fn the_age_is_spread_by_a_tenth() {
+        let age = |random| LIMITS.with_jitter(random).max_age.map(|age| age.as_secs());
+        assert_eq!((age(0.0), age(0.5), age(1.0)), (Some(90), Some(100), Some(110)));
+    }
+}

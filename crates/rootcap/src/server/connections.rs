@@ -1,0 +1,102 @@
+//! The table of open connections.
+
+use std::{
+    convert::Infallible,
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use rootcap_layers::Peer;
+use tokio::{sync::mpsc, time::Instant};
+
+use super::io_stats::{IoStats, OpenCall};
+
+/// The open connections of a server. Cloning gives the same table.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Connections(Arc<Mutex<Table>>);
+
+#[derive(Debug, Default)]
+struct Table {
+    next: u64,
+    /// By number, hence in the order in which they were accepted.
+    open: BTreeMap<u64, Arc<Connection>>,
+}
+
+/// One open connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) accepted: Instant,
+    pub(crate) io: Arc<IoStats>,
+    pub(crate) total_calls: AtomicU64,
+    _alive: Alive,
+}
+
+/// Held by all that serves: when every clone has gone, the server has stopped.
+pub(crate) type Alive = mpsc::Sender<Infallible>;
+
+/// Keeps a connection in the table; removes it when dropped.
+#[derive(Debug)]
+pub(crate) struct Registered {
+    table: Connections,
+    number: u64,
+    pub(crate) connection: Arc<Connection>,
+}
+
+impl Connections {
+    pub(crate) fn register(&self, peer: Arc<Peer>, alive: Alive) -> Registered {
+        let connection = Arc::new(Connection {
+            peer,
+            accepted: Instant::now(),
+            io: Arc::default(),
+            total_calls: AtomicU64::new(0),
+            _alive: alive,
+        });
+        let mut table = self.lock();
+        let number = table.next;
+        table.next += 1;
+        table.open.insert(number, Arc::clone(&connection));
+        Registered { table: self.clone(), number, connection }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lock().open.len()
+    }
+
+    /// Calls open on all connections.
+    pub(crate) fn open_calls(&self) -> usize {
+        self.lock().open.values().map(|connection| connection.io.open_calls()).sum()
+    }
+
+    /// All connections, oldest first.
+    pub(crate) fn all(&self) -> Vec<Arc<Connection>> {
+        self.lock().open.values().cloned().collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.table.lock().open.remove(&self.number);
+    }
+}
+
+impl Connection {
+    /// Counts a call as open until the returned guard is dropped.
+    pub(crate) fn open_call(&self) -> OpenCall {
+        self.total_calls.fetch_add(1, Relaxed);
+        self.io.open_call()
+    }
+
+    /// How long ago bytes last arrived, or the last open call ended.
+    pub(crate) fn idle(&self) -> Duration {
+        self.io.last_activity().elapsed()
+    }
+}

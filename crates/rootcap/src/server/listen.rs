@@ -1,0 +1,119 @@
+//! Binding the addresses of the settings.
+
+use std::{
+    fmt, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    os::unix::fs::FileTypeExt,
+    path::{Path, PathBuf},
+};
+
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
+
+use crate::{Error, config::Listener};
+
+/// Connections that wait to be accepted, per listener; the kernel's own maximum may be lower.
+const BACKLOG: u32 = 1_024;
+
+/// A bound listener.
+#[derive(Debug)]
+pub(crate) enum Bound {
+    Tcp(TcpListener),
+    Unix(UnixListener, SocketFile),
+}
+
+/// The file of a Unix socket; removed when dropped.
+#[derive(Debug)]
+pub(crate) struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Where a server listens, as it is printed: the address, or the path of a Unix socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LocalAddr {
+    /// An internet address.
+    Tcp(SocketAddr),
+    /// The path of a Unix socket.
+    Unix(PathBuf),
+}
+
+impl LocalAddr {
+    /// The internet address; `None` for a Unix socket.
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        match self {
+            LocalAddr::Tcp(address) => Some(*address),
+            LocalAddr::Unix(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for LocalAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LocalAddr::Tcp(address) => address.fmt(f),
+            LocalAddr::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl Bound {
+    pub(crate) fn local_addr(&self) -> io::Result<LocalAddr> {
+        match self {
+            Bound::Tcp(listener) => listener.local_addr().map(LocalAddr::Tcp),
+            Bound::Unix(_, file) => Ok(LocalAddr::Unix(file.0.clone())),
+        }
+    }
+}
+
+/// Binds `listener`; `key` is the setting that it comes from.
+///
+/// # Errors
+/// When the address is in use, not permitted or not of this machine; the error names it and the setting.
+pub(crate) fn bind(key: &str, listener: &Listener) -> Result<Bound, Error> {
+    let bound = match listener {
+        Listener::Port(port) => all_interfaces(*port).map(Bound::Tcp),
+        Listener::Address(address) => tcp(*address).map(Bound::Tcp),
+        Listener::Unix(path) => unix(path),
+        _ => Err(io::ErrorKind::Unsupported.into()),
+    };
+    bound.map_err(|error| Error::bind(format_args!("{listener} (setting `{key}`)"), error))
+}
+
+/// IPv6 and, through it, IPv4; IPv4 alone where there is no IPv6.
+fn all_interfaces(port: u16) -> io::Result<TcpListener> {
+    match tcp((IpAddr::V6(Ipv6Addr::UNSPECIFIED), port).into()) {
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse && error.kind() != io::ErrorKind::PermissionDenied => {
+            tcp((IpAddr::V4(Ipv4Addr::UNSPECIFIED), port).into())
+        }
+        result => result,
+    }
+}
+
+fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
+    // A port whose old connections are in TIME_WAIT can be bound; one with a living listener cannot.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+fn unix(path: &Path) -> io::Result<Bound> {
+    remove_stale(path)?;
+    let listener = UnixListener::bind(path)?;
+    Ok(Bound::Unix(listener, SocketFile(path.to_owned())))
+}
+
+/// A socket file on which nobody listens is left from a process that has gone.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    let Ok(metadata) = std::fs::symlink_metadata(path) else { return Ok(()) };
+    if !metadata.file_type().is_socket() {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "a file that is no socket is there"));
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
+        _ => Err(io::ErrorKind::AddrInUse.into()),
+    }
+}

@@ -1,0 +1,235 @@
+//! The services of a server: a list known at compile time, so that a call reaches its service without a box.
+
+use std::{
+    convert::Infallible,
+    future::{Future, Ready, ready},
+    pin::Pin,
+    task::{Context, Poll, ready as try_ready},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use rootcap_layers::method;
+use tonic::{Status, body::Body, server::NamedService};
+use tower::util::Oneshot;
+use tower_service::Service;
+
+use super::body::EitherBody;
+use crate::bounds::BoxError;
+
+/// The end of a list of services.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Nil;
+
+/// A service in front of the rest of a list; it may be absent.
+#[derive(Debug, Clone)]
+pub struct Entry<S, R> {
+    service: Option<S>,
+    rest: R,
+}
+
+/// The services that a server serves.
+///
+/// ```
+/// # use rootcap::Services;
+/// # use tonic::server::NamedService;
+/// # fn list<A: NamedService, B: NamedService, C: NamedService>(a: A, b: B, debug: Option<C>) {
+/// let services = Services::new(a).add(b).add_optional(debug);
+/// # }
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Services<L = Nil>(L);
+
+impl<S: NamedService> Services<Entry<S, Nil>> {
+    /// One service.
+    pub fn new(service: S) -> Self {
+        Services(Nil).add(service)
+    }
+}
+
+impl<L> Services<L> {
+    /// And another one.
+    #[must_use]
+    pub fn add<S: NamedService>(self, service: S) -> Services<Entry<S, L>> {
+        self.add_optional(Some(service))
+    }
+
+    /// And another one, if there is one: a list whose type is known at compile time cannot be built in an `if`.
+    #[must_use]
+    pub fn add_optional<S: NamedService>(self, service: Option<S>) -> Services<Entry<S, L>> {
+        Services(Entry { service, rest: self.0 })
+    }
+
+    pub(crate) fn into_list(self) -> L {
+        self.0
+    }
+}
+
+/// What can be served: one generated service, or [`Services`].
+pub trait IntoServices {
+    /// The list of services.
+    type List;
+
+    /// The services.
+    fn into_services(self) -> Services<Self::List>;
+}
+
+impl<L> IntoServices for Services<L> {
+    type List = L;
+
+    fn into_services(self) -> Services<L> {
+        self
+    }
+}
+
+impl<S: NamedService> IntoServices for S {
+    type List = Entry<S, Nil>;
+
+    fn into_services(self) -> Services<Self::List> {
+        Services::new(self)
+    }
+}
+
+/// A list of services that take requests with bodies of type `B`.
+pub trait List<B>: Clone + Send + 'static {
+    /// The body of responses.
+    type Body: http_body::Body<Data = Bytes, Error = BoxError> + Default + Send + 'static;
+    /// Waits for the response.
+    type Future: Future<Output = Response<Self::Body>> + Send + 'static;
+
+    /// Where in the list the service of this name is; the length of the list if it is not there.
+    fn position(&self, service: &str) -> usize;
+
+    /// Passes the request to the service at `position`.
+    fn call(&self, position: usize, request: Request<B>) -> Self::Future;
+}
+
+/// The names of the services of a list.
+pub trait Names {
+    /// Calls `f` with each name.
+    fn each_name(&self, f: &mut dyn FnMut(&'static str));
+}
+
+impl Names for Nil {
+    fn each_name(&self, _: &mut dyn FnMut(&'static str)) {}
+}
+
+impl<S: NamedService, R: Names> Names for Entry<S, R> {
+    fn each_name(&self, f: &mut dyn FnMut(&'static str)) {
+        self.rest.each_name(f);
+        if self.service.is_some() {
+            f(S::NAME);
+        }
+    }
+}
+
+impl<B> List<B> for Nil {
+    type Body = EitherBody<Body, Body>;
+    type Future = Ready<Response<Self::Body>>;
+
+    fn position(&self, _: &str) -> usize {
+        0
+    }
+
+    fn call(&self, _: usize, request: Request<B>) -> Self::Future {
+        let path: String = request.uri().path().chars().take(256).collect();
+        let status = Status::unimplemented(format!("there is no service for {}", path.escape_debug()));
+        ready(status.into_http())
+    }
+}
+
+impl<S, R, B, ResBody> List<B> for Entry<S, R>
+where
+    S: NamedService + Service<Request<B>, Response = Response<ResBody>, Error = Infallible, Future: Send>,
+    S: Clone + Send + 'static,
+    ResBody: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    R: List<B>,
+    B: Send + 'static,
+{
+    type Body = EitherBody<ResBody, R::Body>;
+    type Future = EntryFuture<Oneshot<S, Request<B>>, R::Future>;
+
+    fn position(&self, service: &str) -> usize {
+        match self.service {
+            Some(_) if service == S::NAME => 0,
+            _ => 1 + self.rest.position(service),
+        }
+    }
+
+    fn call(&self, position: usize, request: Request<B>) -> Self::Future {
+        match (position, &self.service) {
+            (0, Some(service)) => EntryFuture::Here { future: Oneshot::new(service.clone(), request) },
+            _ => EntryFuture::Rest { future: self.rest.call(position.saturating_sub(1), request) },
+        }
+    }
+}
+
+pin_project! {
+    /// Waits for a service of a list.
+    #[project = EntryFutureProjection]
+    #[doc(hidden)]
+    pub enum EntryFuture<A, R> {
+        Here { #[pin] future: A },
+        Rest { #[pin] future: R },
+    }
+}
+
+impl<A, R, ABody, RBody> Future for EntryFuture<A, R>
+where
+    A: Future<Output = Result<Response<ABody>, Infallible>>,
+    R: Future<Output = Response<RBody>>,
+{
+    type Output = Response<EitherBody<ABody, RBody>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(match self.project() {
+            EntryFutureProjection::Here { future } => {
+                let Ok(response) = try_ready!(future.poll(cx));
+                response.map(EitherBody::left)
+            }
+            EntryFutureProjection::Rest { future } => try_ready!(future.poll(cx)).map(EitherBody::right),
+        })
+    }
+}
+
+/// Passes each request to the service that its path names. Always ready: a service is asked when it is called.
+#[derive(Debug, Clone)]
+pub struct Router<L>(L);
+
+impl<L> Router<L> {
+    pub(crate) fn new(services: Services<L>) -> Self {
+        Self(services.into_list())
+    }
+}
+
+impl<L: List<B>, B> Service<Request<B>> for Router<L> {
+    type Response = Response<L::Body>;
+    type Error = Infallible;
+    type Future = RouterFuture<L::Future>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let service = method::split(request.uri().path()).map_or("", |(service, _)| service);
+        RouterFuture { future: self.0.call(self.0.position(service), request) }
+    }
+}
+
+pin_project! {
+    /// Waits for a response; it cannot fail.
+    pub struct RouterFuture<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for RouterFuture<F> {
+    type Output = Result<F::Output, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().future.poll(cx).map(Ok)
+    }
+}
