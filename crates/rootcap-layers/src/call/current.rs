@@ -1,0 +1,59 @@
+//! The call that the current thread is serving, set while its future or one of its bodies is polled.
+
+use std::{cell::RefCell, marker::PhantomData};
+
+use super::Call;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Call>> = const { RefCell::new(None) };
+}
+
+impl Call {
+    /// The call that is being served here, if there is one.
+    ///
+    /// It is known while the handler's future and its streams are polled. A task that a handler spawns
+    /// has none: keep a clone of the call instead, and [`enter`](Self::enter) it there.
+    pub fn current() -> Option<Call> {
+        Self::with_current(|call| call.cloned())
+    }
+
+    /// Calls `f` with the call that is being served here, without cloning it.
+    pub fn with_current<T>(f: impl FnOnce(Option<&Call>) -> T) -> T {
+        // A thread that is ending has no current call any more.
+        let mut f = Some(f);
+        let result = CURRENT.try_with(|current| match current.try_borrow() {
+            Ok(current) => f.take().map(|f| f(current.as_ref())),
+            Err(_) => None,
+        });
+        match (result, f) {
+            (Ok(Some(value)), _) => value,
+            (_, Some(f)) => f(None),
+            (_, None) => unreachable!("the closure was either called or kept"),
+        }
+    }
+
+    /// Makes this the current call of this thread, and its trace context the current OpenTelemetry
+    /// context, until the guard is dropped. For synchronous work only: never hold it across an `.await`.
+    pub fn enter(&self) -> Scope {
+        Scope {
+            previous: CURRENT.with(|current| current.replace(Some(self.clone()))),
+            _otel: self.0.otel.clone().attach(),
+            _not_send: PhantomData,
+        }
+    }
+}
+
+/// Ends the scope of [`Call::enter`] when dropped.
+#[must_use = "the call is current only while this lives"]
+pub struct Scope {
+    previous: Option<Call>,
+    _otel: opentelemetry::ContextGuard,
+    _not_send: PhantomData<*const ()>,
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        let previous = self.previous.take();
+        CURRENT.with(|current| current.replace(previous));
+    }
+}

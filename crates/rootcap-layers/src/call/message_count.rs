@@ -1,0 +1,96 @@
+//! Counts messages in the bytes of a body: messages are not DATA frames.
+//!
+//! A gRPC message is one byte of flags, four bytes of length (big endian) and that many bytes
+//! (gRPC over HTTP/2, "Length-Prefixed-Message"); frames cut this anywhere.
+
+const PREFIX: u8 = 5;
+
+/// Where in the sequence of messages the body stands.
+#[derive(Debug, Default)]
+pub(crate) struct MessageCount {
+    /// Bytes of the prefix seen, if the prefix is not complete.
+    prefix_seen: u8,
+    length: u32,
+    /// Bytes of the message still to come.
+    remaining: u32,
+}
+
+impl MessageCount {
+    /// Takes the next bytes of the body; returns how many messages they complete.
+    pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> u64 {
+        let mut complete = 0;
+        while !bytes.is_empty() {
+            bytes = if self.remaining > 0 { self.skip(bytes) } else { self.read_prefix(bytes) };
+            if self.remaining == 0 && self.prefix_seen == 0 {
+                complete += 1;
+            }
+        }
+        complete
+    }
+
+    fn skip<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let here = bytes.len().min(self.remaining as usize);
+        self.remaining -= here as u32;
+        &bytes[here..]
+    }
+
+    fn read_prefix<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        if self.prefix_seen > 0 {
+            self.length = (self.length << 8) | u32::from(bytes[0]);
+        }
+        self.prefix_seen += 1;
+        if self.prefix_seen == PREFIX {
+            self.remaining = std::mem::take(&mut self.length);
+            self.prefix_seen = 0;
+        }
+        &bytes[1..]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn encode(lengths: &[u16]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for &length in lengths {
+            bytes.push(length as u8 & 1);
+            bytes.extend_from_slice(&u32::from(length).to_be_bytes());
+            bytes.extend(std::iter::repeat_n(0xff, usize::from(length)));
+        }
+        bytes
+    }
+
+    #[test]
+    fn an_incomplete_message_does_not_count() {
+        let bytes = encode(&[3, 0, 7]);
+        assert_eq!(MessageCount::default().feed(&bytes[..bytes.len() - 1]), 2);
+        assert_eq!(MessageCount::default().feed(&[0, 255, 255, 255, 255, 1]), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn frames_cut_messages_anywhere(
+            lengths in proptest::collection::vec(0u16..300, 0..20),
+            cuts in proptest::collection::vec(1usize..50, 1..200),
+        ) {
+            let bytes = encode(&lengths);
+            let (mut counter, mut counted, mut rest) = (MessageCount::default(), 0, bytes.as_slice());
+            for cut in cuts.iter().cycle() {
+                let (frame, after) = rest.split_at((*cut).min(rest.len()));
+                counted += counter.feed(frame);
+                rest = after;
+                if rest.is_empty() { break; }
+            }
+            prop_assert_eq!(counted, lengths.len() as u64);
+        }
+
+        #[test]
+        fn any_bytes_are_counted_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let counted = MessageCount::default().feed(&bytes);
+            prop_assert!(counted <= bytes.len() as u64 / 5);
+        }
+    }
+}

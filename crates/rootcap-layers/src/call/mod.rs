@@ -1,0 +1,260 @@
+//! [`Call`]: what is known of one RPC, made once by [`Observe`](crate::observe::Observe) and read by every layer.
+
+mod current;
+mod message_count;
+mod peer;
+mod request_id;
+
+pub use current::Scope;
+pub(crate) use message_count::MessageCount;
+pub use peer::Peer;
+pub use request_id::{MAX_LEN as MAX_REQUEST_ID_LEN, REQUEST_ID, RequestId};
+
+use std::{
+    fmt,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, SystemTime},
+};
+
+use http::{HeaderMap, HeaderName, HeaderValue, uri::PathAndQuery};
+use tokio::time::Instant;
+use tonic::Code;
+
+use crate::{deadline::grpc_timeout, method::Method, trace::TraceContext};
+
+/// Which way a message goes, as seen from the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From the client to the handler.
+    Received,
+    /// From the handler to the client.
+    Sent,
+}
+
+/// Messages and bytes of one direction of a call.
+#[derive(Debug, Default)]
+struct Traffic {
+    messages: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// What is known of one RPC. Cloning it is cheap: all clones are the same call.
+///
+/// Inside a handler, and inside every layer below [`Observe`](crate::observe::Observe),
+/// [`Call::current`] gives the call that is being served.
+#[derive(Clone)]
+pub struct Call(Arc<Inner>);
+
+struct Inner {
+    method: Arc<Method>,
+    path: PathAndQuery,
+    headers: LoggedHeaders,
+    request_id: RequestId,
+    trace: TraceContext,
+    otel: opentelemetry::Context,
+    peer: Option<Arc<Peer>>,
+    user_agent: Option<HeaderValue>,
+    started: Instant,
+    started_at: SystemTime,
+    timeout: Option<Result<Duration, grpc_timeout::Malformed>>,
+    /// Nanoseconds after `started`; `u64::MAX` is none.
+    deadline: AtomicU64,
+    received: Traffic,
+    sent: Traffic,
+    answered: AtomicBool,
+    panicked: AtomicBool,
+    cut: OnceLock<Code>,
+    rejected_by: OnceLock<&'static str>,
+}
+
+/// The request's metadata that a setting lists for the log, as it was received.
+pub(crate) type LoggedHeaders = Option<Box<[(HeaderName, HeaderValue)]>>;
+
+/// What [`Call::new`] is made from.
+pub(crate) struct Start<'a> {
+    pub(crate) method: Arc<Method>,
+    pub(crate) path: PathAndQuery,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) logged: LoggedHeaders,
+    pub(crate) request_id: RequestId,
+    pub(crate) trace: TraceContext,
+    pub(crate) peer: Option<Arc<Peer>>,
+}
+
+impl Call {
+    pub(crate) fn new(start: Start<'_>) -> Self {
+        let timeout =
+            start.headers.get("grpc-timeout").map(|value| grpc_timeout::parse(value.as_bytes()));
+        let deadline = match &timeout {
+            Some(Ok(timeout)) => nanos(*timeout),
+            _ => u64::MAX,
+        };
+        Call(Arc::new(Inner {
+            otel: start.trace.to_otel(),
+            method: start.method,
+            path: start.path,
+            headers: start.logged,
+            request_id: start.request_id,
+            trace: start.trace,
+            peer: start.peer,
+            user_agent: start.headers.get(http::header::USER_AGENT).cloned(),
+            started: Instant::now(),
+            started_at: SystemTime::now(),
+            timeout,
+            deadline: AtomicU64::new(deadline),
+            received: Traffic::default(),
+            sent: Traffic::default(),
+            answered: AtomicBool::new(false),
+            panicked: AtomicBool::new(false),
+            cut: OnceLock::new(),
+            rejected_by: OnceLock::new(),
+        }))
+    }
+
+    /// The method, with its statistics. Methods that are not known share one entry, `unknown`.
+    pub fn method(&self) -> &Arc<Method> {
+        &self.0.method
+    }
+
+    /// The path as the caller sent it: `/package.Service/Method` of a well-formed call. Not to be trusted.
+    pub fn path(&self) -> &str {
+        self.0.path.path()
+    }
+
+    /// The id of this request: the caller's `x-request-id` if that was acceptable, else a new one.
+    pub fn request_id(&self) -> &RequestId {
+        &self.0.request_id
+    }
+
+    /// The W3C trace context of this call.
+    pub fn trace(&self) -> &TraceContext {
+        &self.0.trace
+    }
+
+    /// The other end of the connection, where the server told.
+    pub fn peer(&self) -> Option<&Arc<Peer>> {
+        self.0.peer.as_ref()
+    }
+
+    /// The caller's `user-agent`. Not to be trusted.
+    pub fn user_agent(&self) -> Option<&HeaderValue> {
+        self.0.user_agent.as_ref()
+    }
+
+    /// The request's metadata that a setting lists for the log.
+    pub fn logged_metadata(&self) -> &[(HeaderName, HeaderValue)] {
+        self.0.headers.as_deref().unwrap_or_default()
+    }
+
+    /// When the call's headers had arrived.
+    pub fn started(&self) -> Instant {
+        self.0.started
+    }
+
+    /// [`started`](Self::started) by the wall clock.
+    pub fn started_at(&self) -> SystemTime {
+        self.0.started_at
+    }
+
+    /// What the caller sent as `grpc-timeout`.
+    pub(crate) fn timeout(&self) -> Option<&Result<Duration, grpc_timeout::Malformed>> {
+        self.0.timeout.as_ref()
+    }
+
+    /// When the call must have ended: the earlier of the caller's `grpc-timeout` and the configured maximum.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.0.deadline.load(Relaxed) {
+            u64::MAX => None,
+            nanos => self.0.started.checked_add(Duration::from_nanos(nanos)),
+        }
+    }
+
+    /// The time left until the [`deadline`](Self::deadline), zero when it has passed, `None` without one.
+    pub fn remaining(&self) -> Option<Duration> {
+        let deadline = self.deadline()?;
+        Some(deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Makes the deadline `timeout` after the start of the call, unless it is earlier already.
+    pub fn limit_to(&self, timeout: Duration) {
+        self.0.deadline.fetch_min(nanos(timeout), Relaxed);
+    }
+
+    /// Complete messages seen so far in `direction`.
+    pub fn messages(&self, direction: Direction) -> u64 {
+        self.traffic(direction).messages.load(Relaxed)
+    }
+
+    /// Bytes of bodies seen so far in `direction`, as sent over the wire (compressed, with message prefixes).
+    pub fn bytes(&self, direction: Direction) -> u64 {
+        self.traffic(direction).bytes.load(Relaxed)
+    }
+
+    pub(crate) fn add_traffic(&self, direction: Direction, messages: u64, bytes: u64) {
+        let traffic = self.traffic(direction);
+        traffic.messages.fetch_add(messages, Relaxed);
+        traffic.bytes.fetch_add(bytes, Relaxed);
+    }
+
+    fn traffic(&self, direction: Direction) -> &Traffic {
+        match direction {
+            Direction::Received => &self.0.received,
+            Direction::Sent => &self.0.sent,
+        }
+    }
+
+    pub(crate) fn set_answered(&self) {
+        self.0.answered.store(true, Relaxed);
+    }
+
+    /// Whether the head of the response is out.
+    pub fn is_answered(&self) -> bool {
+        self.0.answered.load(Relaxed)
+    }
+
+    /// Notes that `policy` is about to drop the call, and the status that stands for it.
+    pub fn cut(&self, code: Code, policy: &'static str) {
+        let _ = self.0.cut.set(code);
+        self.set_rejected_by(policy);
+    }
+
+    pub(crate) fn cut_code(&self) -> Option<Code> {
+        self.0.cut.get().copied()
+    }
+
+    /// Notes that the handler or a layer panicked.
+    pub fn set_panicked(&self) {
+        self.0.panicked.store(true, Relaxed);
+    }
+
+    /// Whether the handler or a layer panicked.
+    pub fn panicked(&self) -> bool {
+        self.0.panicked.load(Relaxed)
+    }
+
+    /// Notes which policy refused the call, or cut it; the first one to say so stands.
+    pub fn set_rejected_by(&self, policy: &'static str) {
+        let _ = self.0.rejected_by.set(policy);
+    }
+
+    /// The policy that refused the call, or cut it, if one did.
+    pub fn rejected_by(&self) -> Option<&'static str> {
+        self.0.rejected_by.get().copied()
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("path", &self.path())
+            .field("request_id", &self.request_id().as_str())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,45 @@
+//! The other end of a connection.
+
+use std::net::SocketAddr;
+
+/// The other end of a connection: one per connection, shared by its calls.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    address: Option<SocketAddr>,
+    text: Box<str>,
+    identity: Option<Box<str>>,
+}
+
+impl Peer {
+    /// A peer at an internet address.
+    pub fn new(address: SocketAddr) -> Self {
+        Self { address: Some(address), text: address.to_string().into(), identity: None }
+    }
+
+    /// A peer on a Unix socket; `name` is what logs show as its address.
+    pub fn local(name: impl Into<Box<str>>) -> Self {
+        Self { address: None, text: name.into(), identity: None }
+    }
+
+    /// The same peer, with the identity that it has proved.
+    #[must_use]
+    pub fn identity(mut self, identity: impl Into<Box<str>>) -> Self {
+        self.identity = Some(identity.into());
+        self
+    }
+
+    /// The socket's address; `None` on a Unix socket.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// The address as logs show it.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The identity that the peer has proved, if it has.
+    pub fn proved_identity(&self) -> Option<&str> {
+        self.identity.as_deref()
+    }
+}

@@ -1,0 +1,133 @@
+//! Request ids: the caller's, if acceptable, else one of ours.
+
+use std::{cell::RefCell, fmt};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// The metadata key of a request id, in both directions.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest id taken from a caller, in bytes.
+pub const MAX_LEN: usize = 128;
+
+const OWN_LEN: usize = 32;
+/// Ids made at a time: they share one allocation.
+const BLOCK: usize = 64;
+
+thread_local! {
+    static IDS: RefCell<Bytes> = const { RefCell::new(Bytes::new()) };
+}
+
+/// The id of a request: 1 to 128 visible ASCII characters.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// The caller's `x-request-id` if it is 1 to 128 visible ASCII characters, else a new id.
+    pub fn accept(headers: &HeaderMap) -> Self {
+        match headers.get(REQUEST_ID) {
+            Some(value) if is_acceptable(value.as_bytes()) => Self::sensitive(value.clone()),
+            _ => Self::random(),
+        }
+    }
+
+    /// A new id: 32 hexadecimal digits, 128 random bits.
+    pub fn random() -> Self {
+        let id = IDS.with_borrow_mut(|ids| {
+            if ids.is_empty() {
+                *ids = make_block();
+            }
+            ids.split_to(OWN_LEN)
+        });
+        Self::sensitive(
+            HeaderValue::from_maybe_shared(id).expect("hexadecimal digits are visible ASCII"),
+        )
+    }
+
+    /// "Sensitive" keeps a value that never comes again out of HPACK's dynamic table (RFC 7541, 7.1.3).
+    fn sensitive(mut value: HeaderValue) -> Self {
+        value.set_sensitive(true);
+        Self(value)
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().expect("an id is visible ASCII")
+    }
+
+    /// The id as a header's value.
+    pub fn header_value(&self) -> &HeaderValue {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RequestId").field(&self.as_str()).finish()
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+fn is_acceptable(id: &[u8]) -> bool {
+    !id.is_empty() && id.len() <= MAX_LEN && id.iter().all(u8::is_ascii_graphic)
+}
+
+fn make_block() -> Bytes {
+    let mut block = BytesMut::with_capacity(OWN_LEN * BLOCK);
+    for _ in 0..BLOCK {
+        let mut id = [0; OWN_LEN];
+        crate::hex::write(&fastrand::u128(..).to_be_bytes(), &mut id);
+        block.extend_from_slice(&id);
+    }
+    block.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn accept(id: &[u8]) -> RequestId {
+        let mut headers = HeaderMap::new();
+        if let Ok(value) = HeaderValue::from_bytes(id) {
+            headers.insert(REQUEST_ID, value);
+        }
+        RequestId::accept(&headers)
+    }
+
+    #[test]
+    fn own_ids_are_distinct_hexadecimal_digits() {
+        let ids: HashSet<String> = (0..1_000).map(|_| RequestId::random().to_string()).collect();
+        assert_eq!(ids.len(), 1_000);
+        assert!(ids.iter().all(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())));
+    }
+
+    #[test]
+    fn the_limits_of_an_acceptable_id() {
+        let longest = "x".repeat(MAX_LEN);
+        assert_eq!(accept(longest.as_bytes()).as_str(), longest);
+        for refused in ["", " ", "two words", "caf\u{e9}", "\u{1b}[31m", &"x".repeat(MAX_LEN + 1)] {
+            assert_ne!(accept(refused.as_bytes()).as_str(), refused);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_end_as_visible_ascii(id in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let kept = accept(&id);
+            prop_assert!(is_acceptable(kept.as_str().as_bytes()));
+            prop_assert_eq!(kept.as_str().as_bytes() == id.as_slice(), is_acceptable(&id));
+        }
+    }
+}

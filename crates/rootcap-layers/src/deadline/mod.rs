@@ -1,0 +1,3 @@
+//! Deadlines.
+
+pub(crate) mod grpc_timeout;

@@ -1,0 +1,108 @@
+//! A histogram of durations with fixed buckets, of atomics.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+/// A histogram of durations: counts per bucket, and their sum.
+#[derive(Debug)]
+pub struct Histogram {
+    /// Upper bounds in seconds, ascending, without the last, infinite one.
+    bounds: Arc<[f64]>,
+    /// One more than `bounds`.
+    counts: Box<[AtomicU64]>,
+    sum_nanos: AtomicU64,
+}
+
+/// A histogram at one instant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistogramSnapshot {
+    /// Upper bounds in seconds, ascending, without the last, infinite one.
+    pub bounds: Arc<[f64]>,
+    /// How many fell into each bucket (not cumulative); one more than `bounds`.
+    pub counts: Vec<u64>,
+    /// The sum of all, in seconds.
+    pub sum: f64,
+}
+
+impl Histogram {
+    /// An empty histogram; `bounds` are upper bounds (inclusive) in seconds, ascending.
+    pub fn new(bounds: Arc<[f64]>) -> Self {
+        let counts = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
+        Self { bounds, counts, sum_nanos: AtomicU64::new(0) }
+    }
+
+    /// Adds one duration.
+    pub fn record(&self, duration: Duration) {
+        let seconds = duration.as_secs_f64();
+        // A linear search: most calls end in the first buckets.
+        let bucket = self.bounds.iter().position(|&bound| seconds <= bound);
+        self.counts[bucket.unwrap_or(self.bounds.len())].fetch_add(1, Relaxed);
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        self.sum_nanos.fetch_add(nanos, Relaxed);
+    }
+
+    /// Adds all of `other`, which has the same bounds.
+    pub(crate) fn absorb(&self, other: &Histogram) {
+        for (count, others) in self.counts.iter().zip(&other.counts) {
+            count.fetch_add(others.load(Relaxed), Relaxed);
+        }
+        self.sum_nanos.fetch_add(other.sum_nanos.load(Relaxed), Relaxed);
+    }
+
+    /// The histogram now.
+    pub fn snapshot(&self) -> HistogramSnapshot {
+        HistogramSnapshot {
+            bounds: Arc::clone(&self.bounds),
+            counts: self.counts.iter().map(|count| count.load(Relaxed)).collect(),
+            sum: self.sum_nanos.load(Relaxed) as f64 / 1e9,
+        }
+    }
+}
+
+impl HistogramSnapshot {
+    /// How many there are in all.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_bound_belongs_to_its_bucket() {
+        let histogram = Histogram::new([0.5, 1.0].into());
+        for millis in [0, 500, 501, 1_000, 1_001] {
+            histogram.record(Duration::from_millis(millis));
+        }
+        let snapshot = histogram.snapshot();
+        assert_eq!(snapshot.counts, [2, 2, 1]);
+        assert!((snapshot.sum - 3.002).abs() < 1e-9);
+    }
+
+    proptest! {
+        #[test]
+        fn every_duration_falls_into_the_bucket_that_holds_it(millis in proptest::collection::vec(0u64..20_000, 0..100)) {
+            let histogram = Histogram::new(crate::DEFAULT_BUCKETS.into());
+            for &millis in &millis {
+                histogram.record(Duration::from_millis(millis));
+            }
+            let snapshot = histogram.snapshot();
+            let mut cumulative = 0;
+            for (bound, count) in snapshot.bounds.iter().zip(&snapshot.counts) {
+                cumulative += count;
+                let expected = millis.iter().filter(|&&millis| Duration::from_millis(millis).as_secs_f64() <= *bound).count();
+                prop_assert_eq!(cumulative, expected as u64);
+            }
+            prop_assert_eq!(snapshot.count(), millis.len() as u64);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The statistics of calls, per method: one source of truth for `/metrics`, the admin pages and the limits.
+//!
+//! **What it does.** Counts every observed call in the [`Stats`] of its method, with a few relaxed atomic
+//! additions; nothing is looked up by label on the path of a call.
+//!
+//! **When it rejects.** Never: it is an observer.
+//!
+//! **What it records.** The metrics of the Go ecosystem's gRPC middleware, so that its dashboards work:
+//! `grpc_server_started_total`, `grpc_server_handled_total`, `grpc_server_handling_seconds`,
+//! `grpc_server_msg_received_total`, `grpc_server_msg_sent_total`; and our own `rootcap_calls_in_flight`,
+//! `rootcap_call_received_bytes_total`, `rootcap_call_sent_bytes_total`, `rootcap_panics_total`.
+//!
+//! **Where it sits.** In [`Observe`](crate::observe::Observe), outermost, so that it sees rejections.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use rootcap_layers::{Methods, MethodKind, Origin, metrics, observe::ObserveLayer};
+//! use tower_layer::Layer;
+//!
+//! # fn wrap<S>(service: S) {
+//! let methods = Methods::builder()
+//!     .method("helloworld.Greeter", "SayHello", MethodKind::Unary, Origin::User)
+//!     .build();
+//! let methods = Arc::new(methods);
+//! let service = ObserveLayer::new(metrics::CallMetrics, Arc::clone(&methods)).layer(service);
+//!
+//! let text = metrics::render(&methods);
+//! assert!(text.contains("grpc_server_started_total"));
+//! # }
+//! ```
+
+mod histogram;
+mod observer;
+mod render;
+mod stats;
+
+pub use histogram::{Histogram, HistogramSnapshot};
+pub use observer::CallMetrics;
+pub use render::render;
+pub use stats::{Stats, StatsSnapshot};

@@ -1,0 +1,189 @@
+//! The statistics as Prometheus' text format.
+
+use std::{
+    fmt::{self, Write},
+    sync::Arc,
+};
+
+use super::StatsSnapshot;
+use crate::{
+    method::{Method, Methods},
+    outcome::{CODES, code_name},
+};
+
+/// All methods' statistics in Prometheus' text exposition format 0.0.4.
+pub fn render(methods: &Methods) -> String {
+    let rows: Vec<Row> = methods.all().into_iter().map(Row::new).collect();
+    let mut text = String::with_capacity(rows.len() * 4_096);
+    write_all(&mut text, &rows, methods).expect("writing to a string does not fail");
+    text
+}
+
+/// One method: its labels, rendered once, and its numbers.
+struct Row {
+    labels: String,
+    stats: StatsSnapshot,
+}
+
+impl Row {
+    fn new(method: Arc<Method>) -> Self {
+        let labels = format!(
+            "grpc_type=\"{}\",grpc_service=\"{}\",grpc_method=\"{}\"",
+            method.kind().as_str(),
+            Escaped(method.service()),
+            Escaped(method.name()),
+        );
+        Self { labels, stats: method.stats().snapshot() }
+    }
+}
+
+/// A label's value: backslash, quote and line feed are escaped.
+struct Escaped<'a>(&'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for char in self.0.chars() {
+            match char {
+                '\\' => f.write_str("\\\\")?,
+                '"' => f.write_str("\\\"")?,
+                '\n' => f.write_str("\\n")?,
+                char => f.write_char(char)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+type Number = fn(&StatsSnapshot) -> i64;
+
+/// The families with one number per method: name, type, help, value.
+const NUMBERS: [(&str, &str, &str, Number); 7] = [
+    ("grpc_server_started_total", "counter", "Calls begun.", |stats| stats.started as i64),
+    ("grpc_server_msg_received_total", "counter", "Messages received from clients.", |stats| {
+        stats.received_messages as i64
+    }),
+    ("grpc_server_msg_sent_total", "counter", "Messages sent to clients.", |stats| {
+        stats.sent_messages as i64
+    }),
+    ("rootcap_calls_in_flight", "gauge", "Calls that have begun and not ended.", |stats| {
+        stats.in_flight
+    }),
+    (
+        "rootcap_call_received_bytes_total",
+        "counter",
+        "Bytes of the request bodies of ended calls.",
+        |stats| stats.received_bytes as i64,
+    ),
+    (
+        "rootcap_call_sent_bytes_total",
+        "counter",
+        "Bytes of the response bodies of ended calls.",
+        |stats| stats.sent_bytes as i64,
+    ),
+    ("rootcap_panics_total", "counter", "Calls that ended by a panic.", |stats| {
+        stats.panicked as i64
+    }),
+];
+
+fn write_all(out: &mut String, rows: &[Row], methods: &Methods) -> fmt::Result {
+    for (name, kind, help, number) in NUMBERS {
+        write_head(out, name, kind, help)?;
+        for row in rows {
+            writeln!(out, "{name}{{{}}} {}", row.labels, number(&row.stats))?;
+        }
+    }
+    write_handled(out, rows)?;
+    write_latency(out, rows)?;
+    let name = "rootcap_methods_refused_total";
+    write_head(
+        out,
+        name,
+        "counter",
+        "Calls of methods that found no place in the table of methods.",
+    )?;
+    writeln!(out, "{name} {}", methods.refused())
+}
+
+fn write_head(out: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
+    writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}")
+}
+
+fn write_handled(out: &mut String, rows: &[Row]) -> fmt::Result {
+    let name = "grpc_server_handled_total";
+    write_head(out, name, "counter", "Calls ended, by status code.")?;
+    for row in rows {
+        for (code, count) in CODES.into_iter().zip(row.stats.handled) {
+            writeln!(out, "{name}{{{},grpc_code=\"{}\"}} {count}", row.labels, code_name(code))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_latency(out: &mut String, rows: &[Row]) -> fmt::Result {
+    let name = "grpc_server_handling_seconds";
+    write_head(
+        out,
+        name,
+        "histogram",
+        "Seconds from the headers of a call to the end of its body.",
+    )?;
+    for Row { labels, stats } in rows {
+        let mut cumulative = 0;
+        for (bound, count) in stats.latency.bounds.iter().zip(&stats.latency.counts) {
+            cumulative += count;
+            writeln!(out, "{name}_bucket{{{labels},le=\"{bound}\"}} {cumulative}")?;
+        }
+        let count = stats.latency.count();
+        writeln!(out, "{name}_bucket{{{labels},le=\"+Inf\"}} {count}")?;
+        writeln!(out, "{name}_sum{{{labels}}} {}", stats.latency.sum)?;
+        writeln!(out, "{name}_count{{{labels}}} {count}")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tonic::Code;
+
+    use super::*;
+    use crate::method::{MethodKind, Origin};
+
+    #[test]
+    fn a_known_method_is_there_at_zero_and_counts() {
+        let methods = Methods::builder()
+            .buckets(&[0.5, 1.0])
+            .method("a.B", "C", MethodKind::Unary, Origin::User)
+            .build();
+        let labels = r#"grpc_type="unary",grpc_service="a.B",grpc_method="C""#;
+        assert!(
+            render(&methods)
+                .contains(&format!("grpc_server_handled_total{{{labels},grpc_code=\"OK\"}} 0\n"))
+        );
+
+        let method = methods.get("/a.B/C").expect("known");
+        method.stats().start();
+        method.stats().end(Code::NotFound, Duration::from_millis(750), 10, 20);
+        let text = render(&methods);
+        for line in [
+            "grpc_server_started_total{L} 1",
+            "grpc_server_handled_total{L,grpc_code=\"NotFound\"} 1",
+            "grpc_server_handling_seconds_bucket{L,le=\"0.5\"} 0",
+            "grpc_server_handling_seconds_bucket{L,le=\"1\"} 1",
+            "grpc_server_handling_seconds_bucket{L,le=\"+Inf\"} 1",
+            "grpc_server_handling_seconds_sum{L} 0.75",
+            "grpc_server_handling_seconds_count{L} 1",
+            "rootcap_calls_in_flight{L} 0",
+            "rootcap_call_received_bytes_total{L} 10",
+        ] {
+            let line = line.replace("{L", &format!("{{{labels}"));
+            assert!(text.lines().any(|found| found == line), "{line} not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn labels_are_escaped() {
+        assert_eq!(Escaped("a\"b\\c\nd").to_string(), r#"a\"b\\c\nd"#);
+    }
+}

@@ -1,0 +1,130 @@
+//! The statistics of one method.
+
+use std::{
+    array,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use tonic::Code;
+
+use super::{Histogram, HistogramSnapshot};
+use crate::{call::Direction, outcome::CODES};
+
+/// The statistics of one method: atomics, written by the metrics observer, read by everyone.
+#[derive(Debug)]
+pub struct Stats {
+    started: AtomicU64,
+    handled: [AtomicU64; CODES.len()],
+    latency: Histogram,
+    received_messages: AtomicU64,
+    sent_messages: AtomicU64,
+    received_bytes: AtomicU64,
+    sent_bytes: AtomicU64,
+    in_flight: AtomicI64,
+    panicked: AtomicU64,
+}
+
+/// [`Stats`] at one instant.
+#[derive(Debug, Clone)]
+pub struct StatsSnapshot {
+    /// Calls begun.
+    pub started: u64,
+    /// Calls ended, by status code (the index is the code's number).
+    pub handled: [u64; CODES.len()],
+    /// From the arrival of the headers to the end of the body.
+    pub latency: HistogramSnapshot,
+    /// Complete messages from clients.
+    pub received_messages: u64,
+    /// Complete messages to clients.
+    pub sent_messages: u64,
+    /// Bytes of request bodies.
+    pub received_bytes: u64,
+    /// Bytes of response bodies.
+    pub sent_bytes: u64,
+    /// Calls that have begun and not ended.
+    pub in_flight: i64,
+    /// Calls that ended by a panic.
+    pub panicked: u64,
+}
+
+impl Stats {
+    /// Nothing counted yet; `buckets` as in [`Histogram::new`].
+    pub fn new(buckets: Arc<[f64]>) -> Self {
+        Self {
+            started: AtomicU64::new(0),
+            handled: array::from_fn(|_| AtomicU64::new(0)),
+            latency: Histogram::new(buckets),
+            received_messages: AtomicU64::new(0),
+            sent_messages: AtomicU64::new(0),
+            received_bytes: AtomicU64::new(0),
+            sent_bytes: AtomicU64::new(0),
+            in_flight: AtomicI64::new(0),
+            panicked: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn start(&self) {
+        self.started.fetch_add(1, Relaxed);
+        self.in_flight.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn message(&self, direction: Direction) {
+        match direction {
+            Direction::Received => self.received_messages.fetch_add(1, Relaxed),
+            Direction::Sent => self.sent_messages.fetch_add(1, Relaxed),
+        };
+    }
+
+    pub(crate) fn end(&self, code: Code, duration: Duration, received_bytes: u64, sent_bytes: u64) {
+        self.handled[code as usize].fetch_add(1, Relaxed);
+        self.latency.record(duration);
+        self.received_bytes.fetch_add(received_bytes, Relaxed);
+        self.sent_bytes.fetch_add(sent_bytes, Relaxed);
+        self.in_flight.fetch_sub(1, Relaxed);
+    }
+
+    pub(crate) fn panic(&self) {
+        self.panicked.fetch_add(1, Relaxed);
+    }
+
+    /// Calls that have begun and not ended.
+    pub fn in_flight(&self) -> i64 {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// Adds all of `other`, whose calls have ended.
+    pub(crate) fn absorb(&self, other: &Stats) {
+        let add = |to: &AtomicU64, from: &AtomicU64| to.fetch_add(from.load(Relaxed), Relaxed);
+        add(&self.started, &other.started);
+        for (to, from) in self.handled.iter().zip(&other.handled) {
+            add(to, from);
+        }
+        self.latency.absorb(&other.latency);
+        add(&self.received_messages, &other.received_messages);
+        add(&self.sent_messages, &other.sent_messages);
+        add(&self.received_bytes, &other.received_bytes);
+        add(&self.sent_bytes, &other.sent_bytes);
+        add(&self.panicked, &other.panicked);
+    }
+
+    /// The statistics now. Each number is exact; together they may be some nanoseconds apart.
+    pub fn snapshot(&self) -> StatsSnapshot {
+        // Ended calls are read before started ones, so that no more calls end than start.
+        let handled = array::from_fn(|code| self.handled[code].load(Relaxed));
+        StatsSnapshot {
+            handled,
+            latency: self.latency.snapshot(),
+            received_messages: self.received_messages.load(Relaxed),
+            sent_messages: self.sent_messages.load(Relaxed),
+            received_bytes: self.received_bytes.load(Relaxed),
+            sent_bytes: self.sent_bytes.load(Relaxed),
+            in_flight: self.in_flight.load(Relaxed),
+            panicked: self.panicked.load(Relaxed),
+            started: self.started.load(Relaxed),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Both bodies of an observed call.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tonic::Code;
+
+use super::{
+    Observer,
+    guard::{Guard, Shared, count_traffic},
+};
+use crate::{
+    call::{Call, Direction, MessageCount},
+    outcome::{Cause, End},
+};
+
+pin_project! {
+    /// The request's body: counts messages and bytes.
+    pub struct ObservedRequest<O, B> {
+        shared: Arc<Shared<O>>,
+        call: Call,
+        count: MessageCount,
+        #[pin]
+        body: B,
+    }
+}
+
+impl<O, B> ObservedRequest<O, B> {
+    pub(super) fn new(shared: Arc<Shared<O>>, call: Call, body: B) -> Self {
+        Self { shared, call, count: MessageCount::default(), body }
+    }
+}
+
+impl<O: Observer, B: Body<Data = Bytes>> Body for ObservedRequest<O, B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = self.project();
+        let frame = ready!(this.body.poll_frame(cx));
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            let messages = this.count.feed(data);
+            count_traffic(this.shared, this.call, Direction::Received, messages, data.len() as u64);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+}
+
+pin_project! {
+    /// The response's body: counts messages and bytes, reads the status from the trailers, and ends the
+    /// call when it is dropped, which is when the server has handed its last frame on.
+    pub struct ObservedResponse<O: Observer, B> {
+        // Dropped before `guard`: what the handler does while it is dropped belongs to the call.
+        #[pin]
+        body: B,
+        count: MessageCount,
+        guard: Guard<O>,
+    }
+}
+
+impl<O: Observer, B: Body<Data = Bytes>> ObservedResponse<O, B> {
+    pub(super) fn new(guard: Guard<O>, body: B) -> Self {
+        Self { body, count: MessageCount::default(), guard }
+    }
+}
+
+impl<O: Observer, B: Body<Data = Bytes>> Body for ObservedResponse<O, B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = self.project();
+        let frame = {
+            let _current = this.guard.call().enter();
+            ready!(this.body.poll_frame(cx))
+        };
+        match &frame {
+            None => this.guard.set_end(End::new(Code::Unknown, Cause::NoStatus)),
+            Some(Err(_)) => this.guard.set_end(End::new(Code::Internal, Cause::Error)),
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    let messages = this.count.feed(data);
+                    this.guard.add_traffic(Direction::Sent, messages, data.len() as u64);
+                } else if let Some(trailers) = frame.trailers_ref() {
+                    let end = End::read(trailers, Cause::Trailers);
+                    this.guard.set_end(end.unwrap_or(End::new(Code::Unknown, Cause::NoStatus)));
+                }
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+}
+
+impl<O: Observer, B> fmt::Debug for ObservedResponse<O, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObservedResponse").field("call", self.guard.call()).finish_non_exhaustive()
+    }
+}
+
+impl<O, B> fmt::Debug for ObservedRequest<O, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObservedRequest").field("call", &self.call).finish_non_exhaustive()
+    }
+}

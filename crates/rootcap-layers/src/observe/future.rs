@@ -1,0 +1,89 @@
+//! The response future of an observed call.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tonic::Code;
+
+use super::{Observer, body::ObservedResponse, guard::Guard};
+use crate::{
+    call::{Call, REQUEST_ID},
+    outcome::{Cause, End},
+};
+
+pin_project! {
+    /// Waits for the head of the response, and wraps its body.
+    pub struct ObserveFuture<O: Observer, F> {
+        // Dropped before `guard`: what the handler does while it is dropped belongs to the call.
+        #[pin]
+        inner: F,
+        // `None` only after completion.
+        guard: Option<Guard<O>>,
+    }
+}
+
+impl<O: Observer, F> ObserveFuture<O, F> {
+    pub(super) fn new(guard: Guard<O>, inner: F) -> Self {
+        Self { inner, guard: Some(guard) }
+    }
+
+    /// The call, until the head of the response has been returned.
+    pub fn observed(&self) -> Option<&Call> {
+        self.guard.as_ref().map(Guard::call)
+    }
+}
+
+impl<O, F, B, E> Future for ObserveFuture<O, F>
+where
+    O: Observer,
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body<Data = Bytes>,
+{
+    type Output = Result<Response<ObservedResponse<O, B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let guard = this.guard.as_mut().expect("a future is not polled after completion");
+        let result = {
+            let _current = guard.call().enter();
+            ready!(this.inner.poll(cx))
+        };
+        let mut guard = this.guard.take().expect("taken only here");
+        Poll::Ready(match result {
+            Ok(response) => Ok(observe_response(guard, response)),
+            Err(error) => {
+                guard.set_end(End::new(Code::Internal, Cause::Error));
+                Err(error)
+            }
+        })
+    }
+}
+
+fn observe_response<O: Observer, B: Body<Data = Bytes>>(
+    mut guard: Guard<O>,
+    mut response: Response<B>,
+) -> Response<ObservedResponse<O, B>> {
+    guard.answered(status_in_head(&response));
+    let id = guard.call().request_id().header_value().clone();
+    response.headers_mut().insert(REQUEST_ID, id);
+    response.map(|body| ObservedResponse::new(guard, body))
+}
+
+/// The status, if the head has it already.
+fn status_in_head<B: Body>(response: &Response<B>) -> Option<End> {
+    if let Some(end) = End::read(response.headers(), Cause::TrailersOnly) {
+        return Some(end);
+    }
+    if response.status() != StatusCode::OK {
+        return Some(End::of_http(response.status()));
+    }
+    // Without a body there will be no trailers.
+    response.body().is_end_stream().then(|| End::new(Code::Unknown, Cause::NoStatus))
+}

@@ -1,0 +1,127 @@
+//! The end of a call, reported exactly once, whatever happens.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tonic::Code;
+
+use super::Observer;
+use crate::{
+    call::{Call, Direction},
+    method::Methods,
+    outcome::{Cause, End},
+};
+
+/// What all calls of an [`Observe`](super::Observe) share.
+#[derive(Debug)]
+pub(super) struct Shared<O> {
+    pub(super) observer: O,
+    pub(super) methods: Arc<Methods>,
+}
+
+/// Reports the end of a call when dropped: with the status seen, or as cancelled when there was none.
+pub(super) struct Guard<O: Observer> {
+    shared: Arc<Shared<O>>,
+    call: Call,
+    /// `None` only after the end.
+    state: Option<O::State>,
+    end: Option<End>,
+    method: MethodIs,
+}
+
+/// Whether the call's method is the table's, or waits for the service's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MethodIs {
+    Settled,
+    /// Seen for the first time.
+    Provisional,
+    /// It was provisional, and the answer showed that it exists.
+    Proved,
+}
+
+impl<O: Observer> Guard<O> {
+    pub(super) fn start(shared: Arc<Shared<O>>, call: Call, method: MethodIs) -> Self {
+        let state = shared.observer.on_start(&call);
+        Self { shared, call, state: Some(state), end: None, method }
+    }
+
+    pub(super) fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// The first end that is seen stands.
+    pub(super) fn set_end(&mut self, end: End) {
+        self.end.get_or_insert(end);
+    }
+
+    pub(super) fn add_traffic(&self, direction: Direction, messages: u64, bytes: u64) {
+        count_traffic(&self.shared, &self.call, direction, messages, bytes);
+    }
+
+    /// The head of the response has been seen; `end` is its status, if it has one.
+    pub(super) fn answered(&mut self, end: Option<End>) {
+        self.call.set_answered();
+        if self.method == MethodIs::Provisional && self.proves_the_method(end.as_ref()) {
+            self.shared.methods.adopt(self.call.method());
+            self.method = MethodIs::Proved;
+        }
+        if let Some(end) = end {
+            self.set_end(end);
+        }
+    }
+
+    /// Whether this answer came from the method. A service answers UNIMPLEMENTED for a method that it does
+    /// not have. Policies, and the usual interceptors and auth layers, answer before anyone has looked
+    /// whether the method exists: if their answers counted, a caller could invent methods.
+    fn proves_the_method(&self, end: Option<&End>) -> bool {
+        if self.call.rejected_by().is_some() || self.call.panicked() {
+            return false;
+        }
+        match end {
+            None => true,
+            Some(end) => !matches!(
+                (end.cause(), end.code()),
+                (Cause::Http(_), _)
+                    | (
+                        _,
+                        Code::Unimplemented
+                            | Code::Unauthenticated
+                            | Code::PermissionDenied
+                            | Code::ResourceExhausted
+                    )
+            ),
+        }
+    }
+}
+
+impl<O: Observer> Drop for Guard<O> {
+    fn drop(&mut self) {
+        let Some(state) = self.state.take() else { return };
+        // What a panic or the server itself ended is no cancellation by the client.
+        let unfinished = match (self.call.cut_code(), self.call.panicked()) {
+            (Some(code), _) => End::new(code, Cause::Dropped),
+            (None, true) => End::new(Code::Internal, Cause::Error),
+            (None, false) => End::new(Code::Cancelled, Cause::Dropped),
+        };
+        let duration = Instant::now().saturating_duration_since(self.call.started());
+        let outcome = self.end.take().unwrap_or(unfinished).after(duration);
+        self.shared.observer.on_end(&self.call, state, &outcome);
+        if self.method != MethodIs::Settled {
+            let exists = self.method == MethodIs::Proved;
+            self.shared.methods.absorb(self.call.method(), exists);
+        }
+    }
+}
+
+pub(super) fn count_traffic<O: Observer>(
+    shared: &Shared<O>,
+    call: &Call,
+    direction: Direction,
+    messages: u64,
+    bytes: u64,
+) {
+    call.add_traffic(direction, messages, bytes);
+    for _ in 0..messages {
+        shared.observer.on_message(call, direction);
+    }
+}

@@ -1,0 +1,103 @@
+//! The service.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request, Response, uri::PathAndQuery};
+use http_body::Body;
+use tower_service::Service;
+
+use super::{
+    ObserveLayer, Observer,
+    body::{ObservedRequest, ObservedResponse},
+    future::ObserveFuture,
+    guard::{Guard, MethodIs},
+};
+use crate::{
+    call::{Call, LoggedHeaders, Peer, RequestId, Start},
+    method::Found,
+    trace::TraceContext,
+};
+
+/// Makes the [`Call`] of each request, and observes it. See the [module](super).
+#[derive(Debug)]
+pub struct Observe<O, S> {
+    layer: ObserveLayer<O>,
+    peer: Option<Arc<Peer>>,
+    inner: S,
+}
+
+impl<O, S> Observe<O, S> {
+    pub(super) fn new(layer: ObserveLayer<O>, inner: S) -> Self {
+        Self { layer, peer: None, inner }
+    }
+
+    /// For the calls of one connection: `peer` is its other end. Without this, a [`Peer`] (in an [`Arc`])
+    /// is looked for in the request's extensions.
+    #[must_use]
+    pub fn peer(mut self, peer: Arc<Peer>) -> Self {
+        self.peer = Some(peer);
+        self
+    }
+
+    fn make_call<B>(&self, request: &Request<B>) -> (Call, MethodIs) {
+        let path = request.uri().path_and_query().cloned();
+        let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let (method, is) = match self.layer.shared.methods.find(path.path()) {
+            Found::Settled(method) => (method, MethodIs::Settled),
+            Found::Provisional(method) => (method, MethodIs::Provisional),
+        };
+        let headers = request.headers();
+        let call = Call::new(Start {
+            method,
+            path,
+            logged: self.logged(request),
+            request_id: RequestId::accept(headers),
+            trace: TraceContext::accept(headers, &self.layer.settings.sampler),
+            peer: self.peer.clone().or_else(|| request.extensions().get().cloned()),
+            headers,
+        });
+        (call, is)
+    }
+
+    fn logged<B>(&self, request: &Request<B>) -> LoggedHeaders {
+        let names = &self.layer.settings.logged_metadata;
+        let listed =
+            |name| Some((http::HeaderName::clone(name), request.headers().get(name)?.clone()));
+        (!names.is_empty()).then(|| names.iter().filter_map(listed).collect())
+    }
+}
+
+impl<O, S: Clone> Clone for Observe<O, S> {
+    fn clone(&self) -> Self {
+        Self { layer: self.layer.clone(), peer: self.peer.clone(), inner: self.inner.clone() }
+    }
+}
+
+impl<O, S, ReqBody, ResBody> Service<Request<ReqBody>> for Observe<O, S>
+where
+    O: Observer,
+    S: Service<Request<ObservedRequest<O, ReqBody>>, Response = Response<ResBody>>,
+    ResBody: Body<Data = Bytes>,
+{
+    type Response = Response<ObservedResponse<O, ResBody>>;
+    type Error = S::Error;
+    type Future = ObserveFuture<O, S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let (call, is) = self.make_call(&request);
+        let shared = &self.layer.shared;
+        let guard = Guard::start(Arc::clone(shared), call.clone(), is);
+        let _current = call.enter();
+        let request =
+            request.map(|body| ObservedRequest::new(Arc::clone(shared), call.clone(), body));
+        ObserveFuture::new(guard, self.inner.call(request))
+    }
+}

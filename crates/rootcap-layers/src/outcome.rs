@@ -1,0 +1,154 @@
+//! [`Outcome`]: how a call really ended.
+
+use std::{borrow::Cow, time::Duration};
+
+use http::{HeaderMap, HeaderValue, StatusCode};
+use tonic::Code;
+
+/// All status codes, by number.
+pub const CODES: [Code; 17] = [
+    Code::Ok,
+    Code::Cancelled,
+    Code::Unknown,
+    Code::InvalidArgument,
+    Code::DeadlineExceeded,
+    Code::NotFound,
+    Code::AlreadyExists,
+    Code::PermissionDenied,
+    Code::ResourceExhausted,
+    Code::FailedPrecondition,
+    Code::Aborted,
+    Code::OutOfRange,
+    Code::Unimplemented,
+    Code::Internal,
+    Code::Unavailable,
+    Code::DataLoss,
+    Code::Unauthenticated,
+];
+
+/// A code as the Go ecosystem spells it, which dashboards know: `OK`, `Canceled`, `InvalidArgument`, ...
+pub fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "Canceled",
+        Code::Unknown => "Unknown",
+        Code::InvalidArgument => "InvalidArgument",
+        Code::DeadlineExceeded => "DeadlineExceeded",
+        Code::NotFound => "NotFound",
+        Code::AlreadyExists => "AlreadyExists",
+        Code::PermissionDenied => "PermissionDenied",
+        Code::ResourceExhausted => "ResourceExhausted",
+        Code::FailedPrecondition => "FailedPrecondition",
+        Code::Aborted => "Aborted",
+        Code::OutOfRange => "OutOfRange",
+        Code::Unimplemented => "Unimplemented",
+        Code::Internal => "Internal",
+        Code::Unavailable => "Unavailable",
+        Code::DataLoss => "DataLoss",
+        Code::Unauthenticated => "Unauthenticated",
+    }
+}
+
+/// What showed how the call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// `grpc-status` in the trailers.
+    Trailers,
+    /// `grpc-status` in the headers of a response without a body ("trailers-only").
+    TrailersOnly,
+    /// An HTTP status other than 200, and no `grpc-status`.
+    Http(StatusCode),
+    /// The body ended without a `grpc-status`.
+    NoStatus,
+    /// The service, or the body, failed: the stream was reset.
+    Error,
+    /// Dropped before its end: the client went away, or the connection did.
+    Dropped,
+}
+
+/// How a call ended: when its *body* had ended, and as its trailers said.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    code: Code,
+    cause: Cause,
+    message: Option<HeaderValue>,
+    duration: Duration,
+}
+
+impl Outcome {
+    /// An outcome without a message; `duration` is from the arrival of the headers to the end.
+    pub fn new(code: Code, cause: Cause, duration: Duration) -> Self {
+        Self { code, cause, message: None, duration }
+    }
+
+    /// The status code that the caller got, or would have got.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// What showed it.
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// From the arrival of the headers to the end of the body.
+    pub fn duration(&self) -> Duration {
+        self.duration
+    }
+
+    /// The status message, if there is one. It may hold what a caller sent: escape it.
+    pub fn message(&self) -> Option<Cow<'_, str>> {
+        let message = self.message.as_ref()?;
+        Some(crate::percent::decode(message.as_bytes()))
+    }
+}
+
+/// What is known of the end while a call still runs: a status, and where it was read.
+#[derive(Debug)]
+pub(crate) struct End {
+    code: Code,
+    cause: Cause,
+    message: Option<HeaderValue>,
+}
+
+impl End {
+    pub(crate) fn new(code: Code, cause: Cause) -> Self {
+        Self { code, cause, message: None }
+    }
+
+    /// The status in these trailers, or headers.
+    pub(crate) fn read(headers: &HeaderMap, cause: Cause) -> Option<Self> {
+        let status = headers.get("grpc-status")?;
+        Some(Self {
+            code: Code::from_bytes(status.as_bytes()),
+            cause,
+            message: headers.get("grpc-message").cloned(),
+        })
+    }
+
+    /// The code that a client makes of an HTTP status (gRPC, "HTTP to gRPC Status Code Mapping").
+    pub(crate) fn of_http(status: StatusCode) -> Self {
+        let code = match status.as_u16() {
+            400 => Code::Internal,
+            401 => Code::Unauthenticated,
+            403 => Code::PermissionDenied,
+            404 => Code::Unimplemented,
+            429 | 502 | 503 | 504 => Code::Unavailable,
+            _ => Code::Unknown,
+        };
+        Self::new(code, Cause::Http(status))
+    }
+
+    pub(crate) fn code(&self) -> Code {
+        self.code
+    }
+
+    pub(crate) fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    pub(crate) fn after(self, duration: Duration) -> Outcome {
+        Outcome { code: self.code, cause: self.cause, message: self.message, duration }
+    }
+}

@@ -1,0 +1,234 @@
+//! Loads the settings: defaults, then the file, then the environment.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+
+use super::environment::{self, Variables};
+use super::error::{ConfigError, ConfigErrors, quoted};
+use super::input::{File, Found, Input, Known, Raw};
+use super::schema::Section;
+use super::settings::Config;
+use super::source::{Source, Sources};
+use super::value::Auto;
+use super::{file, standard};
+
+/// Settings, and how they came to be.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    /// Where each value came from.
+    pub sources: Sources,
+    /// What was ignored and should be logged at start, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// Loads the settings: the defaults, then the TOML file that the variable `ROOTCAP_CONFIG` names, if it is set,
+    /// then the environment, where `ROOTCAP_LIMITS__RATE` stands for `limits.rate`.
+    ///
+    /// `RUST_LOG` and those of the `OTEL_*` variables that have a counterpart here count less than the variables of
+    /// ours and more than the file; other `OTEL_*` variables are warnings. Blocks while it reads the file.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong: a file that cannot be read, a key that is not known, a value that is not accepted.
+    pub fn load() -> Result<Loaded, ConfigErrors> {
+        load_with(std::env::vars_os(), |path| std::fs::read_to_string(path))
+    }
+
+    /// Does what [`load`](Self::load) does with a file, as its name and its text, and an environment that are given.
+    /// `ROOTCAP_CONFIG` is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// As for [`load`](Self::load).
+    pub fn load_from<N: Into<OsString>, V: Into<OsString>>(
+        file: Option<(&str, &str)>,
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Loaded, ConfigErrors> {
+        let file = file.map(|(name, text)| File { name, text });
+        finish(read(file, &variables.into_iter().collect()))
+    }
+}
+
+impl Loaded {
+    /// Changes settings by code, which counts more than the file and the environment.
+    ///
+    /// # Errors
+    ///
+    /// All values that are not accepted. The settings are then left as they were.
+    pub fn update(&mut self, change: impl FnOnce(&mut Config)) -> Result<(), ConfigErrors> {
+        let before = values(&self.config);
+        let mut changed = self.clone();
+        change(&mut changed.config);
+        for (key, value) in values(&changed.config) {
+            if before.get(&key) != Some(&value) {
+                changed.sources.set(&key, Source::Builder);
+            }
+        }
+        let mut errors = broken_rules(&changed.config, &changed.sources);
+        errors.extend(contradictions(&changed));
+        ConfigErrors::check(errors)?;
+        *self = changed;
+        Ok(())
+    }
+}
+
+/// Settings of any kind, as read from file and environment.
+pub(super) struct Read<S> {
+    pub(super) section: S,
+    pub(super) sources: Sources,
+    pub(super) errors: Vec<ConfigError>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Loads with a function that reads files.
+pub(super) fn load_with<N: Into<OsString>, V: Into<OsString>>(
+    variables: impl IntoIterator<Item = (N, V)>,
+    read_file: impl FnOnce(&Path) -> io::Result<String>,
+) -> Result<Loaded, ConfigErrors> {
+    let variables: Variables = variables.into_iter().collect();
+    let Some(path) = variables.get(environment::FILE) else {
+        return finish(read(None, &variables));
+    };
+    let name = path.to_string_lossy();
+    match read_file(Path::new(path)) {
+        Ok(text) => finish(read(
+            Some(File {
+                name: &name,
+                text: &text,
+            }),
+            &variables,
+        )),
+        Err(error) => {
+            let mut read = read(None, &variables);
+            let source = Source::Variable(environment::FILE.to_owned());
+            let problem = format!(
+                "cannot read {}: {error}; expected the path of a TOML file",
+                quoted(&name)
+            );
+            read.errors.push(ConfigError::of_source(source, problem));
+            finish(read)
+        }
+    }
+}
+
+/// Reads settings, and all that is wrong with them.
+pub(super) fn read<S: Section>(file: Option<File<'_>>, variables: &Variables) -> Read<S> {
+    let known = Known::of::<S>();
+    let mut found = Found::default();
+    found.inputs.extend(kubernetes(variables));
+    if let Some(file) = file {
+        file::read(file, &known, &mut found);
+    }
+    standard::read(variables, &mut found);
+    environment::read(variables, &known, &mut found);
+    apply(found)
+}
+
+/// What Kubernetes, which every pod can tell from a variable, changes about the defaults.
+fn kubernetes(variables: &Variables) -> Option<Input<'static>> {
+    const SIGN: &str = "KUBERNETES_SERVICE_HOST";
+    variables.get(SIGN).map(|_| Input {
+        key: "drain.lame_duck".to_owned(),
+        source: Source::Variable(SIGN.to_owned()),
+        raw: Raw::Text("5s".to_owned()),
+        foreign: true,
+    })
+}
+
+/// Sets what was found. A later input for a setting wins, but an earlier one must be right as well.
+fn apply<S: Section>(found: Found<'_>) -> Read<S> {
+    let Found {
+        inputs,
+        errors,
+        warnings,
+    } = found;
+    let mut read = Read {
+        section: S::default(),
+        sources: Sources::default(),
+        errors,
+        warnings,
+    };
+    let mut by_key: BTreeMap<String, Vec<Input<'_>>> = BTreeMap::new();
+    for input in inputs {
+        by_key.entry(input.key.clone()).or_default().push(input);
+    }
+    let Read {
+        section,
+        sources,
+        errors,
+        warnings,
+    } = &mut read;
+    section.visit("", &mut |mut leaf| {
+        for input in by_key.remove(&leaf.key).unwrap_or_default() {
+            match input.apply(&mut leaf) {
+                Ok(()) => sources.set(&leaf.key, input.source),
+                Err(wrong) if input.foreign => {
+                    warnings.extend(wrong.iter().map(|error| format!("ignored: {error}")));
+                }
+                Err(wrong) => errors.extend(wrong),
+            }
+        }
+    });
+    read
+}
+
+fn finish(read: Read<Config>) -> Result<Loaded, ConfigErrors> {
+    ConfigErrors::check(read.errors)?;
+    let loaded = Loaded {
+        config: read.section,
+        sources: read.sources,
+        warnings: read.warnings,
+    };
+    ConfigErrors::check(contradictions(&loaded))?;
+    Ok(loaded)
+}
+
+/// Settings that would silently do nothing beside others.
+fn contradictions(loaded: &Loaded) -> Vec<ConfigError> {
+    let limits = &loaded.config.limits;
+    let mut errors = Vec::new();
+    if let (Auto::Set(burst), None) = (&limits.rate_burst, &limits.rate) {
+        let key = "limits.rate_burst";
+        errors.push(ConfigError::of_value(
+            key,
+            burst.to_string(),
+            loaded.sources.of(key).clone(),
+            r#"it does nothing while limits.rate is "off"; expected "auto", or a limits.rate"#
+                .to_owned(),
+        ));
+    }
+    errors
+}
+
+/// Settings whose values, set by code, the table does not allow.
+fn broken_rules<S: Section>(section: &S, sources: &Sources) -> Vec<ConfigError> {
+    let mut errors = Vec::new();
+    section.clone().visit("", &mut |leaf| {
+        for problem in leaf
+            .setting
+            .check()
+            .err()
+            .into_iter()
+            .flat_map(|problems| problems.0)
+        {
+            let shown = leaf.setting.to_toml().to_string();
+            let source = sources.of(&leaf.key).clone();
+            let sentence = problem.sentence(&leaf.setting.accepts());
+            errors.push(ConfigError::of_value(&leaf.key, shown, source, sentence));
+        }
+    });
+    errors
+}
+
+fn values<S: Section>(section: &S) -> BTreeMap<String, toml::Value> {
+    let mut values = BTreeMap::new();
+    section.clone().visit("", &mut |leaf| {
+        values.insert(leaf.key, leaf.setting.to_toml());
+    });
+    values
+}

@@ -1,0 +1,238 @@
+//! The macro behind the table of settings, and the view of a setting that does not depend on its type.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Error as _, MapAccess, Visitor};
+
+use super::value::{Problems, Rule, Value};
+
+/// A group of settings; implemented by `settings!` alone.
+pub(super) trait Section: Clone + Default {
+    /// The names of the fields.
+    const FIELDS: &'static [&'static str];
+
+    /// Calls `visit` with each setting, also those of the sections within, in the order of the table.
+    fn visit(&mut self, path: &str, visit: &mut dyn FnMut(Leaf<'_>));
+
+    /// Reads the field `name` from the next value of a map.
+    fn deserialize_field<'de, A: MapAccess<'de>>(
+        &mut self,
+        name: &str,
+        map: &mut A,
+    ) -> Result<(), A::Error>;
+}
+
+/// One setting, met on a visit.
+pub(super) struct Leaf<'a> {
+    /// The key with dots: `limits.rate`.
+    pub(super) key: String,
+    /// What it does: the lines of its documentation, each as written after `///`.
+    pub(super) doc: &'static [&'static str],
+    /// Its value.
+    pub(super) setting: &'a mut dyn Setting,
+}
+
+/// The value of a setting, whatever its type.
+pub(super) trait Setting {
+    fn is_secret(&self) -> bool;
+
+    /// What can be written, to end the sentence "expected ...".
+    fn accepts(&self) -> String;
+
+    /// Sets the value from a text; leaves it alone where that is an error.
+    fn set_text(&mut self, text: &str) -> Result<(), Problems>;
+
+    /// Sets the value from TOML; leaves it alone where that is an error.
+    fn set_toml(&mut self, value: &toml::Value) -> Result<(), Problems>;
+
+    /// Tests the rule, which code that sets a field goes past.
+    fn check(&self) -> Result<(), Problems>;
+
+    /// The value as it would be written in a TOML file, masked if it is secret.
+    fn to_toml(&self) -> toml::Value;
+}
+
+/// A field together with the rule that the table states for it.
+pub(super) struct Slot<'a, T, R> {
+    pub(super) value: &'a mut T,
+    pub(super) rule: R,
+}
+
+impl<T: Value, R: Rule<T>> Slot<'_, T, R> {
+    fn set(&mut self, value: T) -> Result<(), Problems> {
+        self.rule.check(&value)?;
+        *self.value = value;
+        Ok(())
+    }
+
+    /// Sets the value from the next one of a map.
+    pub(super) fn deserialize<'de, A: MapAccess<'de>>(
+        &mut self,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        let value = map.next_value::<toml::Value>()?;
+        self.set_toml(&value)
+            .map_err(|problems| A::Error::custom(problems.sentence(&self.accepts())))
+    }
+}
+
+impl<T: Value, R: Rule<T>> Setting for Slot<'_, T, R> {
+    fn is_secret(&self) -> bool {
+        T::SECRET
+    }
+
+    fn accepts(&self) -> String {
+        self.rule.accepts(T::accepts())
+    }
+
+    fn set_text(&mut self, text: &str) -> Result<(), Problems> {
+        self.set(T::from_text(text)?)
+    }
+
+    fn set_toml(&mut self, value: &toml::Value) -> Result<(), Problems> {
+        self.set(T::from_toml(value)?)
+    }
+
+    fn check(&self) -> Result<(), Problems> {
+        self.rule.check(self.value)
+    }
+
+    fn to_toml(&self) -> toml::Value {
+        self.value.to_toml()
+    }
+}
+
+/// Reads a section from a map: each field once or not at all, and nothing else.
+pub(super) struct SectionVisitor<S>(pub(super) PhantomData<S>);
+
+impl<'de, S: Section> Visitor<'de> for SectionVisitor<S> {
+    type Value = S;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a table of settings ({})", S::FIELDS.join(", "))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<S, A::Error> {
+        let mut section = S::default();
+        while let Some(name) = map.next_key::<String>()? {
+            section.deserialize_field(&name, &mut map)?;
+        }
+        Ok(section)
+    }
+}
+
+/// A name within a path of names.
+pub(super) fn join(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
+}
+
+/// Declares structs of settings: the one place that knows what settings there are.
+///
+/// A field is a setting, with its default and perhaps a rule (`name: Type = default, in rule;`), or a section, which
+/// is another such struct (`name: Type;`). The macro makes the struct, `Default`, `Deserialize` (every field may be
+/// missing, none may be unknown) and [`Section`], through which the loader and the listings see the settings.
+macro_rules! settings {
+    (@default) => { Default::default() };
+    (@default $default:expr) => { $default };
+
+    (@rule) => { .. };
+    (@rule $rule:expr) => { $rule };
+
+    (@visit $field:expr, $doc:expr, $key:expr, $visit:ident) => {
+        crate::config::schema::Section::visit(&mut $field, &$key, $visit)
+    };
+    (@visit $field:expr, $doc:expr, $key:expr, $visit:ident, $default:expr $(, $rule:expr)?) => {
+        $visit(crate::config::schema::Leaf {
+            key: $key,
+            doc: $doc,
+            setting: &mut crate::config::schema::Slot {
+                value: &mut $field,
+                rule: settings!(@rule $($rule)?),
+            },
+        })
+    };
+
+    (@deserialize $field:expr, $map:ident) => {{
+        $field = $map.next_value()?;
+        Ok(())
+    }};
+    (@deserialize $field:expr, $map:ident, $default:expr $(, $rule:expr)?) => {
+        crate::config::schema::Slot { value: &mut $field, rule: settings!(@rule $($rule)?) }
+            .deserialize($map)
+    };
+
+    ($(
+        $(#[doc = $about:literal])+
+        pub struct $Section:ident {
+            $(
+                $(#[doc = $doc:literal])+
+                $name:ident : $Type:ty $(= $default:expr $(, in $rule:expr)?)? ;
+            )+
+        }
+    )+) => {$(
+        $(#[doc = $about])+
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $Section {
+            $(
+                $(#[doc = $doc])+
+                $(#[doc = concat!("\n\nDefault: `", stringify!($default), "`.")])?
+                pub $name: $Type,
+            )+
+        }
+
+        impl Default for $Section {
+            fn default() -> Self {
+                Self { $( $name: settings!(@default $($default)?), )+ }
+            }
+        }
+
+        impl crate::config::schema::Section for $Section {
+            const FIELDS: &'static [&'static str] = &[$( stringify!($name) ),+];
+
+            fn visit(
+                &mut self,
+                path: &str,
+                visit: &mut dyn FnMut(crate::config::schema::Leaf<'_>),
+            ) {
+                $(
+                    settings!(
+                        @visit self.$name, &[$($doc),+],
+                        crate::config::schema::join(path, stringify!($name)), visit
+                        $(, $default $(, $rule)?)?
+                    );
+                )+
+            }
+
+            fn deserialize_field<'de, A: serde::de::MapAccess<'de>>(
+                &mut self,
+                name: &str,
+                map: &mut A,
+            ) -> Result<(), A::Error> {
+                match name {
+                    $(
+                        stringify!($name) => {
+                            settings!(@deserialize self.$name, map $(, $default $(, $rule)?)?)
+                        }
+                    )+
+                    other => Err(serde::de::Error::unknown_field(other, Self::FIELDS)),
+                }
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $Section {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_struct(
+                    stringify!($Section),
+                    <Self as crate::config::schema::Section>::FIELDS,
+                    crate::config::schema::SectionVisitor(std::marker::PhantomData),
+                )
+            }
+        }
+    )+};
+}
+pub(super) use settings;

@@ -1,0 +1,213 @@
+//! The table of settings: every key, its type, its default, its rule and its documentation.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::schema::settings;
+use super::value::{
+    Ascending, Auto, Keys, Listener, LogCalls, LogFormat, MetadataKeys, NotEmpty, Rate, Size,
+    Switch,
+};
+
+/// Ten years: longer than anything here makes sense, and far from where clocks overflow.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+/// A time to wait, which may be none.
+const WAIT: RangeInclusive<Duration> = Duration::ZERO..=LONGEST;
+/// A time after which something is given up: with none, it would never begin.
+const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=LONGEST;
+/// The largest window of HTTP/2's flow control, and the greatest number of its streams (RFC 9113, 6.9.1 and 5.1.1).
+const HTTP2_MAX: u32 = (1 << 31) - 1;
+/// A million: more than one process serves, and far from what semaphores hold.
+const MILLION: usize = 1_000_000;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+settings! {
+    /// All settings of a server.
+    ///
+    /// Every field has a default. Build one with `..Default::default()`: a new field is no breaking change.
+    pub struct Config {
+        /// Where calls are accepted: one place or several. `":8081"` is port 8081 on all interfaces.
+        listen: Vec<Listener> = vec![Listener::Port(8081)], in NotEmpty;
+        /// The admin port.
+        admin: Admin;
+        /// How the server stops.
+        drain: Drain;
+        /// Connections of callers.
+        connection: Connection;
+        /// Limits of the HTTP/2 protocol.
+        http2: Http2;
+        /// Limits on calls.
+        limits: Limits;
+        /// Limits on the time that a call takes.
+        deadline: Deadline;
+        /// Log lines.
+        log: Log;
+        /// Metrics.
+        metrics: Metrics;
+        /// Traces.
+        trace: Trace;
+        /// The service as a whole.
+        service: Service;
+    }
+
+    /// The admin port: metrics, probes and debug pages, for operators.
+    pub struct Admin {
+        /// Where the admin pages are served, or "off".
+        listen: Option<Listener> = Some(Listener::Port(8080));
+        /// A file that holds the token which guarded pages ask for. Without one, only this host may see them.
+        token_file: Option<PathBuf> = None;
+        /// The most connections to the admin port at a time.
+        max_connections: usize = 64, in 1..=MILLION;
+    }
+
+    /// How the server stops.
+    pub struct Drain {
+        /// How long calls may go on once the server is told to stop; those that remain are then cut off.
+        deadline: Duration = 25 * SECOND, in WAIT;
+        /// How long the server goes on accepting connections and calls once it is told to stop, while it says that it
+        /// is not ready. 5s under Kubernetes, which needs about as long to send callers elsewhere.
+        lame_duck: Duration = Duration::ZERO, in WAIT;
+    }
+
+    /// Connections of callers.
+    pub struct Connection {
+        /// How long a connection may take from its first moment to its first whole HTTP/2 preface.
+        preface_timeout: Duration = 10 * SECOND, in TIMEOUT;
+        /// The age at which a connection is asked to go, so that callers spread over new servers; or "off".
+        max_age: Option<Duration> = None, in TIMEOUT;
+        /// How long calls may go on after `connection.max_age`, before the connection is cut off.
+        max_age_grace: Duration = 30 * SECOND, in WAIT;
+        /// How long a connection may stay without a call, or "off".
+        idle_timeout: Option<Duration> = Some(HOUR), in TIMEOUT;
+        /// How long a connection may be silent before a ping asks whether it still lives, or "off".
+        keepalive_interval: Option<Duration> = Some(2 * HOUR), in TIMEOUT;
+        /// How long the answer to such a ping may take.
+        keepalive_timeout: Duration = 20 * SECOND, in TIMEOUT;
+        /// The most connections at a time; more wait to be accepted.
+        max_connections: usize = 10_000, in 1..=MILLION;
+        /// Whether small writes of several calls on one connection are sent together.
+        coalesce_writes: Switch = Switch::On;
+    }
+
+    /// Limits of the HTTP/2 protocol, for each connection.
+    pub struct Http2 {
+        /// The most calls open at a time.
+        max_concurrent_streams: u32 = 200, in 1..=HTTP2_MAX;
+        /// The most calls that the caller has reset and the server has not yet taken note of.
+        max_pending_accept_reset_streams: usize = 20, in 1..=MILLION;
+        /// The most calls that the server may have to reset for the caller's errors.
+        max_local_error_reset_streams: usize = 1024, in 1..=MILLION;
+        /// The most that the metadata of a call may take, as HTTP/2 counts it.
+        max_header_list_size: Size = Size::kib(16), in Size::kib(1)..=Size::mib(16);
+        /// The largest frame that the server receives.
+        max_frame_size: Size = Size::kib(16), in Size::kib(16)..=Size::bytes((1 << 24) - 1);
+        /// The most that is buffered to be sent, for each call.
+        max_send_buffer_size: Size = Size::kib(400), in Size::kib(1)..=Size::bytes(HTTP2_MAX as u64);
+        /// How much a caller may send ahead on one call.
+        stream_window: Size = Size::mib(1), in Size::kib(1)..=Size::bytes(HTTP2_MAX as u64);
+        /// How much a caller may send ahead on all calls of a connection. A connection on which tiny messages of half
+        /// this size wait to be read is closed by the protocol's library.
+        connection_window: Size = Size::mib(4), in Size::bytes(65_535)..=Size::bytes(HTTP2_MAX as u64);
+    }
+
+    /// Limits on calls, over all connections. Health is never limited.
+    pub struct Limits {
+        /// The most calls in flight at a time, or "off".
+        concurrency: Option<NonZeroU32> = None, in NonZeroU32::MIN..=MOST_CALLS;
+        /// The most calls begun in a time, or "off".
+        rate: Option<Rate> = None;
+        /// How many calls may begin at once, after a pause. "auto" is the number in `limits.rate`.
+        rate_burst: Auto<NonZeroU32> = Auto::Auto;
+    }
+
+    /// Limits on the time that a call takes. The least of what the caller asks for and what is set here counts.
+    pub struct Deadline {
+        /// The longest that any call may take, or "off".
+        max: Option<Duration> = None, in TIMEOUT;
+        /// The longest that a call may take, by service, in place of `deadline.max`.
+        services: BTreeMap<String, Duration> = BTreeMap::new(), in SERVICES;
+        /// The longest that a call may take, by method, in place of what is set for its service.
+        methods: BTreeMap<String, Duration> = BTreeMap::new(), in METHODS;
+    }
+
+    /// Log lines.
+    pub struct Log {
+        /// How lines are written: "json", "text", or "auto" for text on a terminal and JSON elsewhere.
+        format: LogFormat = LogFormat::Auto;
+        /// Which lines are logged for a call: "both" its start and its end, its "end", only "errors", or "off".
+        calls: LogCalls = LogCalls::Both;
+        /// Which events are logged, as directives of `tracing`: `info,my_crate=debug`.
+        filter: String = "info".to_owned();
+        /// Whether calls to health and reflection are logged as well.
+        builtin_calls: Switch = Switch::Off;
+        /// The metadata whose values are logged.
+        metadata: Vec<String> = Vec::new(), in MetadataKeys;
+        /// How much may wait to be written; lines beyond are dropped and counted.
+        buffer: Size = Size::mib(4), in Size::kib(64)..=Size::mib(1024);
+    }
+
+    /// Metrics.
+    pub struct Metrics {
+        /// The upper bounds of the buckets in which the seconds of calls are counted.
+        buckets: Vec<f64> = BUCKETS.to_vec(), in Ascending { at_most: 50 };
+        /// The most methods that are counted by name; calls to others are counted together, as unknown.
+        max_methods: usize = 1000, in 1..=MILLION;
+    }
+
+    /// Traces.
+    pub struct Trace {
+        /// Whether spans are recorded at all. The caller's trace context is passed on in either case.
+        spans: Switch = Switch::On;
+        /// The part of calls to trace, from 0 for none to 1 for all, where the caller has not decided.
+        ratio: f64 = 0.0, in 0.0..=1.0;
+    }
+
+    /// The service as a whole.
+    pub struct Service {
+        /// The name by which traces know the service. "auto" is the name of the executable.
+        name: Auto<String> = Auto::Auto;
+        /// Whether the reflection service answers callers who ask for the descriptors given to the builder.
+        reflection: Switch = Switch::On;
+    }
+}
+
+/// Prometheus' default buckets.
+const BUCKETS: [f64; 11] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+const MOST_CALLS: NonZeroU32 = NonZeroU32::new(MILLION as u32).expect("a million is not zero");
+
+const SERVICES: Keys<RangeInclusive<Duration>> = Keys {
+    are: "a service such as helloworld.Greeter",
+    valid: is_service,
+    values: TIMEOUT,
+};
+
+const METHODS: Keys<RangeInclusive<Duration>> = Keys {
+    are: "a method such as /helloworld.Greeter/SayHello",
+    valid: is_method,
+    values: TIMEOUT,
+};
+
+/// Whether a text is a name as protobuf has them: identifiers, joined by dots.
+fn is_service(text: &str) -> bool {
+    text.split('.').all(is_identifier)
+}
+
+fn is_method(text: &str) -> bool {
+    let names = text
+        .strip_prefix('/')
+        .and_then(|names| names.split_once('/'));
+    names.is_some_and(|(service, method)| is_service(service) && is_identifier(method))
+}
+
+fn is_identifier(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}

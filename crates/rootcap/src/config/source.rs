@@ -1,0 +1,50 @@
+//! Where the value of a setting came from.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Where the value of a setting came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Source {
+    /// Nothing sets it.
+    #[default]
+    Default,
+    /// A line of the file; the first line is 1.
+    File {
+        /// The file as it was named.
+        name: String,
+        /// The line.
+        line: usize,
+    },
+    /// The variable of the environment that has this name.
+    Variable(String),
+    /// Code, by way of the server's builder.
+    Builder,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File { name, line } => write!(f, "{name}:{line}"),
+            Self::Variable(name) => write!(f, "environment variable {name}"),
+            Self::Builder => f.write_str("builder"),
+        }
+    }
+}
+
+/// The source of every setting that is not at its default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sources(BTreeMap<String, Source>);
+
+impl Sources {
+    /// Where the value of the setting `key` (`"limits.rate"`) came from.
+    pub fn of(&self, key: &str) -> &Source {
+        self.0.get(key).unwrap_or(&Source::Default)
+    }
+
+    pub(super) fn set(&mut self, key: &str, source: Source) {
+        self.0.insert(key.to_owned(), source);
+    }
+}

@@ -1,0 +1,115 @@
+//! The variables that are not ours but that every such program honours: `OTEL_*` and `RUST_LOG`.
+//!
+//! They are set for many programs at once, so what is not supported is a warning and never an error. Warnings never
+//! show the value of a variable that is not supported: some hold credentials.
+
+use super::environment::Variables;
+use super::error::quoted;
+use super::input::{Found, Input, Raw};
+use super::source::Source;
+
+/// Finds the settings in the standard variables. An empty one counts as not set, as OpenTelemetry wants it.
+pub(super) fn read(variables: &Variables, found: &mut Found<'_>) {
+    let named = variables
+        .starting_with("OTEL_")
+        .chain(variables.starting_with("RUST_LOG"));
+    for (name, value) in named.filter(|(_, value)| !value.is_empty()) {
+        let mut reader = Reader { name, found };
+        match value.to_str() {
+            Some(text) => reader.variable(text, variables),
+            None => reader.warn("the value is not UTF-8"),
+        }
+    }
+}
+
+/// Reads one variable.
+struct Reader<'r, 'f> {
+    name: &'r str,
+    found: &'r mut Found<'f>,
+}
+
+impl Reader<'_, '_> {
+    fn variable(&mut self, text: &str, variables: &Variables) {
+        match self.name {
+            "RUST_LOG" => self.set("log.filter", text),
+            "OTEL_SERVICE_NAME" => self.set("service.name", text),
+            "OTEL_SDK_DISABLED" => self.disabled(text),
+            "OTEL_PROPAGATORS" => self.propagators(text),
+            "OTEL_TRACES_SAMPLER" => self.sampler(text),
+            "OTEL_TRACES_SAMPLER_ARG" => {
+                let sampler = variables
+                    .get("OTEL_TRACES_SAMPLER")
+                    .and_then(|value| value.to_str());
+                match sampler {
+                    Some("traceidratio" | "parentbased_traceidratio") => {
+                        self.set("trace.ratio", text)
+                    }
+                    _ => self.warn("OTEL_TRACES_SAMPLER names no sampler that has an argument"),
+                }
+            }
+            "OTEL_TRACES_EXPORTER" | "OTEL_METRICS_EXPORTER" | "OTEL_LOGS_EXPORTER"
+                if text == "none" => {}
+            name if name.starts_with("OTEL_") => self.warn("it is not supported"),
+            // RUST_LOG_STYLE and its like are for others.
+            _ => {}
+        }
+    }
+
+    fn disabled(&mut self, text: &str) {
+        if text.eq_ignore_ascii_case("true") {
+            self.set("trace.spans", "off");
+        } else if !text.eq_ignore_ascii_case("false") {
+            self.warn(&format!(
+                r#"{} is neither "true" nor "false""#,
+                quoted(text)
+            ));
+        }
+    }
+
+    fn propagators(&mut self, text: &str) {
+        let mut names = text.split(',').map(str::trim);
+        let supported = names.clone().any(|name| name == "tracecontext")
+            && names.all(|name| matches!(name, "tracecontext" | "baggage"));
+        if !supported {
+            self.warn(&format!(
+                r#"{} is not "tracecontext" or "tracecontext,baggage""#,
+                quoted(text)
+            ));
+        }
+    }
+
+    fn sampler(&mut self, text: &str) {
+        let (sampler, of_parent) = match text.strip_prefix("parentbased_") {
+            Some(sampler) => (sampler, true),
+            None => (text, false),
+        };
+        match sampler {
+            // The ratio is all unless OTEL_TRACES_SAMPLER_ARG, which is read next, says otherwise.
+            "always_on" | "traceidratio" => self.set("trace.ratio", "1"),
+            "always_off" => self.set("trace.ratio", "0"),
+            _ => return self.warn(&format!("there is no sampler {} here", quoted(text))),
+        }
+        if !of_parent {
+            self.found.warnings.push(format!(
+                "environment variable {} works as parentbased_{sampler}: what the caller decided is followed",
+                self.name
+            ));
+        }
+    }
+
+    fn set(&mut self, key: &str, text: &str) {
+        self.found.inputs.push(Input {
+            key: key.to_owned(),
+            source: Source::Variable(self.name.to_owned()),
+            raw: Raw::Text(text.to_owned()),
+            foreign: true,
+        });
+    }
+
+    fn warn(&mut self, why: &str) {
+        self.found.warnings.push(format!(
+            "environment variable {} is ignored: {why}",
+            self.name
+        ));
+    }
+}

@@ -1,0 +1,98 @@
+//! Lists and maps; as text, `a,b` and `a=1,b=2`.
+
+use std::collections::BTreeMap;
+
+use super::{Problems, Ranged, Step, Value};
+
+/// The parts of a text between commas, without the blanks around them; no parts in a blank text.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    let blank = text.trim().is_empty();
+    text.split(',').map(str::trim).filter(move |_| !blank)
+}
+
+impl<T: Value> Value for Vec<T> {
+    const SECRET: bool = T::SECRET;
+
+    fn accepts() -> String {
+        format!("a list of these, separated by commas: {}", T::accepts())
+    }
+
+    fn from_text(text: &str) -> Result<Self, Problems> {
+        let element = |(index, part)| T::from_text(part).map_err(|p| p.under(&Step::Index(index)));
+        Problems::gather(parts(text).enumerate().map(element))
+    }
+
+    fn from_toml(value: &toml::Value) -> Result<Self, Problems> {
+        let element = |(index, part)| T::from_toml(part).map_err(|p| p.under(&Step::Index(index)));
+        match value {
+            toml::Value::String(text) => Self::from_text(text),
+            toml::Value::Array(list) => Problems::gather(list.iter().enumerate().map(element)),
+            _ => Err(Problems::plain()),
+        }
+    }
+
+    fn to_toml(&self) -> toml::Value {
+        toml::Value::Array(self.iter().map(T::to_toml).collect())
+    }
+}
+
+impl<T: Value> Value for BTreeMap<String, T> {
+    const SECRET: bool = T::SECRET;
+
+    fn accepts() -> String {
+        format!(
+            "a table of these by name (as a text: name=value, separated by commas): {}",
+            T::accepts()
+        )
+    }
+
+    fn from_text(text: &str) -> Result<Self, Problems> {
+        let mut map = Self::new();
+        let entry = |(index, part): (usize, &str)| {
+            let (key, value) = part
+                .split_once('=')
+                .ok_or_else(|| Problems::because("there is no `=`").under(&Step::Index(index)))?;
+            let (key, value) = (key.trim().to_owned(), value.trim());
+            let step = Step::Key(key.clone());
+            let value = T::from_text(value).map_err(|problems| problems.under(&step))?;
+            match map.insert(key, value) {
+                None => Ok(()),
+                Some(_) => Err(Problems::because("the name comes twice").under(&step)),
+            }
+        };
+        Problems::gather::<_, ()>(parts(text).enumerate().map(entry))?;
+        Ok(map)
+    }
+
+    fn from_toml(value: &toml::Value) -> Result<Self, Problems> {
+        match value {
+            toml::Value::String(text) => Self::from_text(text),
+            toml::Value::Table(table) => Problems::gather(table.iter().map(|(key, value)| {
+                let value = T::from_toml(value).map_err(|p| p.under(&Step::Key(key.clone())))?;
+                Ok((key.clone(), value))
+            })),
+            _ => Err(Problems::plain()),
+        }
+    }
+
+    fn to_toml(&self) -> toml::Value {
+        toml::Value::Table(
+            self.iter()
+                .map(|(key, value)| (key.clone(), value.to_toml()))
+                .collect(),
+        )
+    }
+}
+
+impl<T: Ranged> Ranged for BTreeMap<String, T> {
+    type Unit = T::Unit;
+
+    fn check_units(&self, holds: &dyn Fn(&T::Unit) -> bool) -> Result<(), Problems> {
+        let entry = |(key, value): (&String, &T)| {
+            value
+                .check_units(holds)
+                .map_err(|problems| problems.under(&Step::Key(key.clone())))
+        };
+        Problems::gather(self.iter().map(entry))
+    }
+}

@@ -1,0 +1,167 @@
+//! Rules that the table of settings adds to what a type accepts: ranges, and what only one setting asks for.
+
+use std::collections::BTreeMap;
+use std::ops::{RangeFrom, RangeFull, RangeInclusive};
+
+use super::{Problem, Problems, Ranged, Step, Value, bare};
+
+/// A rule that a setting's value must keep.
+pub(in crate::config) trait Rule<T> {
+    /// What is accepted, given what the type accepts.
+    fn accepts(&self, by_type: String) -> String;
+
+    /// Tests a value, whether it was parsed or set by code.
+    fn check(&self, value: &T) -> Result<(), Problems>;
+}
+
+/// No rule.
+impl<T: Value> Rule<T> for RangeFull {
+    fn accepts(&self, by_type: String) -> String {
+        by_type
+    }
+
+    fn check(&self, _: &T) -> Result<(), Problems> {
+        Ok(())
+    }
+}
+
+impl<T: Ranged> Rule<T> for RangeInclusive<T::Unit> {
+    fn accepts(&self, by_type: String) -> String {
+        format!(
+            "{by_type}, from {} to {}",
+            bare(self.start()),
+            bare(self.end())
+        )
+    }
+
+    fn check(&self, value: &T) -> Result<(), Problems> {
+        value.check_units(&|unit| self.contains(unit))
+    }
+}
+
+impl<T: Ranged> Rule<T> for RangeFrom<T::Unit> {
+    fn accepts(&self, by_type: String) -> String {
+        format!("{by_type}, at least {}", bare(&self.start))
+    }
+
+    fn check(&self, value: &T) -> Result<(), Problems> {
+        value.check_units(&|unit| self.contains(unit))
+    }
+}
+
+/// A list of at least one element.
+pub(in crate::config) struct NotEmpty;
+
+impl<T> Rule<Vec<T>> for NotEmpty {
+    fn accepts(&self, by_type: String) -> String {
+        format!("{by_type}, at least one")
+    }
+
+    fn check(&self, value: &Vec<T>) -> Result<(), Problems> {
+        if value.is_empty() {
+            Err(Problems::because("the list is empty"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// A list of at most so many positive numbers, each greater than the one before.
+pub(in crate::config) struct Ascending {
+    pub(in crate::config) at_most: usize,
+}
+
+impl Rule<Vec<f64>> for Ascending {
+    fn accepts(&self, by_type: String) -> String {
+        format!(
+            "{by_type}, positive and ascending, from 1 to {} of them",
+            self.at_most
+        )
+    }
+
+    fn check(&self, value: &Vec<f64>) -> Result<(), Problems> {
+        if value.is_empty() || value.len() > self.at_most {
+            return Err(Problems::because(format!(
+                "there are {} numbers",
+                value.len()
+            )));
+        }
+        let mut floor = 0.0;
+        for (index, number) in value.iter().enumerate() {
+            if !number.is_finite() || *number <= floor {
+                let detail = format!("{number} does not follow {floor}");
+                return Err(Problems::because(detail).under(&Step::Index(index)));
+            }
+            floor = *number;
+        }
+        Ok(())
+    }
+}
+
+/// A list of names of metadata, as HTTP/2 has them: no upper case, no pseudo-headers.
+pub(in crate::config) struct MetadataKeys;
+
+impl Rule<Vec<String>> for MetadataKeys {
+    fn accepts(&self, by_type: String) -> String {
+        format!("{by_type}, each of a-z, 0-9, `_`, `-` and `.`")
+    }
+
+    fn check(&self, value: &Vec<String>) -> Result<(), Problems> {
+        let valid = |key: &str| {
+            !key.is_empty()
+                && key
+                    .bytes()
+                    .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.'))
+        };
+        let wrong = value.iter().enumerate().filter(|(_, key)| !valid(key));
+        all_hold(
+            wrong.map(|(index, _)| Step::Index(index)),
+            "not a metadata key",
+        )
+    }
+}
+
+/// A map whose keys have a shape, and whose values lie in a range.
+pub(in crate::config) struct Keys<R> {
+    /// What a key is, to end the sentence "the name is not ...".
+    pub(in crate::config) are: &'static str,
+    pub(in crate::config) valid: fn(&str) -> bool,
+    pub(in crate::config) values: R,
+}
+
+impl<T, R> Rule<BTreeMap<String, T>> for Keys<R>
+where
+    R: Rule<BTreeMap<String, T>>,
+{
+    fn accepts(&self, by_type: String) -> String {
+        format!(
+            "{}; each name is {}",
+            self.values.accepts(by_type),
+            self.are
+        )
+    }
+
+    fn check(&self, value: &BTreeMap<String, T>) -> Result<(), Problems> {
+        let wrong = value.keys().filter(|key| !(self.valid)(key)).cloned();
+        let keys = all_hold(
+            wrong.map(Step::Key),
+            &format!("the name is not {}", self.are),
+        );
+        Problems::gather([keys, self.values.check(value)])
+    }
+}
+
+/// An error for each of the steps, which lead to what is wrong.
+fn all_hold(wrong: impl Iterator<Item = Step>, detail: &str) -> Result<(), Problems> {
+    let problems: Vec<_> = wrong
+        .map(|step| Problem {
+            path: vec![step],
+            detail: Some(detail.to_owned()),
+        })
+        .collect();
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Problems(problems))
+    }
+}

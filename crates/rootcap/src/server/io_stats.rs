@@ -1,0 +1,105 @@
+//! What is counted of one connection's bytes, and how many of its calls are open.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+/// The counters of one connection.
+///
+/// The connection's task writes them, its calls keep [`open_calls`](Self::open_calls), and the table of connections
+/// reads them. Every access is relaxed: each counter stands for itself, and nothing else is published through it.
+#[derive(Debug, Default)]
+pub(crate) struct IoStats {
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+    writes: AtomicU64,
+    held: AtomicU64,
+    open_calls: AtomicUsize,
+    write_through: AtomicBool,
+}
+
+impl IoStats {
+    /// Bytes read from the peer.
+    pub(crate) fn bytes_in(&self) -> u64 {
+        self.bytes_in.load(Relaxed)
+    }
+
+    /// Bytes that the transport has accepted for the peer.
+    pub(crate) fn bytes_out(&self) -> u64 {
+        self.bytes_out.load(Relaxed)
+    }
+
+    /// Writes that the transport has accepted, in whole or in part.
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes.load(Relaxed)
+    }
+
+    /// Writes that were told to wait for one trip through the run queue.
+    pub(crate) fn held(&self) -> u64 {
+        self.held.load(Relaxed)
+    }
+
+    /// Calls that have begun on this connection and have not ended.
+    pub(crate) fn open_calls(&self) -> usize {
+        self.open_calls.load(Relaxed)
+    }
+
+    /// Whether [`write_through`](Self::write_through) was called.
+    pub(crate) fn writes_through(&self) -> bool {
+        self.write_through.load(Relaxed)
+    }
+
+    /// Counts a call as open until the returned guard is dropped.
+    pub(crate) fn open_call(self: &Arc<Self>) -> OpenCall {
+        self.open_calls.fetch_add(1, Relaxed);
+        OpenCall(Arc::clone(self))
+    }
+
+    /// From now on no write waits for others.
+    ///
+    /// For a driver that is about to poll its connection for the last time: what that poll writes, a GOAWAY above all,
+    /// must not be left for a next poll that never comes.
+    pub(crate) fn write_through(&self) {
+        self.write_through.store(true, Relaxed);
+    }
+
+    pub(super) fn count_read(&self, bytes: usize) {
+        self.bytes_in.fetch_add(bytes as u64, Relaxed);
+    }
+
+    pub(super) fn count_write(&self, bytes: usize) {
+        self.bytes_out.fetch_add(bytes as u64, Relaxed);
+        self.writes.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn count_held(&self) {
+        self.held.fetch_add(1, Relaxed);
+    }
+}
+
+/// One open call; it ends when this is dropped.
+#[derive(Debug)]
+#[must_use = "the call counts as open only while this lives"]
+pub(crate) struct OpenCall(Arc<IoStats>);
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        self.0.open_calls.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_open_until_its_guard_is_dropped() {
+        let stats = Arc::new(IoStats::default());
+        let first = stats.open_call();
+        let second = stats.open_call();
+        assert_eq!(stats.open_calls(), 2);
+        drop(first);
+        assert_eq!(stats.open_calls(), 1);
+        drop(second);
+        assert_eq!(stats.open_calls(), 0);
+    }
+}
