@@ -5,19 +5,7 @@ use std::fmt;
 
 use prost::Message;
 use prost_types::{FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto};
-
-/// How many messages each side of a method sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MethodKind {
-    /// One request, one response.
-    Unary,
-    /// A stream of requests, one response.
-    ClientStream,
-    /// One request, a stream of responses.
-    ServerStream,
-    /// A stream both ways.
-    BidiStream,
-}
+use rootcap_layers::MethodKind;
 
 /// A method that a descriptor set describes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +14,7 @@ pub(crate) struct DescribedMethod {
     pub(crate) service: String,
     /// The method's own name, such as `SayHello`.
     pub(crate) method: String,
-    /// Which sides stream.
+    /// Which sides stream; never [`MethodKind::Unknown`].
     pub(crate) kind: MethodKind,
 }
 
@@ -52,10 +40,8 @@ pub(crate) fn methods(sets: &[&[u8]]) -> Result<Vec<DescribedMethod>, Descriptor
 }
 
 fn decode(index: usize, set: &[u8]) -> Result<FileDescriptorSet, DescriptorError> {
-    FileDescriptorSet::decode(set).map_err(|error| DescriptorError {
-        index,
-        problem: Problem::Malformed(error),
-    })
+    FileDescriptorSet::decode(set)
+        .map_err(|error| DescriptorError { index, problem: Problem::Malformed(error) })
 }
 
 fn methods_of(
@@ -112,18 +98,12 @@ enum Problem {
 
 impl DescriptorError {
     fn unnamed(index: usize, what: String) -> Self {
-        Self {
-            index,
-            problem: Problem::Unnamed(what),
-        }
+        Self { index, problem: Problem::Unnamed(what) }
     }
 
     /// What the reflection service says of a set that decodes.
     pub(crate) fn refused(index: usize, error: tonic_reflection::server::Error) -> Self {
-        Self {
-            index,
-            problem: Problem::Refused(error),
-        }
+        Self { index, problem: Problem::Refused(error) }
     }
 }
 
@@ -195,18 +175,9 @@ mod tests {
         };
         assert_eq!(found.len(), 12);
         assert_eq!(kind("helloworld.Greeter", "SayHello"), MethodKind::Unary);
-        assert_eq!(
-            kind("rootcap.testing.Faults", "Stream"),
-            MethodKind::ServerStream
-        );
-        assert_eq!(
-            kind("rootcap.testing.Faults", "Collect"),
-            MethodKind::ClientStream
-        );
-        assert_eq!(
-            kind("rootcap.testing.Faults", "Chat"),
-            MethodKind::BidiStream
-        );
+        assert_eq!(kind("rootcap.testing.Faults", "Stream"), MethodKind::ServerStream);
+        assert_eq!(kind("rootcap.testing.Faults", "Collect"), MethodKind::ClientStream);
+        assert_eq!(kind("rootcap.testing.Faults", "Chat"), MethodKind::BidiStream);
     }
 
     #[test]
@@ -253,14 +224,8 @@ mod tests {
         let unnamed_file = FileDescriptorProto::default();
         let cases = [
             (unnamed_file, "has a file without a name"),
-            (
-                file("p", None, Some("Call")),
-                "has a service of \"a.proto\" without a name",
-            ),
-            (
-                file("p", Some("S"), None),
-                "has a method of p.S without a name",
-            ),
+            (file("p", None, Some("Call")), "has a service of \"a.proto\" without a name"),
+            (file("p", Some("S"), None), "has a method of p.S without a name"),
         ];
         for (file, text) in cases {
             let error = methods(&[&set(file)]).unwrap_err();

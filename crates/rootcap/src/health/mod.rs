@@ -77,9 +77,7 @@ impl Health {
     /// The health of a server that has not started.
     pub fn new() -> Self {
         let (state, _) = watch::channel(State::new());
-        Self {
-            state: Arc::new(state),
-        }
+        Self { state: Arc::new(state) }
     }
 
     /// Sets the status of a service by its full name; the empty name is the whole server.
@@ -87,8 +85,7 @@ impl Health {
     /// The services do not follow the whole server: what is set for the empty name is told only to those who ask for
     /// it. While the server drains, what is set is kept, but callers are told [`ServingStatus::NotServing`].
     pub fn set(&self, service: &str, status: ServingStatus) {
-        self.state
-            .send_if_modified(|state| state.set(service, status));
+        self.state.send_if_modified(|state| state.set(service, status));
     }
 
     /// Sets the status of a generated service, as [`set`](Self::set) does by name.

@@ -32,10 +32,7 @@ pub(crate) struct HealthService {
 
 impl HealthService {
     pub(super) fn new(health: Health, max_watches: usize) -> Self {
-        Self {
-            health,
-            watches: Arc::new(Semaphore::new(max_watches)),
-        }
+        Self { health, watches: Arc::new(Semaphore::new(max_watches)) }
     }
 }
 
@@ -85,10 +82,7 @@ impl health_server::Health for HealthService {
             sent: None,
             _permit: permit,
         };
-        Ok(Response::new(Box::pin(stream::unfold(
-            watcher,
-            Watcher::next,
-        ))))
+        Ok(Response::new(Box::pin(stream::unfold(watcher, Watcher::next))))
     }
 }
 
@@ -106,11 +100,8 @@ impl Watcher {
     ///
     /// `None` ends the stream: watches were ended, or nobody is left who could change a status.
     async fn next(mut self) -> Option<(Result<HealthCheckResponse, Status>, Self)> {
-        let shown = |state: &State| {
-            state
-                .shown(&self.service)
-                .map_or(Wire::ServiceUnknown, Wire::from)
-        };
+        let shown =
+            |state: &State| state.shown(&self.service).map_or(Wire::ServiceUnknown, Wire::from);
         let now = {
             let changed = |state: &State| Some(shown(state)) != self.sent || state.watches_ended();
             shown(&*self.state.wait_for(changed).await.ok()?)
@@ -133,7 +124,5 @@ impl From<ServingStatus> for Wire {
 }
 
 fn response(status: Wire) -> HealthCheckResponse {
-    HealthCheckResponse {
-        status: status.into(),
-    }
+    HealthCheckResponse { status: status.into() }
 }

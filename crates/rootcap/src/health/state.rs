@@ -94,9 +94,7 @@ impl State {
 
     /// Every service with what callers are told of it.
     pub(super) fn all(&self) -> impl Iterator<Item = (&str, ServingStatus)> {
-        self.statuses
-            .iter()
-            .map(|(service, status)| (service.as_str(), self.under_phase(*status)))
+        self.statuses.iter().map(|(service, status)| (service.as_str(), self.under_phase(*status)))
     }
 
     fn under_phase(&self, status: ServingStatus) -> ServingStatus {

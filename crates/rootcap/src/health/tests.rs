@@ -28,15 +28,11 @@ fn ready() -> Health {
 }
 
 fn request(service: &str) -> Request<HealthCheckRequest> {
-    Request::new(HealthCheckRequest {
-        service: service.to_owned(),
-    })
+    Request::new(HealthCheckRequest { service: service.to_owned() })
 }
 
 async fn check(health: &Health, service: &str) -> Result<Wire, Status> {
-    let answer = HealthService::new(health.clone(), 1)
-        .check(request(service))
-        .await?;
+    let answer = HealthService::new(health.clone(), 1).check(request(service)).await?;
     Ok(answer.into_inner().status())
 }
 
@@ -44,17 +40,13 @@ async fn list(health: &Health) -> Result<BTreeMap<String, Wire>, Status> {
     let service = HealthService::new(health.clone(), 1);
     let answer = service.list(Request::new(HealthListRequest {})).await?;
     let statuses = answer.into_inner().statuses;
-    let named = statuses
-        .into_iter()
-        .map(|(name, answer)| (name, answer.status()));
+    let named = statuses.into_iter().map(|(name, answer)| (name, answer.status()));
     Ok(named.collect())
 }
 
 async fn watch(health: &Health, service: &str) -> Watch {
     let service_ = HealthService::new(health.clone(), 1);
-    Watch(task::spawn(
-        service_.watch(request(service)).await.unwrap().into_inner(),
-    ))
+    Watch(task::spawn(service_.watch(request(service)).await.unwrap().into_inner()))
 }
 
 /// An open `Watch`, polled by hand: what is not there at once is not there.
@@ -343,25 +335,18 @@ where
 #[tokio::test]
 async fn the_server_answers_under_the_protocols_paths() {
     let health = ready();
-    let asked = HealthCheckRequest {
-        service: GREETER.to_owned(),
-    };
-    let checked: HealthCheckResponse = call(&health, "/grpc.health.v1.Health/Check", asked)
-        .await
-        .unwrap();
+    let asked = HealthCheckRequest { service: GREETER.to_owned() };
+    let checked: HealthCheckResponse =
+        call(&health, "/grpc.health.v1.Health/Check", asked).await.unwrap();
     assert_eq!(checked.status(), Wire::Serving);
     let listed: HealthListResponse =
-        call(&health, "/grpc.health.v1.Health/List", HealthListRequest {})
-            .await
-            .unwrap();
+        call(&health, "/grpc.health.v1.Health/List", HealthListRequest {}).await.unwrap();
     assert_eq!(listed.statuses.len(), 2);
 }
 
 #[tokio::test]
 async fn a_name_that_no_service_can_have_is_not_even_read() {
-    let asked = HealthCheckRequest {
-        service: "x".repeat(MAX_REQUEST_BYTES),
-    };
+    let asked = HealthCheckRequest { service: "x".repeat(MAX_REQUEST_BYTES) };
     let answer: Result<HealthCheckResponse, _> =
         call(&ready(), "/grpc.health.v1.Health/Check", asked).await;
     assert_eq!(answer.unwrap_err().code(), Code::OutOfRange);

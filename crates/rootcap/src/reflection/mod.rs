@@ -25,9 +25,7 @@ use crate::health;
 pub(crate) fn v1(
     sets: &[&'static [u8]],
 ) -> Result<ServerReflectionServer<impl ServerReflection + use<>>, DescriptorError> {
-    Ok(builder(sets)?
-        .build_v1()
-        .expect("each set was accepted alone"))
+    Ok(builder(sets)?.build_v1().expect("each set was accepted alone"))
 }
 
 /// `grpc.reflection.v1alpha`, which older clients ask for, over the same sets as [`v1`].
@@ -37,9 +35,7 @@ pub(crate) fn v1(
 pub(crate) fn v1alpha(
     sets: &[&'static [u8]],
 ) -> Result<ServerReflectionAlphaServer<impl ServerReflectionAlpha + use<>>, DescriptorError> {
-    Ok(builder(sets)?
-        .build_v1alpha()
-        .expect("each set was accepted alone"))
+    Ok(builder(sets)?.build_v1alpha().expect("each set was accepted alone"))
 }
 
 /// Both versions list the same services. A file that occurs in several sets is served from the first.
@@ -142,10 +138,7 @@ mod tests {
     fn a_set_that_does_not_decode_is_named() {
         let sets: [&[u8]; 2] = [rootcap_proto::FILE_DESCRIPTOR_SET, b"no descriptor set"];
         let error = super::v1(&sets).err().unwrap();
-        assert_eq!(
-            error.to_string(),
-            "descriptor set 2 cannot be served by reflection"
-        );
+        assert_eq!(error.to_string(), "descriptor set 2 cannot be served by reflection");
         assert!(error.source().is_some());
         assert!(super::v1alpha(&sets).is_err());
     }

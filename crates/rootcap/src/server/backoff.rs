@@ -75,17 +75,9 @@ impl Backoff {
             episode.next_delay = SHORTEST;
             return None;
         }
-        let Episode {
-            began,
-            last_failure,
-            failures,
-            ..
-        } = *episode;
+        let Episode { began, last_failure, failures, .. } = *episode;
         self.episode = None;
-        Some(Recovery {
-            failures,
-            lasted: last_failure.saturating_duration_since(began),
-        })
+        Some(Recovery { failures, lasted: last_failure.saturating_duration_since(began) })
     }
 }
 
@@ -118,29 +110,21 @@ mod tests {
     }
 
     fn pause(millis: u64, begins: bool) -> Decision {
-        Decision::Pause {
-            delay: Duration::from_millis(millis),
-            begins,
-        }
+        Decision::Pause { delay: Duration::from_millis(millis), begins }
     }
 
     #[test]
     fn an_error_of_one_connection_is_retried_at_once_and_ends_or_begins_nothing() {
         let now = Instant::now();
         let mut backoff = Backoff::default();
-        for kind in [
-            ErrorKind::ConnectionAborted,
-            ErrorKind::ConnectionReset,
-            ErrorKind::Interrupted,
-        ] {
+        for kind in
+            [ErrorKind::ConnectionAborted, ErrorKind::ConnectionReset, ErrorKind::Interrupted]
+        {
             assert_eq!(backoff.next(&kind.into(), now), Decision::Retry);
             assert_eq!(backoff.accepted(now), None);
         }
         assert_eq!(backoff.next(&too_many_files(), now), pause(10, true));
-        assert_eq!(
-            backoff.next(&ErrorKind::ConnectionAborted.into(), now),
-            Decision::Retry
-        );
+        assert_eq!(backoff.next(&ErrorKind::ConnectionAborted.into(), now), Decision::Retry);
         assert_eq!(backoff.next(&too_many_files(), now), pause(20, false));
     }
 
@@ -148,9 +132,7 @@ mod tests {
     fn pauses_double_from_ten_milliseconds_to_a_second() {
         let now = Instant::now();
         let mut backoff = Backoff::default();
-        let delays: Vec<_> = (0..9)
-            .map(|_| backoff.next(&too_many_files(), now))
-            .collect();
+        let delays: Vec<_> = (0..9).map(|_| backoff.next(&too_many_files(), now)).collect();
         let millis = [10, 20, 40, 80, 160, 320, 640, 1000, 1000];
         let expected: Vec<_> = millis.iter().map(|&ms| pause(ms, ms == 10)).collect();
         assert_eq!(delays, expected);
@@ -158,15 +140,10 @@ mod tests {
 
     #[test]
     fn want_of_memory_and_the_unknown_pause() {
-        for err in [
-            ErrorKind::OutOfMemory.into(),
-            io::Error::from_raw_os_error(23),
-            io::Error::other("?"),
-        ] {
-            assert_eq!(
-                Backoff::default().next(&err, Instant::now()),
-                pause(10, true)
-            );
+        for err in
+            [ErrorKind::OutOfMemory.into(), io::Error::from_raw_os_error(23), io::Error::other("?")]
+        {
+            assert_eq!(Backoff::default().next(&err, Instant::now()), pause(10, true));
         }
     }
 
@@ -190,14 +167,8 @@ mod tests {
         backoff.next(&too_many_files(), start);
         backoff.next(&too_many_files(), start + Duration::from_secs(3));
         assert_eq!(backoff.accepted(start + Duration::from_millis(3_999)), None);
-        let recovery = Recovery {
-            failures: 2,
-            lasted: Duration::from_secs(3),
-        };
-        assert_eq!(
-            backoff.accepted(start + Duration::from_secs(4)),
-            Some(recovery)
-        );
+        let recovery = Recovery { failures: 2, lasted: Duration::from_secs(3) };
+        assert_eq!(backoff.accepted(start + Duration::from_secs(4)), Some(recovery));
         assert_eq!(backoff.accepted(start + Duration::from_secs(9)), None);
         assert_eq!(
             backoff.next(&too_many_files(), start + Duration::from_secs(9)),

@@ -61,12 +61,7 @@ pub(crate) struct Coalesce<IO> {
 impl<IO> Coalesce<IO> {
     /// Wraps `io`, which counts into `stats` and holds writes by the number of calls open there.
     pub(crate) fn new(io: IO, stats: Arc<IoStats>, mode: CoalesceWrites) -> Self {
-        Self {
-            io,
-            stats,
-            mode,
-            gate: Gate::default(),
-        }
+        Self { io, stats, mode, gate: Gate::default() }
     }
 
     /// Passes a write of `size()` bytes to the transport, unless it has to wait for its turn.
@@ -76,12 +71,7 @@ impl<IO> Coalesce<IO> {
         size: impl FnOnce() -> usize,
         write: impl FnOnce(&mut IO, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        let Self {
-            io,
-            stats,
-            mode,
-            gate,
-        } = self;
+        let Self { io, stats, mode, gate } = self;
         let others_may_join = || {
             *mode == CoalesceWrites::On
                 && stats.open_calls() >= CROWD
@@ -135,9 +125,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Coalesce<IO> {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let size = || bufs.iter().map(|buf| buf.len()).sum();
-        self.poll_write_with(cx, size, |io, cx| {
-            Pin::new(io).poll_write_vectored(cx, bufs)
-        })
+        self.poll_write_with(cx, size, |io, cx| Pin::new(io).poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {

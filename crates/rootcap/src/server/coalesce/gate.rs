@@ -97,10 +97,7 @@ mod tests {
     fn of_two_writes_in_a_row_at_most_one_is_held() {
         for events in every_sequence(8) {
             let turns = turns(&events);
-            assert!(
-                !turns.windows(2).any(|two| two == [Turn::Hold, Turn::Hold]),
-                "{events:?}"
-            );
+            assert!(!turns.windows(2).any(|two| two == [Turn::Hold, Turn::Hold]), "{events:?}");
         }
     }
 
@@ -137,13 +134,8 @@ mod tests {
     #[test]
     fn a_burst_is_held_once_and_the_next_burst_once_more() {
         use Turn::{Go, Hold};
-        let burst = [
-            ReadPending,
-            WriteWorthHolding,
-            ReadPending,
-            WriteWorthHolding,
-            WriteWorthHolding,
-        ];
+        let burst =
+            [ReadPending, WriteWorthHolding, ReadPending, WriteWorthHolding, WriteWorthHolding];
         assert_eq!(turns(&burst), [Hold, Go, Go]);
         assert_eq!(turns(&burst.repeat(2)), [Hold, Go, Go, Hold, Go, Go]);
     }
@@ -151,19 +143,13 @@ mod tests {
     #[test]
     fn a_write_that_the_transport_blocked_is_not_held_when_it_comes_again() {
         use Turn::Go;
-        assert_eq!(
-            turns(&[OtherWrite, WriteBlocked, ReadPending, WriteWorthHolding]),
-            [Go, Go]
-        );
+        assert_eq!(turns(&[OtherWrite, WriteBlocked, ReadPending, WriteWorthHolding]), [Go, Go]);
     }
 
     #[test]
     fn whether_a_write_is_worth_holding_is_asked_only_at_the_start_of_a_burst() {
         for mut gate in [Gate::Waited, Gate::Open] {
-            assert_eq!(
-                gate.write(|| unreachable!("asked in the middle of a burst")),
-                Turn::Go
-            );
+            assert_eq!(gate.write(|| unreachable!("asked in the middle of a burst")), Turn::Go);
         }
     }
 }

@@ -39,17 +39,11 @@ impl Script {
 
     /// Calls that end when the test adds permits.
     fn on_permit(body: impl Into<Bytes>) -> Self {
-        Self {
-            permits: Arc::new(Semaphore::new(0)),
-            body: body.into(),
-        }
+        Self { permits: Arc::new(Semaphore::new(0)), body: body.into() }
     }
 
     fn service(&self, stats: &Arc<IoStats>) -> Calls {
-        Calls {
-            script: self.clone(),
-            stats: Arc::clone(stats),
-        }
+        Calls { script: self.clone(), stats: Arc::clone(stats) }
     }
 }
 
@@ -80,11 +74,7 @@ fn serve(script: &Script, mode: CoalesceWrites) -> (Server, DuplexStream, Arc<Io
     let (near, far) = tokio::io::duplex(1 << 20);
     let io = TokioIo::new(Coalesce::new(near, Arc::clone(&stats), mode));
     let service = script.service(&stats);
-    (
-        Builder::new(TokioExecutor::new()).serve_connection(io, service),
-        far,
-        stats,
-    )
+    (Builder::new(TokioExecutor::new()).serve_connection(io, service), far, stats)
 }
 
 /// A client whose connection is driven by a task of its own.
@@ -141,10 +131,7 @@ fn writes_per_response(runtime: &Runtime, mode: CoalesceWrites) -> f64 {
 }
 
 fn workers(count: usize) -> Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(count)
-        .build()
-        .unwrap()
+    tokio::runtime::Builder::new_multi_thread().worker_threads(count).build().unwrap()
 }
 
 #[test]
@@ -158,13 +145,8 @@ fn responses_that_finish_together_leave_in_one_write() {
 
 #[test]
 fn all_is_answered_with_several_workers_and_with_none() {
-    let current_thread = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    for (name, runtime) in [
-        ("two workers", workers(2)),
-        ("current thread", current_thread),
-    ] {
+    let current_thread = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for (name, runtime) in [("two workers", workers(2)), ("current thread", current_thread)] {
         let off = writes_per_response(&runtime, CoalesceWrites::Off);
         let on = writes_per_response(&runtime, CoalesceWrites::On);
         println!("{name}: {off:.2} writes per response, coalesced {on:.2}");
@@ -186,13 +168,7 @@ impl ByHand {
         let mut server = tokio_test::task::spawn(Box::pin(server));
         assert!(server.poll().is_pending());
         let (client, connection) = connect(far).await;
-        let mut by_hand = Self {
-            server,
-            client,
-            connection,
-            stats,
-            script,
-        };
+        let mut by_hand = Self { server, client, connection, stats, script };
         assert!(by_hand.run().await.is_none());
         by_hand
     }
@@ -325,11 +301,7 @@ async fn the_frames_of_a_large_response_are_not_held() {
     assert_eq!(calls.remove(0).await.unwrap().unwrap(), LEN);
     assert!(rig.stats.writes() - writes >= (LEN / (16 * 1024)) as u64);
     // Its head is small, and may wait.
-    assert!(
-        rig.stats.held() - held <= 1,
-        "held {} times",
-        rig.stats.held() - held
-    );
+    assert!(rig.stats.held() - held <= 1, "held {} times", rig.stats.held() - held);
 }
 
 #[tokio::test(start_paused = true)]
@@ -346,9 +318,7 @@ async fn a_peer_that_does_not_read_holds_nothing_for_ever() {
         calls.push(call(&client).await);
     }
     for call in calls {
-        let len = tokio::time::timeout(Duration::from_secs(5), call)
-            .await
-            .unwrap();
+        let len = tokio::time::timeout(Duration::from_secs(5), call).await.unwrap();
         assert_eq!(len.unwrap().unwrap(), 4000);
     }
     server.abort();

@@ -85,9 +85,7 @@ impl Rig {
 
 /// Bytes `from..from + len` of a stream in which every byte tells its place.
 fn bytes(from: usize, len: usize) -> Vec<u8> {
-    (from..from + len)
-        .map(|place| (place % 251) as u8)
-        .collect()
+    (from..from + len).map(|place| (place % 251) as u8).collect()
 }
 
 #[test]
@@ -224,28 +222,15 @@ fn op() -> impl Strategy<Value = Op> {
 fn write_and_check(rig: &mut Rig, vectored: bool, len: usize, held_before: bool) -> bool {
     let offered = bytes(rig.io.io.taken.len(), len);
     let (reached, wakes) = (rig.io.io.reached, rig.wakes());
-    let answer = if vectored {
-        rig.write_vectored(&offered)
-    } else {
-        rig.write(&offered)
-    };
+    let answer = if vectored { rig.write_vectored(&offered) } else { rig.write(&offered) };
     if rig.io.io.reached > reached {
         return false;
     }
-    assert!(
-        answer.is_pending(),
-        "an answer that the transport did not give"
-    );
+    assert!(answer.is_pending(), "an answer that the transport did not give");
     assert_eq!(rig.wakes(), wakes + 1, "held, and its task was not woken");
     assert!(!held_before, "held twice in a row");
-    assert!(
-        rig.calls.len() >= CROWD && len < LARGE,
-        "held for no other response"
-    );
-    assert!(
-        !rig.io.stats.writes_through(),
-        "held when told to write through"
-    );
+    assert!(rig.calls.len() >= CROWD && len < LARGE, "held for no other response");
+    assert!(!rig.io.stats.writes_through(), "held when told to write through");
     true
 }
 
@@ -330,11 +315,7 @@ impl Caller {
                 assert!(self.rig.flush().is_ready());
                 return;
             }
-            if self
-                .rig
-                .write_vectored(&bytes(sent, self.to_send - sent))
-                .is_pending()
-            {
+            if self.rig.write_vectored(&bytes(sent, self.to_send - sent)).is_pending() {
                 return;
             }
         }
@@ -349,9 +330,6 @@ impl Caller {
             assert!(polls <= 2, "polled {polls} times for one event");
         }
         let Socket { taken, room, .. } = &self.rig.io.io;
-        assert!(
-            taken.len() == self.to_send || *room == 0,
-            "asleep with bytes to send"
-        );
+        assert!(taken.len() == self.to_send || *room == 0, "asleep with bytes to send");
     }
 }
