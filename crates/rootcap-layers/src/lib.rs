@@ -14,5 +14,5 @@ mod percent;
 pub mod trace;
 
 pub use call::{Call, Direction, Peer};
-pub use method::{DEFAULT_BUCKETS, DEFAULT_MAX_METHODS, MethodKind, Methods, Origin};
+pub use method::{DEFAULT_BUCKETS, DEFAULT_MAX_METHODS, Method, MethodKind, Methods, MethodsBuilder, Origin};
 pub use outcome::{Outcome, code_name};

@@ -1,11 +1,21 @@
 //! A gRPC base server.
 
+pub(crate) mod bounds;
 pub mod config;
-#[allow(dead_code, reason = "for the server to call, which is not here yet")]
 mod descriptors;
-#[allow(dead_code, reason = "for the server to call, which is not here yet")]
+mod error;
 pub mod health;
-#[allow(dead_code, reason = "for the server to call, which is not here yet")]
+mod lifecycle;
 mod reflection;
-#[allow(dead_code, reason = "the connection driver, which uses all of it, is written next door")]
 mod server;
+mod stack;
+
+pub use error::Error;
+pub use rootcap_layers as layers;
+pub use server::{
+    builder::{Builder, Server},
+    layers::{Layers, NoLayers, Serve},
+    listen::LocalAddr,
+    router::{Entry, IntoServices, List, Names, Nil, Router, Services},
+    running::Running,
+};

@@ -16,7 +16,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{health::Health, server::connections::Connections};
+use crate::{health::{Health, ServingStatus}, server::connections::Connections};
 
 /// Where a server stands. Phases only ever advance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,7 +106,11 @@ impl Life {
     pub(crate) fn not_ready(&self) -> Vec<String> {
         match self.phase() {
             Phase::Starting => vec!["starting".into()],
-            Phase::Serving => self.0.health.not_serving(),
+            // Of a single service that is not serving, only its own callers need to know.
+            Phase::Serving if self.0.health.status("") == Some(ServingStatus::NotServing) => {
+                vec!["not serving".into()]
+            }
+            Phase::Serving => Vec::new(),
             _ => vec!["draining".into()],
         }
     }

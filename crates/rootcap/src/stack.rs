@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use hyper::body::Incoming;
 use http::Request;
 use rootcap_layers::{
     Methods,

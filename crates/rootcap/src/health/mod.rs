@@ -47,8 +47,9 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tonic::server::NamedService;
 
-use self::generated::health_server::HealthServer;
-use self::service::{HealthService, MAX_REQUEST_BYTES, MAX_WATCHES};
+pub(crate) use self::generated::health_server::HealthServer;
+pub(crate) use self::service::HealthService;
+use self::service::{MAX_REQUEST_BYTES, MAX_WATCHES};
 use self::state::State;
 
 /// The descriptors of `grpc.health.v1`, for reflection: an encoded `google.protobuf.FileDescriptorSet`.

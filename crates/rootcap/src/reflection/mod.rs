@@ -18,6 +18,10 @@ use tonic_reflection::server::v1alpha::{
 use crate::descriptors::DescriptorError;
 use crate::health;
 
+/// The descriptors of the framework's own services.
+pub(crate) const BUILTIN_SETS: [&[u8]; 3] =
+    [health::FILE_DESCRIPTOR_SET, pb::v1::FILE_DESCRIPTOR_SET, pb::v1alpha::FILE_DESCRIPTOR_SET];
+
 /// `grpc.reflection.v1` over the sets, health and reflection itself.
 ///
 /// # Errors
@@ -47,12 +51,7 @@ fn builder(sets: &[&'static [u8]]) -> Result<Builder<'static>, DescriptorError> 
             .build_v1()
             .map_err(|error| DescriptorError::refused(index, error))?;
     }
-    let own = [
-        health::FILE_DESCRIPTOR_SET,
-        pb::v1::FILE_DESCRIPTOR_SET,
-        pb::v1alpha::FILE_DESCRIPTOR_SET,
-    ];
-    Ok(sets.iter().copied().chain(own).fold(
+    Ok(sets.iter().copied().chain(BUILTIN_SETS).fold(
         Builder::configure().include_reflection_service(false),
         Builder::register_encoded_file_descriptor_set,
     ))

@@ -1,24 +1,26 @@
 //! [`Server`] and its [`Builder`].
 
-use std::{net::TcpListener as StdTcpListener, sync::Arc};
+use std::{collections::BTreeSet, net::TcpListener as StdTcpListener, sync::Arc};
 
-use rootcap_layers::Methods;
+use rootcap_layers::{Methods, MethodsBuilder, Origin};
 use tokio::sync::mpsc;
 
 use super::{
     accept::Acceptor,
-    connection::{ConnectionSettings, Limits},
+    connection::ConnectionSettings,
     connections::Connections,
     layers::{Layers, NoLayers, Serve},
-    listen::{self, Bound, LocalAddr},
-    router::{IntoServices, Names, Router},
+    listen::{self, Bound},
+    router::{Entry, IntoServices, Names, Router, Services},
     running::Running,
 };
 use crate::{
     Error,
-    config::{Config, Listener, Loaded},
+    config::{Config, Listener, Loaded, Switch},
+    descriptors,
     health::Health,
     lifecycle::{Life, Phase},
+    reflection::{self, ReflectionV1, ReflectionV1Alpha},
     stack,
 };
 
@@ -113,4 +115,98 @@ impl<L> Builder<L> {
         self.health = health;
         self
     }
+}
+
+impl<L> Builder<L> {
+    /// Starts the server and returns a handle of it: binds first, so that nothing is half-started when an address
+    /// cannot be had.
+    ///
+    /// Installs no signal handler and never ends the process.
+    ///
+    /// # Errors
+    /// When a setting is wrong ([`Error::is_config`]), an address cannot be listened on ([`Error::is_bind`]), or a
+    /// descriptor set is not valid.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with time and IO.
+    pub async fn start<S>(self, services: S) -> Result<Running, Error>
+    where
+        S: IntoServices<List: Names>,
+        L: Serve<WithReflection<S::List>>,
+    {
+        let loaded = self.settings?;
+        let config = &loaded.config;
+        let services = services.into_services();
+        let methods = Arc::new(methods(config, &services, &self.descriptors)?);
+        let services = with_reflection(services, &self.descriptors, config)?;
+
+        let listeners = bind_all(self.listeners, &config.listen)?;
+        let local = listeners.iter().map(Bound::local_addr).collect::<Result<Vec<_>, _>>();
+        let local = local.map_err(|error| Error::bind("a listener", error))?;
+
+        let life = Life::new(self.health.clone());
+        let connections = Connections::default();
+        let (alive, stopped) = mpsc::channel(1);
+        let acceptor = Acceptor {
+            stack: stack::build(self.layers.app(Router::new(services)), &self.health, &methods),
+            settings: Arc::new(ConnectionSettings::new(config)),
+            max_connections: config.connection.max_connections,
+            connections: connections.clone(),
+            life: life.watch(),
+            alive,
+        };
+        for listener in listeners {
+            tokio::spawn(acceptor.clone().run(listener));
+        }
+        self.health.ready();
+        life.advance(Phase::Serving);
+        Ok(Running { local, admin: None, life, health: self.health, alive: stopped })
+    }
+}
+
+/// A list of services with reflection in front, if it is on.
+pub type WithReflection<L> = Entry<ReflectionV1, Entry<ReflectionV1Alpha, L>>;
+
+fn with_reflection<L>(
+    services: Services<L>,
+    descriptors: &[&'static [u8]],
+    config: &Config,
+) -> Result<Services<WithReflection<L>>, Error> {
+    let (mut v1, mut v1alpha) = (None, None);
+    if config.service.reflection == Switch::On {
+        v1 = Some(ReflectionV1::new(descriptors).map_err(Error::descriptors)?);
+        v1alpha = Some(ReflectionV1Alpha::new(descriptors).map_err(Error::descriptors)?);
+    }
+    Ok(services.add_optional(v1alpha).add_optional(v1))
+}
+
+/// The table of methods: those of the descriptors, the framework's own, and what the services turn out to have.
+fn methods<L: Names>(config: &Config, services: &Services<L>, sets: &[&'static [u8]]) -> Result<Methods, Error> {
+    let mut served = BTreeSet::new();
+    services.each_name(&mut |name| {
+        served.insert(name);
+    });
+    let mut methods = Methods::builder().buckets(&config.metrics.buckets).cap(config.metrics.max_methods);
+    for method in descriptors::methods(sets).map_err(Error::descriptors)? {
+        // A set may hold more than is served here.
+        if served.contains(method.service.as_str()) {
+            methods = methods.method(&method.service, &method.method, method.kind, Origin::User);
+        }
+    }
+    for method in descriptors::methods(&reflection::BUILTIN_SETS).expect("the framework's own descriptors are valid") {
+        methods = methods.method(&method.service, &method.method, method.kind, Origin::Builtin);
+    }
+    Ok(served.into_iter().fold(methods, MethodsBuilder::service).build())
+}
+
+fn bind_all(handed_over: Vec<StdTcpListener>, settings: &[Listener]) -> Result<Vec<Bound>, Error> {
+    if handed_over.is_empty() {
+        return settings.iter().map(|listener| listen::bind("listen", listener)).collect();
+    }
+    let take_over = |listener: StdTcpListener| {
+        listener.set_nonblocking(true)?;
+        tokio::net::TcpListener::from_std(listener).map(Bound::Tcp)
+    };
+    let bound = handed_over.into_iter().map(take_over).collect::<Result<Vec<_>, _>>();
+    bound.map_err(|error| Error::bind("a listener that was handed over", error))
 }

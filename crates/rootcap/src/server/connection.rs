@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     bounds::App,
-    config::Http2,
+    config::{Config, Http2, Switch},
     lifecycle::Phase,
     stack::{Stack, StackFuture, StackBody},
 };
@@ -41,6 +41,26 @@ pub(crate) struct ConnectionSettings {
     pub(crate) limits: Limits,
     pub(crate) keepalive: crate::config::Connection,
     pub(crate) coalesce: CoalesceWrites,
+}
+
+impl ConnectionSettings {
+    pub(crate) fn new(config: &Config) -> Self {
+        let connection = config.connection.clone();
+        Self {
+            http2: config.http2.clone(),
+            limits: Limits {
+                preface: connection.preface_timeout,
+                max_age: connection.max_age,
+                max_age_grace: connection.max_age_grace,
+                idle: connection.idle_timeout,
+            },
+            coalesce: match connection.coalesce_writes {
+                Switch::On => CoalesceWrites::On,
+                Switch::Off => CoalesceWrites::Off,
+            },
+            keepalive: connection,
+        }
+    }
 }
 
 /// The client's preface and the head of its first frame, SETTINGS (RFC 9113, 3.4).

@@ -77,7 +77,6 @@ pub(crate) fn bind(key: &str, listener: &Listener) -> Result<Bound, Error> {
         Listener::Port(port) => all_interfaces(*port).map(Bound::Tcp),
         Listener::Address(address) => tcp(*address).map(Bound::Tcp),
         Listener::Unix(path) => unix(path),
-        _ => Err(io::ErrorKind::Unsupported.into()),
     };
     bound.map_err(|error| Error::bind(format_args!("{listener} (setting `{key}`)"), error))
 }

@@ -61,6 +61,13 @@ impl<L> Services<L> {
         Services(Entry { service, rest: self.0 })
     }
 
+    pub(crate) fn each_name(&self, f: &mut dyn FnMut(&'static str))
+    where
+        L: Names,
+    {
+        self.0.each_name(f);
+    }
+
     pub(crate) fn into_list(self) -> L {
         self.0
     }

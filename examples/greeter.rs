@@ -1,0 +1,27 @@
+//! The Greeter: business logic, and one call of the framework.
+
+use rootcap_proto::helloworld::{
+    HelloReply, HelloRequest,
+    greeter_server::{Greeter, GreeterServer},
+};
+use tonic::{Request, Response, Status};
+
+struct Hello;
+
+#[tonic::async_trait]
+impl Greeter for Hello {
+    async fn say_hello(&self, request: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {
+        let message = format!("Hello {}", request.into_inner().name);
+        Ok(Response::new(HelloReply { message }))
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), rootcap::Error> {
+    let server = rootcap::Server::builder()
+        .descriptors(rootcap_proto::FILE_DESCRIPTOR_SET)
+        .start(GreeterServer::new(Hello))
+        .await?;
+    println!("{server}");
+    server.wait().await
+}
