@@ -46,6 +46,7 @@ mod input;
 mod load;
 mod loaded;
 mod schema;
+mod setting;
 mod settings;
 mod source;
 mod standard;
