@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::environment::variable;
-use super::load::Loaded;
+use super::loaded::Loaded;
 use super::schema::Section;
 use super::source::Sources;
 

@@ -75,8 +75,8 @@ impl ConfigError {
         self.key.as_deref()
     }
 
-    /// Where the value came from.
-    pub fn source(&self) -> &Source {
+    /// Where the key or the value came from.
+    pub fn set_by(&self) -> &Source {
         &self.source
     }
 }

@@ -8,7 +8,8 @@ use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
 
 use super::error::{ConfigError, one_line, quoted};
-use super::schema::{Leaf, Section};
+use super::schema::Section;
+use super::setting::Leaf;
 use super::source::Source;
 use super::suggest::nearest;
 use super::value::{Problem, Problems, Step};

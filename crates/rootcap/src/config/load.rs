@@ -8,22 +8,11 @@ use std::path::Path;
 use super::environment::{self, Variables};
 use super::error::{ConfigError, ConfigErrors, quoted};
 use super::input::{File, Found, Input, Known, Raw};
+use super::loaded::Loaded;
 use super::schema::Section;
 use super::settings::Config;
 use super::source::{Source, Sources};
-use super::value::Auto;
 use super::{file, standard};
-
-/// Settings, and how they came to be.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Loaded {
-    /// The settings.
-    pub config: Config,
-    /// Where each value came from.
-    pub sources: Sources,
-    /// What was ignored and should be logged at start, a sentence each.
-    pub warnings: Vec<String>,
-}
 
 impl Config {
     /// Loads the settings: the defaults, then the TOML file that the variable `ROOTCAP_CONFIG` names, if it is set,
@@ -51,29 +40,6 @@ impl Config {
     ) -> Result<Loaded, ConfigErrors> {
         let file = file.map(|(name, text)| File { name, text });
         finish(read(file, &variables.into_iter().collect()))
-    }
-}
-
-impl Loaded {
-    /// Changes settings by code, which counts more than the file and the environment.
-    ///
-    /// # Errors
-    ///
-    /// All values that are not accepted. The settings are then left as they were.
-    pub fn update(&mut self, change: impl FnOnce(&mut Config)) -> Result<(), ConfigErrors> {
-        let before = values(&self.config);
-        let mut changed = self.clone();
-        change(&mut changed.config);
-        for (key, value) in values(&changed.config) {
-            if before.get(&key) != Some(&value) {
-                changed.sources.set(&key, Source::Builder);
-            }
-        }
-        let mut errors = broken_rules(&changed.config, &changed.sources);
-        errors.extend(contradictions(&changed));
-        ConfigErrors::check(errors)?;
-        *self = changed;
-        Ok(())
     }
 }
 
@@ -157,6 +123,7 @@ fn apply<S: Section>(found: Found<'_>) -> Read<S> {
 
 fn finish(read: Read<Config>) -> Result<Loaded, ConfigErrors> {
     ConfigErrors::check(read.errors)?;
+<<<<<<< HEAD
     let loaded = Loaded { config: read.section, sources: read.sources, warnings: read.warnings };
     ConfigErrors::check(contradictions(&loaded))?;
     Ok(loaded)
@@ -200,3 +167,13 @@ fn values<S: Section>(section: &S) -> BTreeMap<String, toml::Value> {
     });
     values
 }
+=======
+    let loaded = Loaded {
+        config: read.section,
+        sources: read.sources,
+        warnings: read.warnings,
+    };
+    loaded.check()?;
+    Ok(loaded)
+}
+>>>>>>> wt-config

@@ -44,7 +44,9 @@ mod error;
 mod file;
 mod input;
 mod load;
+mod loaded;
 mod schema;
+mod setting;
 mod settings;
 mod source;
 mod standard;
@@ -55,7 +57,7 @@ mod value;
 
 pub use effective::{Entry, print};
 pub use error::{ConfigError, ConfigErrors};
-pub use load::Loaded;
+pub use loaded::Loaded;
 pub use settings::{
     Admin, Config, Connection, Deadline, Drain, Http2, Limits, Log, Metrics, Service, Trace,
 };

@@ -1,11 +1,11 @@
-//! The macro behind the table of settings, and the view of a setting that does not depend on its type.
+//! The macro behind the table of settings.
 
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Error as _, MapAccess, Visitor};
+use serde::de::{MapAccess, Visitor};
 
-use super::value::{Problems, Rule, Value};
+use super::setting::Leaf;
 
 /// A group of settings; implemented by `settings!` alone.
 pub(super) trait Section: Clone + Default {
@@ -21,86 +21,6 @@ pub(super) trait Section: Clone + Default {
         name: &str,
         map: &mut A,
     ) -> Result<(), A::Error>;
-}
-
-/// One setting, met on a visit.
-pub(super) struct Leaf<'a> {
-    /// The key with dots: `limits.rate`.
-    pub(super) key: String,
-    /// What it does: the lines of its documentation, each as written after `///`.
-    pub(super) doc: &'static [&'static str],
-    /// Its value.
-    pub(super) setting: &'a mut dyn Setting,
-}
-
-/// The value of a setting, whatever its type.
-pub(super) trait Setting {
-    fn is_secret(&self) -> bool;
-
-    /// What can be written, to end the sentence "expected ...".
-    fn accepts(&self) -> String;
-
-    /// Sets the value from a text; leaves it alone where that is an error.
-    fn set_text(&mut self, text: &str) -> Result<(), Problems>;
-
-    /// Sets the value from TOML; leaves it alone where that is an error.
-    fn set_toml(&mut self, value: &toml::Value) -> Result<(), Problems>;
-
-    /// Tests the rule, which code that sets a field goes past.
-    fn check(&self) -> Result<(), Problems>;
-
-    /// The value as it would be written in a TOML file, masked if it is secret.
-    fn to_toml(&self) -> toml::Value;
-}
-
-/// A field together with the rule that the table states for it.
-pub(super) struct Slot<'a, T, R> {
-    pub(super) value: &'a mut T,
-    pub(super) rule: R,
-}
-
-impl<T: Value, R: Rule<T>> Slot<'_, T, R> {
-    fn set(&mut self, value: T) -> Result<(), Problems> {
-        self.rule.check(&value)?;
-        *self.value = value;
-        Ok(())
-    }
-
-    /// Sets the value from the next one of a map.
-    pub(super) fn deserialize<'de, A: MapAccess<'de>>(
-        &mut self,
-        map: &mut A,
-    ) -> Result<(), A::Error> {
-        let value = map.next_value::<toml::Value>()?;
-        self.set_toml(&value)
-            .map_err(|problems| A::Error::custom(problems.sentence(&self.accepts())))
-    }
-}
-
-impl<T: Value, R: Rule<T>> Setting for Slot<'_, T, R> {
-    fn is_secret(&self) -> bool {
-        T::SECRET
-    }
-
-    fn accepts(&self) -> String {
-        self.rule.accepts(T::accepts())
-    }
-
-    fn set_text(&mut self, text: &str) -> Result<(), Problems> {
-        self.set(T::from_text(text)?)
-    }
-
-    fn set_toml(&mut self, value: &toml::Value) -> Result<(), Problems> {
-        self.set(T::from_toml(value)?)
-    }
-
-    fn check(&self) -> Result<(), Problems> {
-        self.rule.check(self.value)
-    }
-
-    fn to_toml(&self) -> toml::Value {
-        self.value.to_toml()
-    }
 }
 
 /// Reads a section from a map: each field once or not at all, and nothing else.
@@ -143,10 +63,10 @@ macro_rules! settings {
         crate::config::schema::Section::visit(&mut $field, &$key, $visit)
     };
     (@visit $field:expr, $doc:expr, $key:expr, $visit:ident, $default:expr $(, $rule:expr)?) => {
-        $visit(crate::config::schema::Leaf {
+        $visit(crate::config::setting::Leaf {
             key: $key,
             doc: $doc,
-            setting: &mut crate::config::schema::Slot {
+            setting: &mut crate::config::setting::Slot {
                 value: &mut $field,
                 rule: settings!(@rule $($rule)?),
             },
@@ -158,13 +78,13 @@ macro_rules! settings {
         Ok(())
     }};
     (@deserialize $field:expr, $map:ident, $default:expr $(, $rule:expr)?) => {
-        crate::config::schema::Slot { value: &mut $field, rule: settings!(@rule $($rule)?) }
+        crate::config::setting::Slot { value: &mut $field, rule: settings!(@rule $($rule)?) }
             .deserialize($map)
     };
 
     ($(
         $(#[doc = $about:literal])+
-        pub struct $Section:ident {
+        $vis:vis struct $Section:ident {
             $(
                 $(#[doc = $doc:literal])+
                 $name:ident : $Type:ty $(= $default:expr $(, in $rule:expr)?)? ;
@@ -173,11 +93,11 @@ macro_rules! settings {
     )+) => {$(
         $(#[doc = $about])+
         #[derive(Clone, Debug, PartialEq)]
-        pub struct $Section {
+        $vis struct $Section {
             $(
                 $(#[doc = $doc])+
                 $(#[doc = concat!("\n\nDefault: `", stringify!($default), "`.")])?
-                pub $name: $Type,
+                $vis $name: $Type,
             )+
         }
 
@@ -193,7 +113,7 @@ macro_rules! settings {
             fn visit(
                 &mut self,
                 path: &str,
-                visit: &mut dyn FnMut(crate::config::schema::Leaf<'_>),
+                visit: &mut dyn FnMut(crate::config::setting::Leaf<'_>),
             ) {
                 $(
                     settings!(

@@ -110,8 +110,8 @@ settings! {
         max_send_buffer_size: Size = Size::kib(400), in Size::kib(1)..=Size::bytes(HTTP2_MAX as u64);
         /// How much a caller may send ahead on one call.
         stream_window: Size = Size::mib(1), in Size::kib(1)..=Size::bytes(HTTP2_MAX as u64);
-        /// How much a caller may send ahead on all calls of a connection. A connection on which tiny messages of half
-        /// this size wait to be read is closed by the protocol's library.
+        /// How much a caller may send ahead on all calls of a connection. The HTTP/2 library closes a connection on
+        /// which tiny messages that fill more than half of this wait to be read.
         connection_window: Size = Size::mib(4), in Size::bytes(65_535)..=Size::bytes(HTTP2_MAX as u64);
     }
 

@@ -1,7 +1,7 @@
 //! Where to listen: `"127.0.0.1:8081"`, `"[::1]:8081"`, `":8081"`, `"unix:/run/service.sock"`.
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::{Problems, Value, deserialize};
@@ -49,7 +49,7 @@ fn complaint(text: &str) -> Problems {
         Some((_, digits)) if port(digits).is_none() => {
             Problems::because("after the last `:`, a port from 0 to 65535 is needed")
         }
-        Some((host, _)) if host.contains(':') && !host.starts_with('[') => {
+        Some((host, _)) if host.parse::<Ipv6Addr>().is_ok() => {
             Problems::because("an IPv6 address needs brackets")
         }
         Some(_) => Problems::because("names of hosts are not resolved, an IP address is needed"),

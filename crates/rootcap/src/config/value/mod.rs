@@ -14,6 +14,8 @@ mod rate;
 mod rule;
 mod secret;
 mod size;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use choice::{LogCalls, LogFormat, Switch};

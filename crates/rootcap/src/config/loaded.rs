@@ -1,0 +1,93 @@
+//! Settings together with how they came to be; changed by code, they are tested again.
+
+use std::collections::BTreeMap;
+
+use super::error::{ConfigError, ConfigErrors};
+use super::schema::Section;
+use super::settings::Config;
+use super::source::{Source, Sources};
+use super::value::Auto;
+
+/// Settings, and how they came to be.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    /// Where each value came from.
+    pub sources: Sources,
+    /// What was ignored and should be logged at start, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+impl Loaded {
+    /// Changes settings by code, which counts more than the file and the environment.
+    ///
+    /// # Errors
+    ///
+    /// All values that are not accepted. The settings are then left as they were.
+    pub fn update(&mut self, change: impl FnOnce(&mut Config)) -> Result<(), ConfigErrors> {
+        let before = values(&self.config);
+        let mut changed = self.clone();
+        change(&mut changed.config);
+        for (key, value) in values(&changed.config) {
+            if before.get(&key) != Some(&value) {
+                changed.sources.set(&key, Source::Builder);
+            }
+        }
+        changed.check()?;
+        *self = changed;
+        Ok(())
+    }
+
+    /// Tests the settings, wherever they come from.
+    pub(super) fn check(&self) -> Result<(), ConfigErrors> {
+        let mut errors = broken_rules(&self.config, &self.sources);
+        errors.extend(contradictions(self));
+        ConfigErrors::check(errors)
+    }
+}
+
+/// Settings that would silently do nothing beside others.
+fn contradictions(loaded: &Loaded) -> Vec<ConfigError> {
+    let limits = &loaded.config.limits;
+    let mut errors = Vec::new();
+    if let (Auto::Set(burst), None) = (&limits.rate_burst, &limits.rate) {
+        let key = "limits.rate_burst";
+        errors.push(ConfigError::of_value(
+            key,
+            burst.to_string(),
+            loaded.sources.of(key).clone(),
+            r#"it does nothing while limits.rate is "off"; expected "auto", or a limits.rate"#
+                .to_owned(),
+        ));
+    }
+    errors
+}
+
+/// Settings whose values, set by code, the table does not allow.
+fn broken_rules<S: Section>(section: &S, sources: &Sources) -> Vec<ConfigError> {
+    let mut errors = Vec::new();
+    section.clone().visit("", &mut |leaf| {
+        for problem in leaf
+            .setting
+            .check()
+            .err()
+            .into_iter()
+            .flat_map(|problems| problems.0)
+        {
+            let shown = leaf.setting.to_toml().to_string();
+            let source = sources.of(&leaf.key).clone();
+            let sentence = problem.sentence(&leaf.setting.accepts());
+            errors.push(ConfigError::of_value(&leaf.key, shown, source, sentence));
+        }
+    });
+    errors
+}
+
+fn values<S: Section>(section: &S) -> BTreeMap<String, toml::Value> {
+    let mut values = BTreeMap::new();
+    section.clone().visit("", &mut |leaf| {
+        values.insert(leaf.key, leaf.setting.to_toml());
+    });
+    values
+}

@@ -1,0 +1,138 @@
+//! Variables that are not ours: those of Kubernetes, OpenTelemetry and the rest.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::time::Duration;
+
+use super::*;
+
+#[test]
+fn a_variable_that_is_not_utf8_is_an_error_that_names_it() {
+    let bytes = || OsString::from_vec(vec![0xff]);
+    let vars = [
+        ("ROOTCAP_LISTEN", bytes()),
+        ("OTEL_SERVICE_NAME", bytes()),
+        ("HOME", bytes()),
+    ];
+    let lines = errors(Config::load_from(None, vars));
+    assert_eq!(
+        lines,
+        ["listen (environment variable ROOTCAP_LISTEN): the value is not UTF-8"]
+    );
+    let name = OsString::from_vec(b"ROOTCAP_\xff".to_vec());
+    assert_eq!(errors(Config::load_from(None, [(name, "x")])).len(), 1);
+}
+
+#[test]
+fn what_kubernetes_injects_is_ignored() {
+    let loaded = from_vars([
+        ("ROOTCAP_PORT", "tcp://10.0.0.1:8081"),
+        ("ROOTCAP_PORT_8081_TCP_ADDR", "10.0.0.1"),
+        ("ROOTCAP_SERVICE_HOST", "10.0.0.1"),
+        ("ROOTCAP_SERVICE_PORT_GRPC", "8081"),
+        ("ROOTCAP_GREETER_SERVICE_HOST", "10.0.0.2"),
+        ("ROOTCAP_GREETER_PORT", "tcp://10.0.0.2:80"),
+        ("OTEL_COLLECTOR_SERVICE_HOST", "10.0.0.3"),
+        ("OTEL_COLLECTOR_PORT_4317_TCP", "tcp://10.0.0.3:4317"),
+        // Not injected: a nested key of ours, which begins as Kubernetes' variables do.
+        ("ROOTCAP_SERVICE__NAME", "greeter"),
+    ])
+    .unwrap();
+    assert_eq!(loaded.warnings, [""; 0]);
+    assert_eq!(loaded.config.service.name.as_set().unwrap(), "greeter");
+    assert_eq!(
+        errors(from_vars([
+            ("ROOTCAP_SERVICE_HOST", "x"),
+            ("ROOTCAP_SERVICE__NAM", "x")
+        ]))
+        .len(),
+        1
+    );
+    assert_eq!(errors(from_vars([("ROOTCAP_GREETER_PORT", "x")])).len(), 1);
+    assert_eq!(errors(from_vars([("ROOTCAP_PORTS", "1")])).len(), 1);
+}
+
+#[test]
+fn under_kubernetes_the_lame_duck_is_five_seconds_unless_set() {
+    let sign = ("KUBERNETES_SERVICE_HOST", "10.0.0.1");
+    let loaded = from_vars([sign]).unwrap();
+    assert_eq!(loaded.config.drain.lame_duck, Duration::from_secs(5));
+    let source = loaded.sources.of("drain.lame_duck");
+    assert_eq!(
+        source,
+        &Source::Variable("KUBERNETES_SERVICE_HOST".to_owned())
+    );
+    let loaded = from_vars([sign, ("ROOTCAP_DRAIN__LAME_DUCK", "0s")]).unwrap();
+    assert_eq!(loaded.config.drain.lame_duck, Duration::ZERO);
+}
+
+#[test]
+fn the_standard_variables_count_less_than_ours_and_more_than_the_file() {
+    let file = "[service]\nname = 'file'\n[log]\nfilter = 'warn'\n[trace]\nratio = 0.5";
+    let vars = [
+        ("OTEL_SERVICE_NAME", "otel"),
+        ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+        ("OTEL_TRACES_SAMPLER_ARG", "0.1"),
+        ("RUST_LOG", "debug"),
+        ("ROOTCAP_SERVICE__NAME", "ours"),
+    ];
+    let loaded = Config::load_from(Some(("rootcap.toml", file)), vars).unwrap();
+    assert_eq!(loaded.config.service.name.as_set().unwrap(), "ours");
+    assert_eq!(loaded.config.log.filter, "debug");
+    assert_eq!(loaded.config.trace.ratio, 0.1);
+    assert_eq!(loaded.warnings, [""; 0]);
+}
+
+#[test]
+fn samplers_become_a_ratio() {
+    for (sampler, ratio, warnings) in [
+        ("parentbased_always_on", 1.0, 0),
+        ("parentbased_always_off", 0.0, 0),
+        ("parentbased_traceidratio", 1.0, 0),
+        ("always_on", 1.0, 1),
+        ("always_off", 0.0, 1),
+        ("traceidratio", 1.0, 1),
+        ("jaeger_remote", 0.0, 1),
+    ] {
+        let loaded = from_vars([("OTEL_TRACES_SAMPLER", sampler)]).unwrap();
+        assert_eq!(loaded.config.trace.ratio, ratio, "{sampler}");
+        assert_eq!(
+            loaded.warnings.len(),
+            warnings,
+            "{sampler}: {:?}",
+            loaded.warnings
+        );
+    }
+    let disabled = from_vars([("OTEL_SDK_DISABLED", "TRUE")]).unwrap();
+    assert_eq!(disabled.config.trace.spans, Switch::Off);
+}
+
+#[test]
+fn what_is_not_supported_of_the_standard_variables_warns_without_its_value() {
+    let loaded = from_vars([
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=hunter2"),
+        ("OTEL_TRACES_SAMPLER", "traceidratio"),
+        ("OTEL_TRACES_SAMPLER_ARG", "many"),
+        ("OTEL_PROPAGATORS", "b3"),
+        ("OTEL_SDK_DISABLED", "perhaps"),
+        ("OTEL_LOG_LEVEL", ""),
+        ("OTEL_METRICS_EXPORTER", "none"),
+        ("RUST_LOG_STYLE", "never"),
+    ])
+    .unwrap();
+    let warnings = loaded.warnings.join("\n");
+    assert_eq!(loaded.warnings.len(), 5, "{warnings}");
+    for name in [
+        "OTLP_HEADERS",
+        "SAMPLER works",
+        "SAMPLER_ARG",
+        "PROPAGATORS",
+        "SDK_DISABLED",
+    ] {
+        assert!(warnings.contains(name), "{name}: {warnings}");
+    }
+    assert!(!warnings.contains("hunter2"));
+    assert_eq!(loaded.config.trace.ratio, 1.0);
+    let fine = from_vars([("OTEL_PROPAGATORS", "tracecontext, baggage")]).unwrap();
+    assert_eq!(fine.warnings, [""; 0]);
+}

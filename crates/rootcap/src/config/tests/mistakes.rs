@@ -1,0 +1,194 @@
+//! What is wrong is told: all of it, and where.
+
+use std::io;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::load::load_with;
+
+#[test]
+fn all_errors_come_at_once_with_key_value_source_and_what_is_accepted() {
+    let file = "listen = \"example.com:80\"\n\n[log]\ncalls = \"often\"\nformats = \"json\"\n[drain]\ndeadline = 5\n";
+    let vars = [
+        ("ROOTCAP_TRACE__RATIO", "1.5"),
+        ("ROOTCAP_LISEN", ":1"),
+        ("OTHER", "x"),
+    ];
+    let errors = errors(Config::load_from(Some(("rootcap.toml", file)), vars));
+    let expected = [
+        r#"listen = "example.com:80" (rootcap.toml:1): element 1: names of hosts are not resolved, an IP address is needed; expected a list"#,
+        r#"log.calls = "often" (rootcap.toml:4): expected one of "both", "end", "errors", "off""#,
+        "log.formats (rootcap.toml:5): there is no such setting; did you mean log.format?",
+        "drain.deadline = 5 (rootcap.toml:7): the unit is missing; expected a duration such as",
+        "environment variable ROOTCAP_LISEN: there is no such setting; did you mean ROOTCAP_LISTEN?",
+        r#"trace.ratio = "1.5" (environment variable ROOTCAP_TRACE__RATIO): expected a number, from 0.0 to 1.0"#,
+    ];
+    assert_eq!(errors.len(), expected.len(), "{errors:#?}");
+    for (error, expected) in errors.iter().zip(expected) {
+        assert!(error.starts_with(expected), "{error}\n{expected}");
+    }
+}
+
+#[test]
+fn a_value_that_a_later_source_overrides_must_be_right_as_well() {
+    let vars = [("ROOTCAP_LOG__CALLS", "end")];
+    let result = Config::load_from(Some(("rootcap.toml", "log.calls = 'x'")), vars);
+    assert_eq!(errors(result).len(), 1);
+}
+
+#[test]
+fn lists_and_maps_tell_every_line_that_is_wrong() {
+    let file = "[deadline.services]\n'a.B' = '1s'\n'c.D' = '1'\n'e/f' = '1s'\n[metrics]\nbuckets = [\n  1,\n  'x',\n  2,\n]\n[log]\nmetadata = ['ok', 'NO']";
+    let lines = errors(from_file(file));
+    assert!(lines[0].starts_with(
+        "deadline.services = '1' (rootcap.toml:3): entry \"c.D\": the unit is missing;"
+    ));
+    assert!(lines[1].starts_with("metrics.buckets = 'x' (rootcap.toml:8): element 2: expected"));
+    assert!(
+        lines[2]
+            .starts_with("log.metadata = 'NO' (rootcap.toml:12): element 2: not a metadata key")
+    );
+    assert_eq!(lines.len(), 3);
+    // The names are looked at when the values are right.
+    let lines = errors(from_file("[deadline.services]\n'a.B' = '0s'\n'e/f' = '1s'"));
+    assert!(
+        lines[0].starts_with("deadline.services = '0s' (rootcap.toml:2): entry \"a.B\": expected")
+    );
+    assert!(
+        lines[1].starts_with(
+            "deadline.services = '1s' (rootcap.toml:3): entry \"e/f\": the name is not"
+        )
+    );
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_told_by_line() {
+    let lines = errors(from_file("listen = ':1'\nlog = = 3\n\n[unclosed\n"));
+    assert!(
+        lines.iter().all(|line| line.contains(": not TOML: ")),
+        "{lines:?}"
+    );
+    assert!(lines[0].starts_with("rootcap.toml:2: "), "{lines:?}");
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("rootcap.toml:4: ")),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn a_key_set_twice_and_a_section_that_is_a_value_are_errors() {
+    assert!(
+        errors(from_file("log.calls = 'end'\nlog.calls = 'off'"))[0]
+            .starts_with("rootcap.toml:2: not TOML")
+    );
+    assert_eq!(
+        errors(from_file("\nlog = 3")),
+        ["log (rootcap.toml:2): expected a section: [log]"]
+    );
+    assert_eq!(
+        errors(from_file("[htpp2]\nstream_window = 1")),
+        ["htpp2 (rootcap.toml:1): there is no such setting; did you mean http2?"]
+    );
+}
+
+#[test]
+fn a_number_beyond_64_bits_is_an_error_like_any_other() {
+    let lines = errors(from_file(
+        "[http2]\nstream_window = 99999999999999999999999",
+    ));
+    assert!(lines[0].starts_with(
+        "http2.stream_window = 99999999999999999999999 (rootcap.toml:2): expected a size"
+    ));
+}
+
+#[test]
+fn values_outside_their_range_are_errors() {
+    for (name, value) in [
+        ("ROOTCAP_ADMIN__MAX_CONNECTIONS", "0"),
+        ("ROOTCAP_CONNECTION__IDLE_TIMEOUT", "0s"),
+        ("ROOTCAP_CONNECTION__MAX_AGE", "99999999999999h"),
+        ("ROOTCAP_CONNECTION__MAX_AGE", "99999999999999999999999999h"),
+        ("ROOTCAP_CONNECTION__MAX_CONNECTIONS", "-1"),
+        ("ROOTCAP_DEADLINE__MAX", "0ns"),
+        ("ROOTCAP_DEADLINE__METHODS", "a.B/C=1s"),
+        ("ROOTCAP_DEADLINE__SERVICES", "a.B=1s,a.B=2s"),
+        ("ROOTCAP_DEADLINE__SERVICES", "a.B"),
+        ("ROOTCAP_HTTP2__CONNECTION_WINDOW", "2GiB"),
+        ("ROOTCAP_HTTP2__MAX_FRAME_SIZE", "16MiB"),
+        ("ROOTCAP_HTTP2__MAX_FRAME_SIZE", "99999999TiB"),
+        ("ROOTCAP_LIMITS__CONCURRENCY", "0"),
+        ("ROOTCAP_LIMITS__RATE", "0/s"),
+        ("ROOTCAP_LIMITS__RATE", "2/1ns"),
+        ("ROOTCAP_LISTEN", ""),
+        ("ROOTCAP_LOG__FILTER", ""),
+        ("ROOTCAP_METRICS__BUCKETS", ""),
+        ("ROOTCAP_METRICS__BUCKETS", "1,1"),
+        ("ROOTCAP_METRICS__BUCKETS", "0,1"),
+        ("ROOTCAP_METRICS__BUCKETS", "1,inf"),
+        ("ROOTCAP_TRACE__RATIO", "NaN"),
+    ] {
+        let lines = errors(from_vars([(name, value)]));
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(
+            lines[0].contains(&format!("= {value:?} (environment variable {name}): ")),
+            "{lines:?}"
+        );
+        assert!(lines[0].contains("expected "), "{lines:?}");
+    }
+}
+
+#[test]
+fn a_value_cannot_forge_a_line_and_is_cut() {
+    let value = format!("x\ny\u{1b}[31m{}", "z".repeat(100_000));
+    let lines = errors(from_vars([("ROOTCAP_LOG__CALLS", &value)]));
+    assert_eq!(lines.len(), 1);
+    assert!(
+        lines[0].len() < 400 && !lines[0].contains('\u{1b}'),
+        "{}",
+        lines[0]
+    );
+    let lines = errors(from_file("\"a\\nb\\u001B\" = 1"));
+    assert_eq!(
+        lines,
+        [r"a\nb\u{1b} (rootcap.toml:1): there is no such setting"]
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_an_error_beside_the_others() {
+    let vars = [
+        ("ROOTCAP_CONFIG", "/gone.toml"),
+        ("ROOTCAP_LOG__CALLS", "x"),
+    ];
+    let lines = errors(load_with(vars, |_| Err(io::ErrorKind::NotFound.into())));
+    assert_eq!(
+        lines[0],
+        r#"environment variable ROOTCAP_CONFIG: cannot read "/gone.toml": entity not found; expected the path of a TOML file"#
+    );
+    assert_eq!(lines.len(), 2);
+}
+
+#[test]
+fn a_burst_without_a_rate_is_an_error() {
+    let lines = errors(from_vars([("ROOTCAP_LIMITS__RATE_BURST", "5")]));
+    assert!(lines[0].starts_with(
+        "limits.rate_burst = 5 (environment variable ROOTCAP_LIMITS__RATE_BURST): it does nothing"
+    ));
+}
+
+proptest! {
+    #[test]
+    fn no_file_makes_the_loader_panic(
+        before in "[a-z='\"\\[\\]{}.,#\u{e9}\n\r\t0-9]{0,20}",
+        key in prop::sample::select(vec!["log.calls", "listen", "deadline.services", "http2", ""]),
+        after in "( ?= ?)?[a-z='\"\\[\\]{}.,#\u{e9}\u{2028}\n0-9-]{0,30}",
+    ) {
+        if let Err(errors) = from_file(&format!("{before}\n{key}{after}")) {
+            let lines = errors.to_string().lines().count();
+            prop_assert_eq!(lines, errors.iter().count());
+        }
+    }
+}
