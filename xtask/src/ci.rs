@@ -29,7 +29,14 @@ const STEPS: &[(&str, Check)] = &[
     }),
     // With the profile of the smoke below, which then needs not build the same macros again.
     ("clippy of the benchmark", || {
-        cargo(&["clippy", "--release", "--workspace", BENCH, "--", "--deny=warnings"])
+        cargo(&[
+            "clippy",
+            "--release",
+            "--workspace",
+            BENCH,
+            "--",
+            "--deny=warnings",
+        ])
     }),
     ("docs", docs),
     ("examples", || {

@@ -79,7 +79,8 @@ fn total(text: &str, name: &str, labels: &[&str]) -> Option<u64> {
 pub(crate) fn scrape(admin: SocketAddr) -> Result<String> {
     let mut stream = TcpStream::connect(admin)?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    write!(stream, "GET /metrics HTTP/1.0\r\nHost: {admin}\r\n\r\n")?;
+    // In one write: a server that answers early may reset a connection on which more arrives.
+    stream.write_all(format!("GET /metrics HTTP/1.0\r\nHost: {admin}\r\n\r\n").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let (head, body) = answer

@@ -134,7 +134,8 @@ impl Server {
 
     /// What the server says that it has done; `None` from a contender that says nothing.
     pub(crate) fn tally(&self) -> Result<Option<Tally>> {
-        let tally = || Tally::parse(&metrics::scrape(self.admin)?);
+        let scrape = || metrics::scrape(self.admin).and_then(|text| Tally::parse(&text));
+        let tally = || scrape().map_err(|error| format!("{}: {error}", self.contender.name).into());
         self.contender
             .accounts
             .as_ref()
