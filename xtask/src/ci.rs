@@ -1,4 +1,4 @@
-//! All that CI checks, in the order in which a mistake shows soonest.
+//! All that CI checks, step by step.
 
 use std::env;
 use std::error::Error;
