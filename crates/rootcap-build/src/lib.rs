@@ -86,9 +86,9 @@ fn directives(
     };
     let rustc = cargo("RUSTC").and_then(|rustc| rustc_version(Path::new(&rustc)));
 
+    // Naming one input, if only a variable, ends Cargo's habit of watching the whole package. The script itself needs
+    // no line, and must have none: its file may have any name, and Cargo takes a missing one for changed, each time.
     let mut lines = vec!["cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH".to_owned()];
-    // Cargo watches the whole package if nothing is named; the script itself is always an input.
-    lines.push("cargo::rerun-if-changed=build.rs".to_owned());
     lines.extend(
         source
             .watch
