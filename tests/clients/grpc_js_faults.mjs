@@ -1,14 +1,14 @@
 // Calls the Greeter and every method of Faults with @grpc/grpc-js: `node grpc_js_faults.mjs <host:port>`.
 //
 // Prints one line per check and exits with 1 when one does not hold. Needs `@grpc/grpc-js` and `@grpc/proto-loader`,
-// from the node_modules directory that ROOTCAP_NODE_MODULES names, else from where node looks for them.
+// from the node_modules directory that TEST_NODE_MODULES names, else from where node looks for them.
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const modules = process.env.ROOTCAP_NODE_MODULES;
+const modules = process.env.TEST_NODE_MODULES;
 const require = createRequire(modules ? join(resolve(modules), "..", "index.js") : import.meta.url);
 const grpc = require("@grpc/grpc-js");
 const loader = require("@grpc/proto-loader");

@@ -1,12 +1,47 @@
-//! Tasks of the project.
+//! The project's tasks: `cargo xtask <task>`.
 
+mod args;
+mod bench;
+mod ci;
 mod codegen;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["codegen"] => codegen::run(codegen::Mode::Write),
-        ["codegen", "--check"] => codegen::run(codegen::Mode::Check),
-        _ => Err("usage: cargo xtask codegen [--check]".into()),
+use std::env;
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+
+use args::Task;
+
+fn main() -> ExitCode {
+    let task = match args::parse(env::args_os().skip(1)) {
+        Ok(task) => task,
+        Err(problem) => {
+            eprintln!("error: {problem}\n\n{}", args::USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    match run(task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
     }
+}
+
+fn run(task: Task) -> Result<(), Box<dyn Error>> {
+    match task {
+        Task::Help => print!("{}", args::USAGE),
+        Task::Ci => ci::run()?,
+        Task::Codegen(mode) => codegen::run(mode)?,
+        Task::Bench(options) => bench::run(&options)?,
+    }
+    Ok(())
+}
+
+/// The root of the project.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("this package lies in a directory of the project")
 }

@@ -62,12 +62,20 @@ pub(super) fn load_with<N: Into<OsString>, V: Into<OsString>>(
     };
     let name = path.to_string_lossy();
     match read_file(Path::new(path)) {
-        Ok(text) => finish(read(Some(File { name: &name, text: &text }), &variables)),
+        Ok(text) => finish(read(
+            Some(File {
+                name: &name,
+                text: &text,
+            }),
+            &variables,
+        )),
         Err(error) => {
             let mut read = read(None, &variables);
             let source = Source::Variable(environment::FILE.to_owned());
-            let problem =
-                format!("cannot read {}: {error}; expected the path of a TOML file", quoted(&name));
+            let problem = format!(
+                "cannot read {}: {error}; expected the path of a TOML file",
+                quoted(&name)
+            );
             read.errors.push(ConfigError::of_source(source, problem));
             finish(read)
         }
@@ -100,13 +108,27 @@ fn kubernetes(variables: &Variables) -> Option<Input<'static>> {
 
 /// Sets what was found. A later input for a setting wins, but an earlier one must be right as well.
 fn apply<S: Section>(found: Found<'_>) -> Read<S> {
-    let Found { inputs, errors, warnings } = found;
-    let mut read = Read { section: S::default(), sources: Sources::default(), errors, warnings };
+    let Found {
+        inputs,
+        errors,
+        warnings,
+    } = found;
+    let mut read = Read {
+        section: S::default(),
+        sources: Sources::default(),
+        errors,
+        warnings,
+    };
     let mut by_key: BTreeMap<String, Vec<Input<'_>>> = BTreeMap::new();
     for input in inputs {
         by_key.entry(input.key.clone()).or_default().push(input);
     }
-    let Read { section, sources, errors, warnings } = &mut read;
+    let Read {
+        section,
+        sources,
+        errors,
+        warnings,
+    } = &mut read;
     section.visit("", &mut |mut leaf| {
         for input in by_key.remove(&leaf.key).unwrap_or_default() {
             match input.apply(&mut leaf) {
@@ -123,51 +145,6 @@ fn apply<S: Section>(found: Found<'_>) -> Read<S> {
 
 fn finish(read: Read<Config>) -> Result<Loaded, ConfigErrors> {
     ConfigErrors::check(read.errors)?;
-<<<<<<< HEAD
-    let loaded = Loaded { config: read.section, sources: read.sources, warnings: read.warnings };
-    ConfigErrors::check(contradictions(&loaded))?;
-    Ok(loaded)
-}
-
-/// Settings that would silently do nothing beside others.
-fn contradictions(loaded: &Loaded) -> Vec<ConfigError> {
-    let limits = &loaded.config.limits;
-    let mut errors = Vec::new();
-    if let (Auto::Set(burst), None) = (&limits.rate_burst, &limits.rate) {
-        let key = "limits.rate_burst";
-        errors.push(ConfigError::of_value(
-            key,
-            burst.to_string(),
-            loaded.sources.of(key).clone(),
-            r#"it does nothing while limits.rate is "off"; expected "auto", or a limits.rate"#
-                .to_owned(),
-        ));
-    }
-    errors
-}
-
-/// Settings whose values, set by code, the table does not allow.
-fn broken_rules<S: Section>(section: &S, sources: &Sources) -> Vec<ConfigError> {
-    let mut errors = Vec::new();
-    section.clone().visit("", &mut |leaf| {
-        for problem in leaf.setting.check().err().into_iter().flat_map(|problems| problems.0) {
-            let shown = leaf.setting.to_toml().to_string();
-            let source = sources.of(&leaf.key).clone();
-            let sentence = problem.sentence(&leaf.setting.accepts());
-            errors.push(ConfigError::of_value(&leaf.key, shown, source, sentence));
-        }
-    });
-    errors
-}
-
-fn values<S: Section>(section: &S) -> BTreeMap<String, toml::Value> {
-    let mut values = BTreeMap::new();
-    section.clone().visit("", &mut |leaf| {
-        values.insert(leaf.key, leaf.setting.to_toml());
-    });
-    values
-}
-=======
     let loaded = Loaded {
         config: read.section,
         sources: read.sources,
@@ -176,4 +153,3 @@ fn values<S: Section>(section: &S) -> BTreeMap<String, toml::Value> {
     loaded.check()?;
     Ok(loaded)
 }
->>>>>>> wt-config

@@ -1,0 +1,165 @@
+//! Drives `h2load`, and reads what it says.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::Result;
+use super::plan::Case;
+
+/// Who is greeted.
+const NAME: &str = "world";
+/// A gRPC message's prefix (one byte for compression, four for the length), and the key and length of its only field.
+const PREFIXES: usize = 5 + 2;
+
+/// What a client saw.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Load {
+    /// Calls per second, first to last.
+    pub(crate) rate: f64,
+    /// Calls that were answered with a whole HTTP response.
+    pub(crate) succeeded: u64,
+    /// Calls that were not: failed, reset, timed out, or a status other than 2xx.
+    pub(crate) failed: u64,
+    /// Bytes in all DATA frames.
+    pub(crate) data: u64,
+}
+
+/// The bytes of one reply's DATA frames. A call that fails has none, while its HTTP status still is 200.
+pub(crate) fn reply_bytes() -> u64 {
+    (PREFIXES + "Hello ".len() + NAME.len()) as u64
+}
+
+/// A client for unary calls, pinned to a core.
+#[derive(Debug)]
+pub(crate) struct Client {
+    core: usize,
+    request: PathBuf,
+}
+
+impl Client {
+    /// Writes the request's message into a directory, for `h2load` to send.
+    pub(crate) fn new(core: usize, directory: &Path) -> Result<Self> {
+        let request = directory.join("request");
+        fs::write(&request, message())?;
+        Ok(Self { core, request })
+    }
+
+    /// Makes the calls of a case, and waits for the last.
+    pub(crate) fn run(&self, server: SocketAddr, case: &Case) -> Result<Load> {
+        let mut command = Command::new("taskset");
+        command.args(["--cpu-list", &self.core.to_string(), "h2load"]);
+        command.args([
+            "--requests",
+            &case.calls.to_string(),
+            "--clients",
+            &case.connections.to_string(),
+        ]);
+        command.args(["--max-concurrent-streams", &case.streams.to_string()]);
+        // A server that falls silent must not keep the benchmark waiting.
+        command.args(["--connection-inactivity-timeout", "10"]);
+        command.args([
+            "--header",
+            "content-type: application/grpc",
+            "--header",
+            "te: trailers",
+        ]);
+        command
+            .arg("--data")
+            .arg(&self.request)
+            .arg(format!("http://{server}/helloworld.Greeter/SayHello"));
+        let output = command.stdin(Stdio::null()).output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        if !output.status.success() {
+            let error = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("h2load ended with {}: {said}{error}", output.status).into());
+        }
+        parse(&said).ok_or_else(|| format!("h2load said something unexpected: {said}").into())
+    }
+}
+
+/// A `HelloRequest` as it is sent: uncompressed, its length in network order, then field 1.
+fn message() -> Vec<u8> {
+    let name = NAME.as_bytes();
+    let lengths = u8::try_from(name.len()).expect("the name is short");
+    [&[0, 0, 0, 0, lengths + 2, 0x0a, lengths], name].concat()
+}
+
+/// Reads the four lines that matter.
+fn parse(said: &str) -> Option<Load> {
+    let line = |start: &str| said.lines().find_map(|line| line.strip_prefix(start));
+    let (_, rate) = line("finished in ")?.split_once(", ")?;
+    let requests = line("requests: ")?;
+    let not_2xx: Option<u64> = ["3xx", "4xx", "5xx"]
+        .iter()
+        .map(|class| before(line("status codes: ")?, class))
+        .sum();
+    let not_done: Option<u64> = ["failed", "errored", "timeout"]
+        .iter()
+        .map(|kind| before(requests, kind))
+        .sum();
+    let (_, data) = line("traffic: ")?.rsplit_once('(')?;
+    Some(Load {
+        rate: rate.split_once(" req/s")?.0.parse().ok()?,
+        succeeded: before(requests, "succeeded")?,
+        // Requests that end with another status also count as failed: the larger number is that of all.
+        failed: not_2xx?.max(not_done?),
+        data: data.split_once(") data")?.0.parse().ok()?,
+    })
+}
+
+/// The number before a word, in a list such as `12 done, 0 failed`.
+fn before(list: &str, word: &str) -> Option<u64> {
+    let item = list.split(", ").find_map(|item| item.strip_suffix(word))?;
+    item.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAID: &str = "\
+starting benchmark...
+progress: 100% done
+
+finished in 414.67ms, 120579.26 req/s, 5.41MB/s
+requests: 50000 total, 50000 started, 49990 done, 49980 succeeded, 20 failed, 10 errored, 3 timeout
+status codes: 49980 2xx, 0 3xx, 4 4xx, 6 5xx
+traffic: 2.24MB (2350950) total, 146.83KB (150350) headers (space savings 95.76%), 781.25KB (800000) data
+                     min         max         mean         sd        +/- sd
+time for request:       42us      6.08ms       814us       368us    81.29%
+";
+
+    #[test]
+    fn the_result_is_read() {
+        let expected = Load {
+            rate: 120_579.26,
+            succeeded: 49_980,
+            failed: 33,
+            data: 800_000,
+        };
+        assert_eq!(parse(SAID), Some(expected));
+    }
+
+    #[test]
+    fn a_result_without_one_of_its_lines_is_none() {
+        for missing in ["finished", "requests", "status codes", "traffic"] {
+            let said: String = SAID
+                .lines()
+                .filter(|line| !line.starts_with(missing))
+                .collect();
+            assert_eq!(parse(&said), None, "without {missing}");
+        }
+        assert_eq!(parse(""), None);
+        assert_eq!(parse(&SAID.replace("800000", "many")), None);
+    }
+
+    #[test]
+    fn the_message_is_one_whole_request() {
+        let message = message();
+        assert_eq!(message[..7], [0, 0, 0, 0, 7, 0x0a, 5]);
+        assert_eq!(&message[7..], b"world");
+        assert_eq!(reply_bytes(), 5 + 2 + 11);
+    }
+}

@@ -1,0 +1,196 @@
+//! Whether a run counts.
+
+use super::h2load::{self, Load};
+use super::metrics::Tally;
+
+/// Of this many lines, one may be dropped.
+const LINES_PER_DROPPED: u64 = 1_000;
+
+/// Checks the client's side: every call was answered, with the whole reply.
+///
+/// # Errors
+///
+/// When the run does not count; the text says why.
+pub(crate) fn client(calls: u64, load: &Load) -> Result<(), String> {
+    if load.succeeded != calls || load.failed != 0 {
+        return Err(format!(
+            "of {calls} calls, {} succeeded and {} failed",
+            load.succeeded, load.failed
+        ));
+    }
+    let expected = calls * h2load::reply_bytes();
+    if load.data != expected {
+        return Err(format!(
+            "the replies have {} bytes instead of {expected}",
+            load.data
+        ));
+    }
+    Ok(())
+}
+
+/// Checks the server's side: it handled what was sent, and accounts for every line that it promises for a call.
+///
+/// # Errors
+///
+/// When the run does not count; the text says why.
+pub(crate) fn server(calls: u64, lines_per_call: u64, did: &Tally) -> Result<(), String> {
+    if did.handled != calls || did.ok != calls {
+        return Err(format!(
+            "of {calls} calls, the server handled {} and answered {} with OK",
+            did.handled, did.ok
+        ));
+    }
+    let (lines, dropped) = (calls * lines_per_call, did.lines_dropped);
+    if did.lines_written + dropped != lines {
+        return Err(format!(
+            "of {lines} log lines, {} were written and {dropped} dropped",
+            did.lines_written
+        ));
+    }
+    if dropped * LINES_PER_DROPPED > lines {
+        return Err(format!(
+            "of {lines} log lines, {dropped} were dropped, more than one in {LINES_PER_DROPPED}"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load() -> Load {
+        Load {
+            rate: 1.0,
+            succeeded: 1_000,
+            failed: 0,
+            data: 1_000 * h2load::reply_bytes(),
+        }
+    }
+
+    fn tally() -> Tally {
+        Tally {
+            handled: 1_000,
+            ok: 1_000,
+            lines_written: 2_000,
+            lines_dropped: 0,
+        }
+    }
+
+    #[test]
+    fn a_run_in_which_all_adds_up_counts() {
+        assert_eq!(client(1_000, &load()), Ok(()));
+        assert_eq!(server(1_000, 2, &tally()), Ok(()));
+        assert_eq!(
+            server(
+                1_000,
+                2,
+                &Tally {
+                    lines_written: 1_998,
+                    lines_dropped: 2,
+                    ..tally()
+                }
+            ),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn a_call_without_its_reply_does_not_count() {
+        assert!(
+            client(
+                1_000,
+                &Load {
+                    succeeded: 999,
+                    ..load()
+                }
+            )
+            .is_err()
+        );
+        assert!(
+            client(
+                1_000,
+                &Load {
+                    failed: 1,
+                    ..load()
+                }
+            )
+            .is_err()
+        );
+        assert!(
+            client(
+                1_000,
+                &Load {
+                    data: load().data - h2load::reply_bytes(),
+                    ..load()
+                }
+            )
+            .is_err()
+        );
+    }
+
+    #[test]
+    fn a_call_that_the_server_did_not_count_does_not_count() {
+        assert!(
+            server(
+                1_000,
+                2,
+                &Tally {
+                    handled: 999,
+                    ..tally()
+                }
+            )
+            .is_err()
+        );
+        assert!(
+            server(
+                1_000,
+                2,
+                &Tally {
+                    handled: 1_001,
+                    ..tally()
+                }
+            )
+            .is_err()
+        );
+        assert!(server(1_000, 2, &Tally { ok: 999, ..tally() }).is_err());
+    }
+
+    #[test]
+    fn lines_that_are_lost_or_dropped_do_not_count() {
+        assert!(
+            server(
+                1_000,
+                2,
+                &Tally {
+                    lines_written: 1_999,
+                    ..tally()
+                }
+            )
+            .is_err()
+        );
+        assert!(
+            server(
+                1_000,
+                2,
+                &Tally {
+                    lines_written: 2_001,
+                    ..tally()
+                }
+            )
+            .is_err()
+        );
+        assert!(
+            server(
+                1_000,
+                2,
+                &Tally {
+                    lines_written: 1_997,
+                    lines_dropped: 3,
+                    ..tally()
+                }
+            )
+            .is_err()
+        );
+    }
+}

@@ -1,0 +1,121 @@
+//! All that CI checks, step by step.
+
+use std::env;
+use std::error::Error;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::{bench, codegen, root};
+
+type Check = fn() -> Result<(), Box<dyn Error>>;
+
+/// The steps; each runs only if those before it passed.
+const STEPS: &[(&str, Check)] = &[
+    // The README's test command. It covers the default members, their doctests and examples included.
+    ("test", || cargo(&["test"])),
+    ("test the tasks", || cargo(&["test", "--package", "xtask"])),
+    ("format", || cargo(&["fmt", "--all", "--check"])),
+    ("format of the benchmark", || {
+        cargo(&["fmt", "--all", "--check", BENCH])
+    }),
+    ("clippy", || {
+        cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "--deny=warnings",
+        ])
+    }),
+    // With the profile of the smoke below, which then needs not build the same macros again.
+    ("clippy of the benchmark", || {
+        cargo(&[
+            "clippy",
+            "--release",
+            "--workspace",
+            BENCH,
+            "--",
+            "--deny=warnings",
+        ])
+    }),
+    ("docs", docs),
+    ("examples", || {
+        cargo(&["build", "--package", "rootcap-examples", "--examples"])
+    }),
+    ("generated files", || codegen::run(codegen::Mode::Check)),
+    ("benchmark", benchmark),
+];
+
+const BENCH: &str = "--manifest-path=xtask/bench/Cargo.toml";
+
+/// Runs the steps.
+///
+/// # Errors
+///
+/// When a step fails; the text names it.
+pub(crate) fn run() -> Result<(), Box<dyn Error>> {
+    let all = Instant::now();
+    for (index, (name, check)) in STEPS.iter().enumerate() {
+        println!("\n== {}/{}: {name}", index + 1, STEPS.len());
+        let start = Instant::now();
+        let result = check();
+        println!("== {name}: {:.1} s", start.elapsed().as_secs_f64());
+        result.map_err(|error| format!("the step `{name}` failed: {error}"))?;
+    }
+    println!("\nall steps passed in {:.1} s", all.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn docs() -> Result<(), Box<dyn Error>> {
+    finish(command(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny=warnings"))
+}
+
+/// The benchmark's smoke. A machine of our own may lack its tools; one of CI may not.
+fn benchmark() -> Result<(), Box<dyn Error>> {
+    let in_ci = env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
+    match bench::tools() {
+        Err(missing) if !in_ci => {
+            println!("SKIPPED: {missing}");
+            Ok(())
+        }
+        Err(missing) => Err(missing.into()),
+        Ok(()) => bench::run(&bench::Options {
+            plan: bench::Plan::Smoke,
+            json: None,
+        }),
+    }
+}
+
+fn cargo(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
+    finish(&mut command(arguments))
+}
+
+/// The Cargo that runs this task, in the project's root.
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command
+        .args(arguments)
+        .current_dir(root())
+        .stdin(Stdio::null());
+    command
+}
+
+fn finish(command: &mut Command) -> Result<(), Box<dyn Error>> {
+    let status = command.status()?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("`cargo` ended with {status}").into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_fails_is_an_error() {
+        assert!(cargo(&["--version"]).is_ok());
+        assert!(cargo(&["no-such-command"]).is_err());
+    }
+}
