@@ -3,16 +3,30 @@
 //! Nothing here opens a socket or knows of a server: every layer works under any tower server, alone or
 //! with the others. The crate `rootcap` puts them together.
 
+pub mod admission;
 pub mod call;
+pub mod catch_panic;
+pub mod concurrency;
 pub mod deadline;
+mod excerpt;
 mod hex;
+pub mod hold;
 pub mod method;
 pub mod metrics;
 pub mod observe;
 pub mod outcome;
 mod percent;
+pub mod rate_limit;
+pub mod reject;
 pub mod trace;
 
+#[cfg(test)]
+mod contract;
+
 pub use call::{Call, Direction, Peer};
+pub use catch_panic::CatchPanicLayer;
+pub use concurrency::ConcurrencyLayer;
+pub use deadline::DeadlineLayer;
 pub use method::{DEFAULT_BUCKETS, DEFAULT_MAX_METHODS, Method, MethodKind, Methods, MethodsBuilder, Origin};
 pub use outcome::{Outcome, code_name};
+pub use rate_limit::RateLimitLayer;

@@ -14,6 +14,7 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
+use rootcap_layers::reject;
 use tonic::{Status, body::Body};
 use tower::util::Oneshot;
 use tower_service::Service;
@@ -67,7 +68,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(Ok(match ready!(self.project().future.poll(cx)) {
             Ok(response) => response.map(EitherBody::left),
-            Err(error) => Status::from_error(error.into()).into_http(),
+            Err(error) => reject::response(&Status::from_error(error.into())),
         }))
     }
 }

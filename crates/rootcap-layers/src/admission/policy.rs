@@ -1,0 +1,61 @@
+//! What decides, and what is said to a caller who is refused.
+
+use std::{borrow::Cow, time::Duration};
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::{excerpt::Excerpt, reject};
+
+/// Decides whether a call may be served now.
+pub trait Policy: Clone {
+    /// What an admitted call holds to the end of its body.
+    type Permit;
+
+    /// How metrics and logs name the policy. The name becomes the value of a label: it must never change.
+    fn name(&self) -> &'static str;
+
+    /// Decides about one call. Neither blocks nor waits.
+    ///
+    /// # Errors
+    ///
+    /// The refusal, if the call may not be served now.
+    fn admit(&self) -> Result<Self::Permit, Refusal>;
+}
+
+/// Why a call may not be served now, and when it could be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// In words for the caller, who is told it.
+    pub reason: Cow<'static, str>,
+    /// When to try again.
+    pub retry_after: Duration,
+}
+
+const REJECTED: &str = "rootcap_rejected_total";
+
+/// Describes the metrics of the policies to the installed recorder, and lets those of this crate start at
+/// zero. To be called once a recorder is installed.
+pub fn register_metrics() {
+    metrics::describe_counter!(REJECTED, "Calls that a policy refused to serve.");
+    for policy in [crate::concurrency::POLICY, crate::rate_limit::POLICY] {
+        metrics::counter!(REJECTED, "policy" => policy).increment(0);
+    }
+}
+
+/// The status for a call of `path` that `policy` refuses, which is recorded.
+pub(super) fn refuse(policy: &'static str, path: &str, refusal: &Refusal) -> Status {
+    metrics::counter!(REJECTED, "policy" => policy).increment(1);
+    reject::note(policy);
+    let Refusal { reason, retry_after } = refusal;
+    let message =
+        format!("{}: {reason}; retry after {:?}", Excerpt(path), ceil_to_millis(*retry_after));
+    let details = ErrorDetails::with_retry_info(Some(*retry_after));
+    Status::with_error_details(Code::ResourceExhausted, message, details)
+}
+
+/// Readable, and never too early.
+fn ceil_to_millis(duration: Duration) -> Duration {
+    let millis = duration.as_nanos().div_ceil(1_000_000);
+    Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
+}

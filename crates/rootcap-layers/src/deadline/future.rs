@@ -1,0 +1,78 @@
+//! The response future.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::Response;
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+use tonic::Status;
+
+use super::{DeadlineBody, exceeded, timer::Timer};
+use crate::reject;
+
+pin_project! {
+    /// Waits for the head of the response, until the deadline.
+    #[derive(Debug)]
+    pub struct DeadlineFuture<F> {
+        #[pin]
+        state: State<F>,
+        #[pin]
+        timer: Timer,
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = StateProj]
+    enum State<F> {
+        Running { #[pin] inner: F },
+        Refused { status: Option<Status> },
+    }
+}
+
+impl<F> DeadlineFuture<F> {
+    pub(super) fn new(inner: F, deadline: Option<Instant>) -> Self {
+        Self { state: State::Running { inner }, timer: Timer::new(deadline) }
+    }
+
+    pub(super) fn refused(status: Status) -> Self {
+        Self { state: State::Refused { status: Some(status) }, timer: Timer::new(None) }
+    }
+}
+
+impl<F, B, E> Future for DeadlineFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body<Data = Bytes> + Default,
+{
+    type Output = Result<Response<DeadlineBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        match this.state.as_mut().project() {
+            StateProj::Refused { status } => {
+                let status = status.take().expect("a future is not polled after completion");
+                Poll::Ready(Ok(reject::response(&status)))
+            }
+            StateProj::Running { inner } => {
+                if let Poll::Ready(result) = inner.poll(cx) {
+                    let deadline = this.timer.at();
+                    let bound = |response: Response<B>| {
+                        response.map(|body| DeadlineBody::new(body, deadline))
+                    };
+                    return Poll::Ready(result.map(bound));
+                }
+                ready!(this.timer.poll(cx));
+                // The handler ends here.
+                this.state.set(State::Refused { status: None });
+                Poll::Ready(Ok(reject::response(&exceeded())))
+            }
+        }
+    }
+}

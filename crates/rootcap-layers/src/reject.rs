@@ -1,0 +1,59 @@
+//! A status as a response, or as trailers: the only place where that happens.
+
+use http::{HeaderMap, HeaderValue, Response, header::CONTENT_TYPE};
+use tonic::Status;
+
+use crate::call::Call;
+
+/// A response that says nothing but `status` ("trailers-only", gRPC over HTTP/2): the status is in its
+/// headers. `B`'s default must be an empty body, as it is for all usual bodies.
+pub fn response<B: Default>(status: &Status) -> Response<B> {
+    let mut response = Response::new(B::default());
+    *response.headers_mut() = trailers(status);
+    let grpc = HeaderValue::from_static("application/grpc");
+    response.headers_mut().insert(CONTENT_TYPE, grpc);
+    response
+}
+
+/// The trailers that end a body with `status`.
+pub(crate) fn trailers(status: &Status) -> HeaderMap {
+    let mut trailers = HeaderMap::with_capacity(4);
+    status
+        .add_header(&mut trailers)
+        .expect("what is percent-encoded, or base64, is a header's value");
+    trailers
+}
+
+/// Notes in the current call, if there is one, which policy refused it, or cut it.
+pub(crate) fn note(policy: &'static str) {
+    Call::with_current(|call| {
+        if let Some(call) = call {
+            call.set_rejected_by(policy);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::StatusCode;
+    use http_body::Body;
+    use http_body_util::Empty;
+    use tonic::Code;
+
+    use super::*;
+
+    #[test]
+    fn the_status_is_in_the_head() {
+        let status =
+            Status::with_details(Code::NotFound, "no \u{20ac} here\r\n", Bytes::from_static(b"d"));
+        let response: Response<Empty<Bytes>> = response(&status);
+        assert_eq!(response.status(), StatusCode::OK);
+        assert!(response.body().is_end_stream());
+        let header = |name| response.headers().get(name).map(HeaderValue::as_bytes);
+        assert_eq!(header("content-type"), Some(&b"application/grpc"[..]));
+        assert_eq!(header("grpc-status"), Some(&b"5"[..]));
+        assert_eq!(header("grpc-message"), Some(&b"no %E2%82%AC here%0D%0A"[..]));
+        assert_eq!(header("grpc-status-details-bin"), Some(&b"ZA"[..]));
+    }
+}
