@@ -70,17 +70,28 @@ pin_project! {
     /// The response's body: counts messages and bytes, reads the status from the trailers, and ends the
     /// call when it is dropped, which is when the server has handed its last frame on.
     pub struct ObservedResponse<O: Observer, B> {
-        // Dropped before `guard`: what the handler does while it is dropped belongs to the call.
+        // `None` only when dropped.
         #[pin]
-        body: B,
+        body: Option<B>,
         count: MessageCount,
         guard: Guard<O>,
+    }
+
+    impl<O: Observer, B> PinnedDrop for ObservedResponse<O, B> {
+        // What the handler does while it is dropped, before its end, belongs to the call.
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if !this.guard.has_ended() {
+                let _current = this.guard.call().enter();
+                this.body.set(None);
+            }
+        }
     }
 }
 
 impl<O: Observer, B: Body<Data = Bytes>> ObservedResponse<O, B> {
     pub(super) fn new(guard: Guard<O>, body: B) -> Self {
-        Self { body, count: MessageCount::default(), guard }
+        Self { body: Some(body), count: MessageCount::default(), guard }
     }
 }
 
@@ -95,7 +106,8 @@ impl<O: Observer, B: Body<Data = Bytes>> Body for ObservedResponse<O, B> {
         let this = self.project();
         let frame = {
             let _current = this.guard.call().enter();
-            ready!(this.body.poll_frame(cx))
+            let body = this.body.as_pin_mut().expect("it is there until the drop");
+            ready!(body.poll_frame(cx))
         };
         match &frame {
             None => this.guard.set_end(End::new(Code::Unknown, Cause::NoStatus)),
@@ -114,11 +126,11 @@ impl<O: Observer, B: Body<Data = Bytes>> Body for ObservedResponse<O, B> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map(Body::size_hint).unwrap_or_default()
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 }
 

@@ -21,17 +21,28 @@ use crate::{
 pin_project! {
     /// Waits for the head of the response, and wraps its body.
     pub struct ObserveFuture<O: Observer, F> {
-        // Dropped before `guard`: what the handler does while it is dropped belongs to the call.
+        // `None` only when dropped.
         #[pin]
-        inner: F,
+        inner: Option<F>,
         // `None` only after completion.
         guard: Option<Guard<O>>,
+    }
+
+    impl<O: Observer, F> PinnedDrop for ObserveFuture<O, F> {
+        // What the handler does while it is dropped belongs to the call.
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Some(guard) = this.guard {
+                let _current = guard.call().enter();
+                this.inner.set(None);
+            }
+        }
     }
 }
 
 impl<O: Observer, F> ObserveFuture<O, F> {
     pub(super) fn new(guard: Guard<O>, inner: F) -> Self {
-        Self { inner, guard: Some(guard) }
+        Self { inner: Some(inner), guard: Some(guard) }
     }
 
     /// The call, until the head of the response has been returned.
@@ -53,7 +64,8 @@ where
         let guard = this.guard.as_mut().expect("a future is not polled after completion");
         let result = {
             let _current = guard.call().enter();
-            ready!(this.inner.poll(cx))
+            let inner = this.inner.as_pin_mut().expect("it is there until the drop");
+            ready!(inner.poll(cx))
         };
         let mut guard = this.guard.take().expect("taken only here");
         Poll::Ready(match result {

@@ -54,6 +54,11 @@ impl<O: Observer> Guard<O> {
         self.end.get_or_insert(end);
     }
 
+    /// Whether the end has been seen.
+    pub(super) fn has_ended(&self) -> bool {
+        self.end.is_some()
+    }
+
     pub(super) fn add_traffic(&self, direction: Direction, messages: u64, bytes: u64) {
         count_traffic(&self.shared, &self.call, direction, messages, bytes);
     }
