@@ -9,6 +9,7 @@ mod lifecycle;
 mod reflection;
 mod server;
 mod stack;
+mod telemetry;
 
 pub use error::Error;
 pub use rootcap_layers as layers;

@@ -4,15 +4,22 @@ use std::sync::Arc;
 
 use http::Request;
 use rootcap_layers::{
-    Methods,
+    CatchPanicLayer, ConcurrencyLayer, DeadlineLayer, Methods, RateLimitLayer,
+    admission::Admission,
+    catch_panic::CatchPanic,
+    concurrency::Limit,
+    deadline::Deadline,
     metrics::CallMetrics,
     observe::{Observe, ObserveFuture, ObserveLayer, ObservedResponse},
+    rate_limit::{Quota, RateLimit},
+    trace::Sampler,
 };
-use tower_layer::Layer;
+use tower::ServiceBuilder;
 use tower_service::Service;
 
 use crate::{
     bounds::{App, RequestBody},
+    config::{self, Config},
     health::Health,
     server::aside::Aside,
 };
@@ -24,13 +31,79 @@ pub type Observers = (CallMetrics,);
 pub(crate) type Stack<A> = Observe<Observers, Guarded<A>>;
 
 /// What is observed.
-type Guarded<A> = Aside<A>;
+type Guarded<A> = CatchPanic<Deadline<Aside<Admitted<A>>>>;
+
+/// What the limits let through.
+type Admitted<A> = Admission<Limit, Admission<RateLimit, A>>;
 
 pub(crate) type StackFuture<A> = ObserveFuture<Observers, <Guarded<A> as Service<Request<RequestBody>>>::Future>;
 
 pub(crate) type StackBody<A> = ObservedResponse<Observers, <Guarded<A> as App>::Body>;
 
-pub(crate) fn build<A: App>(app: A, health: &Health, methods: &Arc<Methods>) -> Stack<A> {
-    let guarded = Aside::new(health.service(), app);
-    ObserveLayer::new((CallMetrics,), Arc::clone(methods)).layer(guarded)
+/// The layers of a server, without the services.
+#[derive(Debug, Clone)]
+pub(crate) struct Layers {
+    observe: ObserveLayer<Observers>,
+    deadline: DeadlineLayer,
+    concurrency: ConcurrencyLayer,
+    rate_limit: RateLimitLayer,
+}
+
+impl Layers {
+    pub(crate) fn new(config: &Config, observers: Observers, methods: Arc<Methods>) -> Self {
+        Self {
+            observe: ObserveLayer::new(observers, methods)
+                .sampler(Sampler::parent_based(config.trace.ratio))
+                .logged_metadata(logged_metadata(&config.log.metadata)),
+            deadline: deadline(&config.deadline),
+            concurrency: config.limits.concurrency.map_or_else(ConcurrencyLayer::unlimited, |max| {
+                ConcurrencyLayer::new(max.try_into().expect("a usize has at least 32 bits"))
+            }),
+            rate_limit: rate_limit(&config.limits),
+        }
+    }
+
+    pub(crate) fn around<A: App>(&self, app: A, health: &Health) -> Stack<A> {
+        ServiceBuilder::new()
+            // Sees everything below, rejections and panics too, and makes the call that all others read.
+            .layer(self.observe.clone())
+            // Whatever panics below, the framework's own layers included, ends one call and no other.
+            .layer(CatchPanicLayer::new())
+            // Time spent in any policy or layer below counts.
+            .layer(self.deadline.clone())
+            // Past the limits and the user's layers, or they could fail the kubelet's probe.
+            .layer_fn(|rest| Aside::new(health.service(), rest))
+            // A slot is given back at the call's end: a call that the rate refuses holds it for no time.
+            .layer(self.concurrency.clone())
+            // Innermost: a call that was refused above has not used up any of the rate.
+            .layer(self.rate_limit.clone())
+            .service(app)
+    }
+}
+
+fn deadline(settings: &config::Deadline) -> DeadlineLayer {
+    let mut layer = DeadlineLayer::new();
+    if let Some(max) = settings.max {
+        layer = layer.max(max);
+    }
+    for (service, timeout) in &settings.services {
+        layer = layer.service(service.as_str(), *timeout);
+    }
+    for (method, timeout) in &settings.methods {
+        layer = layer.method(method.as_str(), *timeout);
+    }
+    layer
+}
+
+fn rate_limit(settings: &config::Limits) -> RateLimitLayer {
+    let Some(rate) = settings.rate else { return RateLimitLayer::unlimited() };
+    let quota = Quota::new(rate.count(), rate.per());
+    RateLimitLayer::new(match settings.rate_burst.as_set() {
+        Some(burst) => quota.burst(*burst),
+        None => quota,
+    })
+}
+
+fn logged_metadata(names: &[String]) -> Vec<http::HeaderName> {
+    names.iter().filter_map(|name| name.parse().ok()).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::TcpListener as StdTcpListener, sync::Arc};
 
-use rootcap_layers::{Methods, MethodsBuilder, Origin};
+use rootcap_layers::{Methods, MethodsBuilder, Origin, metrics::CallMetrics};
 use tokio::sync::mpsc;
 
 use super::{
@@ -148,7 +148,7 @@ impl<L> Builder<L> {
         let connections = Connections::default();
         let (alive, stopped) = mpsc::channel(1);
         let acceptor = Acceptor {
-            stack: stack::build(self.layers.app(Router::new(services)), &self.health, &methods),
+            stack: stack::Layers::new(config, (CallMetrics,), Arc::clone(&methods)).around(self.layers.app(Router::new(services)), &self.health),
             settings: Arc::new(ConnectionSettings::new(config)),
             max_connections: config.connection.max_connections,
             connections: connections.clone(),

@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     future::{Future, Ready, ready},
     pin::Pin,
-    task::{Context, Poll, ready as try_ready},
+    task::{Context, Poll, Waker, ready as try_ready},
 };
 
 use bytes::Bytes;
@@ -155,7 +155,7 @@ where
     B: Send + 'static,
 {
     type Body = EitherBody<ResBody, R::Body>;
-    type Future = EntryFuture<Oneshot<S, Request<B>>, R::Future>;
+    type Future = EntryFuture<S::Future, Oneshot<S, Request<B>>, R::Future>;
 
     fn position(&self, service: &str) -> usize {
         match self.service {
@@ -166,7 +166,7 @@ where
 
     fn call(&self, position: usize, request: Request<B>) -> Self::Future {
         match (position, &self.service) {
-            (0, Some(service)) => EntryFuture::Here { future: Oneshot::new(service.clone(), request) },
+            (0, Some(service)) => EntryFuture::here(service.clone(), request),
             _ => EntryFuture::Rest { future: self.rest.call(position.saturating_sub(1), request) },
         }
     }
@@ -176,27 +176,42 @@ pin_project! {
     /// Waits for a service of a list.
     #[project = EntryFutureProjection]
     #[doc(hidden)]
-    pub enum EntryFuture<A, R> {
+    pub enum EntryFuture<A, W, R> {
         Here { #[pin] future: A },
+        Waiting { future: Pin<Box<W>> },
         Rest { #[pin] future: R },
     }
 }
 
-impl<A, R, ABody, RBody> Future for EntryFuture<A, R>
+impl<S, B, R> EntryFuture<S::Future, Oneshot<S, Request<B>>, R>
+where
+    S: Service<Request<B>>,
+{
+    /// A service that is ready, as generated ones always are, is called at once: a future that held the request
+    /// while it waits would be large, and is moved several times before it is first polled.
+    fn here(mut service: S, request: Request<B>) -> Self {
+        match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => EntryFuture::Here { future: service.call(request) },
+            _ => EntryFuture::Waiting { future: Box::pin(Oneshot::new(service, request)) },
+        }
+    }
+}
+
+impl<A, W, R, ABody, RBody> Future for EntryFuture<A, W, R>
 where
     A: Future<Output = Result<Response<ABody>, Infallible>>,
+    W: Future<Output = Result<Response<ABody>, Infallible>>,
     R: Future<Output = Response<RBody>>,
 {
     type Output = Response<EitherBody<ABody, RBody>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(match self.project() {
-            EntryFutureProjection::Here { future } => {
-                let Ok(response) = try_ready!(future.poll(cx));
-                response.map(EitherBody::left)
-            }
-            EntryFutureProjection::Rest { future } => try_ready!(future.poll(cx)).map(EitherBody::right),
-        })
+        let Ok(response) = match self.project() {
+            EntryFutureProjection::Here { future } => try_ready!(future.poll(cx)),
+            EntryFutureProjection::Waiting { future } => try_ready!(future.as_mut().poll(cx)),
+            EntryFutureProjection::Rest { future } => return future.poll(cx).map(|r| r.map(EitherBody::right)),
+        };
+        Poll::Ready(response.map(EitherBody::left))
     }
 }
 

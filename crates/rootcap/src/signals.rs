@@ -1,0 +1,102 @@
+//! The signals of a process that [`serve`](crate::Builder::serve) runs.
+//!
+//! They are handled on the admin thread, whose runtime goes on when all workers of the service's runtime are
+//! blocked; and what ends the process by force is a thread of its own.
+
+use std::{io, thread, time::Duration};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::{
+    lifecycle::{DrainTimes, Life},
+    server::connections::Connections,
+    telemetry::logs::Logs,
+};
+
+/// Exit code of a process that could not leave its runtime in time.
+const EXIT_STUCK: i32 = 1;
+/// A process that a signal ends has 128 and the signal's number as its exit code, by the shell's convention.
+const EXIT_SIGNAL: i32 = 128;
+/// How long after the drain's deadline the process is ended, at the latest.
+const LEAVE: Duration = Duration::from_millis(800);
+/// How long the last log lines may take.
+const FLUSH: Duration = Duration::from_millis(100);
+
+/// SIGTERM and SIGINT, from the moment this is made.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Received {
+    Terminate,
+    Interrupt,
+}
+
+impl Received {
+    fn name(self) -> &'static str {
+        match self {
+            Received::Terminate => "SIGTERM",
+            Received::Interrupt => "SIGINT",
+        }
+    }
+
+    fn exit_code(self) -> i32 {
+        let number = match self {
+            Received::Terminate => SignalKind::terminate(),
+            Received::Interrupt => SignalKind::interrupt(),
+        };
+        EXIT_SIGNAL + number.as_raw_value()
+    }
+}
+
+impl Signals {
+    /// Installs the handlers, on the runtime that will wait for them.
+    pub(crate) fn install() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> Received {
+        tokio::select! {
+            _ = self.terminate.recv() => Received::Terminate,
+            _ = self.interrupt.recv() => Received::Interrupt,
+        }
+    }
+
+    /// Drains at the first signal; ends the process at the second one, or when it cannot leave in time.
+    pub(crate) async fn handle(mut self, life: Life, times: DrainTimes, connections: Connections, logs: Logs) {
+        let first = self.next().await;
+        tracing::info!(signal = first.name(), "draining");
+        // Who presses Ctrl-C is waiting: there are no endpoints to propagate.
+        let lame_duck = if first == Received::Interrupt { Duration::ZERO } else { times.lame_duck };
+        let times = DrainTimes { lame_duck, ..times };
+        end_after(times.deadline + LEAVE, logs.clone());
+        tokio::select! {
+            // Goes on after the cut, until the process has ended.
+            never = async { life.drain(times, &connections).await; std::future::pending().await } => never,
+            second = self.next() => {
+                tracing::warn!(signal = second.name(), "second signal, leaving at once");
+                end(second.exit_code(), &logs);
+            }
+        }
+    }
+}
+
+/// A blocked worker holds its runtime for ever, and with it `main`.
+fn end_after(time: Duration, logs: Logs) {
+    let wait_and_end = move || {
+        thread::sleep(time);
+        tracing::error!("the runtime cannot be left: a task blocks its thread; ending the process");
+        end(EXIT_STUCK, &logs);
+    };
+    if let Err(error) = thread::Builder::new().name("rootcap-leave".into()).spawn(wait_and_end) {
+        tracing::error!(%error, "there is no thread to end the process by force");
+    }
+}
+
+#[expect(clippy::exit, reason = "`serve` owns the process's end: a runtime that is blocked cannot be left otherwise")]
+fn end(code: i32, logs: &Logs) -> ! {
+    logs.flush(FLUSH);
+    std::process::exit(code)
+}

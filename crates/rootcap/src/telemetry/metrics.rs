@@ -1,0 +1,71 @@
+//! Everything on `/metrics`: the calls' own statistics, and what is recorded through the `metrics` facade.
+
+use std::sync::OnceLock;
+
+use metrics::{describe_counter, describe_gauge, gauge};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use rootcap_layers::{DEFAULT_BUCKETS, Methods};
+
+/// The recorder of this process, if it is ours: it can be installed only once, and never replaces the user's.
+static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// What renders `/metrics`.
+#[derive(Clone)]
+pub(crate) struct Metrics {
+    recorder: Option<PrometheusHandle>,
+    process: metrics_process::Collector,
+    runtime: tokio::runtime::RuntimeMetrics,
+}
+
+impl Metrics {
+    /// Installs a recorder where the process has none. To be called on the service's runtime.
+    pub(crate) fn install() -> Self {
+        let process = metrics_process::Collector::default();
+        let recorder = RECORDER.get_or_init(install_recorder).clone();
+        describe();
+        process.describe();
+        Self { recorder, process, runtime: tokio::runtime::Handle::current().metrics() }
+    }
+
+    /// Moves samples of histograms into their buckets. Without this they would pile up between two scrapes.
+    pub(crate) fn upkeep(&self) {
+        if let Some(recorder) = &self.recorder {
+            recorder.run_upkeep();
+        }
+    }
+
+    /// The text exposition.
+    pub(crate) fn render(&self, methods: &Methods) -> String {
+        self.process.collect();
+        self.collect_runtime();
+        let mut text = rootcap_layers::metrics::render(methods);
+        if let Some(recorder) = &self.recorder {
+            text.push_str(&recorder.render());
+        }
+        text
+    }
+
+    fn collect_runtime(&self) {
+        let runtime = &self.runtime;
+        gauge!("rootcap_runtime_workers").set(runtime.num_workers() as f64);
+        gauge!("rootcap_runtime_alive_tasks").set(runtime.num_alive_tasks() as f64);
+        gauge!("rootcap_runtime_global_queue_depth").set(runtime.global_queue_depth() as f64);
+    }
+}
+
+fn install_recorder() -> Option<PrometheusHandle> {
+    let recorder = PrometheusBuilder::new().set_buckets(&DEFAULT_BUCKETS).expect("there are buckets").build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder).ok().map(|()| handle)
+}
+
+fn describe() {
+    describe_gauge!("rootcap_runtime_workers", "Worker threads of the service's runtime.");
+    describe_gauge!("rootcap_runtime_alive_tasks", "Tasks of the service's runtime that have not ended.");
+    describe_gauge!("rootcap_runtime_global_queue_depth", "Tasks that wait in the runtime's global queue.");
+    describe_counter!("rootcap_connections_accepted_total", "Connections accepted on the service port.");
+    describe_counter!("rootcap_connections_refused_total", "Connections closed at once, by reason.");
+    describe_counter!("rootcap_connections_closed_total", "Connections that have ended, by reason.");
+    describe_counter!("rootcap_accept_errors_total", "Failures to accept a connection.");
+    rootcap_layers::admission::register_metrics();
+}

@@ -1,0 +1,3 @@
+//! What leaves the process: metrics, logs.
+
+pub(crate) mod metrics;
