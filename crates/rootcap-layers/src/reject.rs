@@ -53,7 +53,7 @@ mod tests {
         let header = |name| response.headers().get(name).map(HeaderValue::as_bytes);
         assert_eq!(header("content-type"), Some(&b"application/grpc"[..]));
         assert_eq!(header("grpc-status"), Some(&b"5"[..]));
-        assert_eq!(header("grpc-message"), Some(&b"no %E2%82%AC here%0D%0A"[..]));
+        assert_eq!(header("grpc-message"), Some(&b"no%20%E2%82%AC%20here%0D%0A"[..]));
         assert_eq!(header("grpc-status-details-bin"), Some(&b"ZA"[..]));
     }
 }

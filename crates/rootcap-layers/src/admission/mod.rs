@@ -40,8 +40,9 @@
 //! let inner = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())));
 //! let service = Admission::new(Some(Closed), inner);
 //! let response = service.oneshot(Request::post("/a.B/C").body(()).unwrap()).await.unwrap();
-//! assert_eq!(response.headers()["grpc-status"], "8");
-//! assert_eq!(response.headers()["grpc-message"], "/a.B/C: we are closed; retry after 3600s");
+//! let status = tonic::Status::from_header_map(response.headers()).unwrap();
+//! assert_eq!(status.code(), tonic::Code::ResourceExhausted);
+//! assert_eq!(status.message(), "/a.B/C: we are closed; retry after 3600s");
 //! # }
 //! ```
 

@@ -30,8 +30,8 @@
 //! # async fn main() {
 //! let service = ServiceBuilder::new().layer(CatchPanicLayer::new()).service_fn(handler);
 //! let response = service.oneshot(Request::new(())).await.unwrap();
-//! assert_eq!(response.headers()["grpc-status"], "13");
-//! assert_eq!(response.headers()["grpc-message"], "internal error");
+//! let status = tonic::Status::from_header_map(response.headers()).unwrap();
+//! assert_eq!((status.code(), status.message()), (tonic::Code::Internal, "internal error"));
 //! # }
 //! ```
 

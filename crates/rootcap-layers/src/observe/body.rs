@@ -103,24 +103,20 @@ impl<O: Observer, B: Body<Data = Bytes>> Body for ObservedResponse<O, B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let this = self.project();
+        let mut this = self.project();
         let frame = {
             let _current = this.guard.call().enter();
-            let body = this.body.as_pin_mut().expect("it is there until the drop");
+            let body = this.body.as_mut().as_pin_mut().expect("it is there until the drop");
             ready!(body.poll_frame(cx))
         };
         match &frame {
             None => this.guard.set_end(End::new(Code::Unknown, Cause::NoStatus)),
             Some(Err(_)) => this.guard.set_end(End::new(Code::Internal, Cause::Error)),
-            Some(Ok(frame)) => {
-                if let Some(data) = frame.data_ref() {
-                    let messages = this.count.feed(data);
-                    this.guard.add_traffic(Direction::Sent, messages, data.len() as u64);
-                } else if let Some(trailers) = frame.trailers_ref() {
-                    let end = End::read(trailers, Cause::Trailers);
-                    this.guard.set_end(end.unwrap_or(End::new(Code::Unknown, Cause::NoStatus)));
-                }
-            }
+            Some(Ok(frame)) => see_frame(this.guard, this.count, frame),
+        }
+        if this.body.as_ref().as_pin_ref().is_none_or(|body| body.is_end_stream()) {
+            // A server does not ask for more. (The first end that is seen stands.)
+            this.guard.set_end(End::new(Code::Unknown, Cause::NoStatus));
         }
         Poll::Ready(frame)
     }
@@ -131,6 +127,16 @@ impl<O: Observer, B: Body<Data = Bytes>> Body for ObservedResponse<O, B> {
 
     fn is_end_stream(&self) -> bool {
         self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+}
+
+fn see_frame<O: Observer>(guard: &mut Guard<O>, count: &mut MessageCount, frame: &Frame<Bytes>) {
+    if let Some(data) = frame.data_ref() {
+        let messages = count.feed(data);
+        guard.add_traffic(Direction::Sent, messages, data.len() as u64);
+    } else if let Some(trailers) = frame.trailers_ref() {
+        let end = End::read(trailers, Cause::Trailers);
+        guard.set_end(end.unwrap_or(End::new(Code::Unknown, Cause::NoStatus)));
     }
 }
 

@@ -57,7 +57,8 @@ struct Inner {
 }
 
 impl RateLimit {
-    fn new(quota: Quota) -> Self {
+    /// All of `quota`.
+    pub fn new(quota: Quota) -> Self {
         let clock = TokioClock::start();
         let limiter = RateLimiter::direct_with_clock(quota.to_governor(), clock.clone());
         Self(Arc::new(Inner { quota, clock, limiter }))

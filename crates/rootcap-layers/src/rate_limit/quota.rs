@@ -30,11 +30,18 @@ impl Quota {
         self
     }
 
+    /// Kept within what governor can count, in nanoseconds of a `u64`.
     pub(super) fn to_governor(self) -> governor::Quota {
-        let interval = (self.period / self.calls.get()).max(Duration::from_nanos(1));
-        governor::Quota::with_period(interval).expect("it is not zero").allow_burst(self.burst)
+        let interval = (self.period / self.calls.get()).clamp(SHORTEST, LONGEST);
+        let most = u32::try_from(LONGEST.as_nanos() / interval.as_nanos()).unwrap_or(u32::MAX);
+        let burst = self.burst.min(NonZeroU32::new(most).unwrap_or(NonZeroU32::MIN));
+        governor::Quota::with_period(interval).expect("it is not zero").allow_burst(burst)
     }
 }
+
+const SHORTEST: Duration = Duration::from_nanos(1);
+/// A century.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 
 /// `100 calls in 1s`: what a caller is told, who need not know the burst.
 impl fmt::Display for Quota {

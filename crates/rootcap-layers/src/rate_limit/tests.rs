@@ -1,1 +1,106 @@
+//! The quota, with the clock stopped.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::{num::NonZeroU32, time::Duration};
+
+use proptest::prelude::*;
+use tokio::time::advance;
+use tonic_types::StatusExt;
+
+use super::*;
+use crate::{
+    admission::Policy,
+    contract::{
+        counter::rejected,
+        probe::{Script, Stack, Step},
+    },
+};
+
+fn calls(calls: u32) -> NonZeroU32 {
+    NonZeroU32::new(calls).unwrap()
+}
+
+#[test]
+fn a_quota_in_words() {
+    assert_eq!(Quota::per_second(calls(100)).burst(calls(7)).to_string(), "100 calls in 1s");
+    assert_eq!(Quota::new(calls(1), Duration::from_secs(60)).to_string(), "1 call in 60s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_and_then_one_by_one() {
+    let quota = Quota::per_second(calls(10)).burst(calls(3));
+    let limit = RateLimit::new(quota);
+    let admitted = |limit: &RateLimit| (0..10).filter(|_| limit.admit().is_ok()).count();
+    assert_eq!(admitted(&limit), 3);
+    advance(Duration::from_millis(99)).await;
+    assert_eq!(admitted(&limit), 0);
+    advance(Duration::from_millis(1)).await;
+    assert_eq!(admitted(&limit.clone()), 1, "a clone is the same limit");
+    advance(Duration::from_secs(3_600)).await;
+    assert_eq!(admitted(&limit), 3, "a long pause saves up no more than a burst");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_as_told_is_served() {
+    let stack = Stack::new(RateLimitLayer::new(Quota::per_second(calls(4)).burst(calls(1))));
+    stack.call(Script::unary()).await.unwrap();
+    advance(Duration::from_micros(100_500)).await;
+    let response = stack.call(Script::unary()).await.unwrap();
+    let status = tonic::Status::from_header_map(response.headers()).unwrap();
+    assert_eq!(status.code(), tonic::Code::ResourceExhausted);
+    assert_eq!(
+        status.message(),
+        "/a.B/C: the limit of 4 calls in 1s is used up; retry after 150ms",
+        "rounded up: tokio's clock has milliseconds only when it is advanced by them",
+    );
+    let wait = status.get_details_retry_info().unwrap().retry_delay.unwrap();
+    assert_eq!(wait, Duration::from_micros(149_500));
+    advance(wait).await;
+    assert!(stack.call(Script::unary()).await.unwrap().headers().get("grpc-status").is_none());
+    assert_eq!(stack.probe.served(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_counts_when_it_begins_however_it_ends() {
+    let stack = Stack::new(RateLimitLayer::new(Quota::per_second(calls(2))));
+    let mut pending = tokio_test::task::spawn(stack.call(Script::head(&[Step::Hang])));
+    assert!(pending.poll().is_pending());
+    drop(pending);
+    assert!(stack.call(Script::head(&[Step::Fail])).await.is_err());
+    let refused = stack.call(Script::unary()).await.unwrap();
+    assert_eq!(refused.headers()["grpc-status"], "8");
+}
+
+#[test]
+fn refusals_are_counted_by_policy() {
+    let counted = rejected(async || {
+        let stack = Stack::new(RateLimitLayer::new(Quota::new(calls(1), Duration::from_secs(60))));
+        for _ in 0..3 {
+            stack.call(Script::unary()).await.unwrap();
+        }
+    });
+    assert_eq!(counted, [("rate_limit".to_owned(), 2)].into());
+}
+
+#[test]
+fn the_layer_tells_its_quota() {
+    let quota = Quota::per_second(calls(5));
+    assert_eq!(RateLimitLayer::new(quota).quota(), Some(quota));
+    assert_eq!(RateLimitLayer::unlimited().quota(), None);
+}
+
+proptest! {
+    /// No quota makes governor overflow, and none admits nothing or, at once, more than its burst.
+    #[test]
+    fn any_quota_works(number in 1u32.., period in any::<u64>(), burst in 1u32..) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            for period in [Duration::ZERO, Duration::from_nanos(period), Duration::from_secs(period), Duration::MAX] {
+                let limit = RateLimit::new(Quota::new(calls(number), period).burst(calls(burst)));
+                let admitted = (0..100).filter(|_| limit.admit().is_ok()).count();
+                prop_assert!((1..=burst.min(100) as usize).contains(&admitted));
+            }
+            Ok(())
+        })?;
+    }
+}
