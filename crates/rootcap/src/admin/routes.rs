@@ -28,7 +28,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 #[rustfmt::skip]
 pub(super) fn rows() -> Vec<Row> {
     vec![
-        Row::get("/", Guarded, index::show, "this list"),
+        Row::get("/", Guarded, index::show, "the list of pages"),
         Row::heavy("/metrics", Public, metrics::show, "all metrics, as Prometheus text"),
         Row::get("/livez", Public, probes::live, "200 while the service's runtime answers its heartbeat"),
         Row::get("/readyz", Public, probes::ready, "200 while ready for calls, else 503 and the reasons"),

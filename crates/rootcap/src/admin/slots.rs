@@ -148,7 +148,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::net::Ipv4Addr;
-    use tokio_test::task::spawn;
+    use tokio::sync::oneshot::error::TryRecvError;
 
     fn address(last: u8) -> IpAddr {
         Ipv4Addr::new(10, 0, 0, last).into()
@@ -159,7 +159,7 @@ mod tests {
     }
 
     fn evicted(open: &mut [Slot]) -> Vec<usize> {
-        let gone = |slot: &mut Slot| spawn(slot.evicted()).poll().is_ready();
+        let gone = |slot: &mut Slot| slot.evicted.try_recv() == Err(TryRecvError::Closed);
         open.iter_mut().enumerate().filter_map(|(i, slot)| gone(slot).then_some(i)).collect()
     }
 

@@ -296,12 +296,28 @@ fn changes_asked_for_by_another_site_are_refused() {
     assert_eq!(put(&with_token(), &[]).status, 401);
 }
 
+/// What was logged.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 #[tokio::test]
 async fn every_change_is_logged_with_the_peer_the_old_and_the_new_value() {
-    let lines = Arc::new(Mutex::new(Vec::<u8>::new()));
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(lines.clone()).finish();
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     let _default = tracing::subscriber::set_default(subscriber);
-    let log = || String::from_utf8(lines.lock().unwrap().clone()).unwrap();
+    let log = || String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
 
     from("127.0.0.1:77", None, page(GUARDED)).await;
     assert_eq!(log(), "");

@@ -117,11 +117,15 @@ fn long_heads_and_bodies_are_refused() {
 }
 
 #[test]
-fn what_is_no_http_is_refused() {
+fn what_is_no_http_1_is_cut_or_refused() {
     let server = start(Fake::default());
-    for bytes in [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], b"\x16\x03\x01\x02\x00\x01\r\n\r\n"] {
-        assert_eq!(raw(server.address, bytes).status, 400);
-    }
+    assert_eq!(raw(server.address, b"\x16\x03\x01\x02\x00\x01\r\n\r\n").status, 400);
+    assert_eq!(raw(server.address, b"GET /livez HTTP/9.9\r\n\r\n").status, 400);
+    // A client of HTTP/2 would not understand an answer.
+    let mut io = connect(server.address);
+    io.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+    assert_eq!(io.read(&mut [0; 1]).unwrap_or(0), 0);
+    assert_eq!(get(server.address, "/livez").status, 200);
 }
 
 /// One request on a connection that stays open.
@@ -153,7 +157,7 @@ fn a_new_connection_at_the_limit_takes_the_place_of_the_oldest() {
 #[test]
 fn a_flood_from_one_address_costs_another_neither_its_connection_nor_a_new_one() {
     let server =
-        start_with(Fake::default(), Settings { max_connections: 3, ..Settings::default() });
+        start_with(Fake::default(), Settings { max_connections: 4, ..Settings::default() });
     let mut honest = connect_from("127.0.0.2:0", server.address);
     ping(&mut honest);
     let mut flood: Vec<_> = (0..20).map(|_| connect(server.address)).collect();
