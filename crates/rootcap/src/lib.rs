@@ -1,16 +1,21 @@
 //! A gRPC base server.
 
+mod admin;
 pub(crate) mod bounds;
+mod build_info;
 pub mod config;
 mod descriptors;
 mod error;
 pub mod health;
 mod lifecycle;
+mod process;
 mod reflection;
 mod server;
+mod signals;
 mod stack;
 mod telemetry;
 
+pub use build_info::BuildInfo;
 pub use error::Error;
 pub use rootcap_layers as layers;
 pub use server::{

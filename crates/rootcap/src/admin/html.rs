@@ -1,0 +1,76 @@
+//! HTML that cannot be broken by what it shows: only a literal is markup, all else is escaped.
+
+use std::fmt::{self, Display, Write};
+
+/// A page under construction.
+///
+/// Markup can only be a literal of this crate ([`markup`](Html::markup)); whatever the program
+/// computed goes through [`text`](Html::text), which escapes it. There is no third way in.
+#[derive(Debug, Default)]
+pub(super) struct Html(String);
+
+impl Html {
+    /// Adds markup from a literal.
+    pub(super) fn markup(&mut self, markup: &'static str) -> &mut Self {
+        self.0.push_str(markup);
+        self
+    }
+
+    /// Adds text, or the quoted value of an attribute, escaped.
+    pub(super) fn text(&mut self, text: impl Display) -> &mut Self {
+        // Writing to a String cannot fail; a Display that fails leaves its text cut short.
+        let _ = write!(Escape(&mut self.0), "{text}");
+        self
+    }
+
+    /// The finished page.
+    pub(super) fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// A writer that escapes what passes through it.
+struct Escape<'a>(&'a mut String);
+
+impl Write for Escape<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            match c {
+                '&' => self.0.push_str("&amp;"),
+                '<' => self.0.push_str("&lt;"),
+                '>' => self.0.push_str("&gt;"),
+                '"' => self.0.push_str("&quot;"),
+                '\'' => self.0.push_str("&#39;"),
+                _ => self.0.push(c),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn text_is_escaped_and_markup_is_not() {
+        let mut html = Html::default();
+        html.markup("<b>").text("<i>&\"'").markup("</b>");
+        assert_eq!(html.into_string(), "<b>&lt;i&gt;&amp;&quot;&#39;</b>");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_opens_a_tag_or_ends_an_attribute(text in any::<String>()) {
+            let mut html = Html::default();
+            html.text(&text);
+            let escaped = html.into_string();
+            prop_assert!(!escaped.contains(['<', '>', '"', '\'']));
+            let back = escaped
+                .replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"")
+                .replace("&#39;", "'").replace("&amp;", "&");
+            prop_assert_eq!(back, text);
+        }
+    }
+}

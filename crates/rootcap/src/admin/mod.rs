@@ -1,0 +1,49 @@
+//! The admin port: what operators use to see inside the running process.
+//!
+//! It is an HTTP/1 server on a thread and a runtime of its own ([`AdminThread`]), so it answers
+//! while every worker of the service's runtime is blocked. It knows the rest of the process through
+//! one trait, [`Process`].
+//!
+//! | Path | Access | What it shows |
+//! |---|---|---|
+//! | `/` | guarded | the list of pages |
+//! | `/metrics` | public | all metrics, as Prometheus text |
+//! | `/livez` | public | 200 while the service's runtime answers its heartbeat |
+//! | `/readyz` | public | 200 while ready for calls, else 503 and the reasons |
+//! | `/healthz` | public | the same as `/readyz` |
+//! | `/info` | public | what runs here, since when, and its services |
+//! | `/connections` | guarded | the open connections of the service port |
+//! | `/debug/` | guarded | the list of debug pages |
+//! | `/debug/config` | guarded | the effective settings and where each came from |
+//! | `/debug/stack` | guarded | the layers that a call passes, outermost first |
+//! | `/style.css` | public | the style sheet of these pages |
+//!
+//! [`routes::rows`] is the one table; the router, the index pages and the guard are made from it.
+//! What "guarded" means is written in [`guard`]. Behind a proxy, set a token: a proxy on this host
+//! makes every peer look local.
+
+mod change;
+mod go_duration;
+mod guard;
+mod heavy;
+mod html;
+mod layers;
+mod negotiate;
+mod page;
+mod pages;
+mod process;
+mod routes;
+mod server;
+mod slots;
+mod stall;
+mod text;
+mod thread;
+mod token;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use process::{ConfigRow, ConnectionRow, Info, LayerRow, Process};
+pub(crate) use server::Settings;
+pub(crate) use thread::AdminThread;
+pub(crate) use token::{Token, TokenError};

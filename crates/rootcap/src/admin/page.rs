@@ -1,0 +1,123 @@
+//! A page: a title, a few facts and a table, written once and rendered as HTML or as text.
+
+use super::html::Html;
+use super::text::visible;
+
+/// What a handler shows. The JSON form is the type's own `Serialize`.
+pub(super) trait Page: serde::Serialize {
+    /// The page's title.
+    fn title(&self) -> &'static str;
+
+    /// What stands above the table, a line each.
+    fn facts(&self) -> Vec<String>;
+
+    /// The table.
+    fn table(&self) -> Table;
+}
+
+/// A table of cells; every row has as many as there are columns.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) columns: &'static [&'static str],
+    pub(super) rows: Vec<Vec<Cell>>,
+}
+
+/// One cell.
+#[derive(Debug)]
+pub(super) enum Cell {
+    /// Words.
+    Text(String),
+    /// Something to be read letter by letter: an address, a key, a value.
+    Code(String),
+    /// A number, which lines up with those above and below.
+    Number(u64),
+    /// A path of this port.
+    Link(&'static str),
+}
+
+impl Cell {
+    fn plain(&self) -> String {
+        match self {
+            Self::Text(text) | Self::Code(text) => visible(text),
+            Self::Number(number) => number.to_string(),
+            Self::Link(path) => (*path).to_owned(),
+        }
+    }
+}
+
+/// `page` as text for a terminal, the columns aligned.
+pub(super) fn text(page: &impl Page) -> String {
+    let Table { columns, rows } = page.table();
+    let mut lines = vec![columns.iter().map(|column| (*column).to_owned()).collect::<Vec<_>>()];
+    lines.extend(rows.iter().map(|row| row.iter().map(Cell::plain).collect()));
+    let width = |column: usize| {
+        lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max()
+    };
+    let widths: Vec<usize> = (0..columns.len()).map(|column| width(column).unwrap_or(0)).collect();
+
+    let mut out = String::new();
+    for fact in page.facts() {
+        out.push_str(&visible(&fact));
+        out.push('\n');
+    }
+    for line in &lines {
+        let padded = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        out.push_str(padded.collect::<Vec<_>>().join("  ").trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// `page` as HTML.
+pub(super) fn html(page: &impl Page) -> String {
+    let mut html = Html::default();
+    html.markup("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">")
+        .markup("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")
+        .markup("<meta name=\"color-scheme\" content=\"light dark\">")
+        .markup("<link rel=\"stylesheet\" href=\"/style.css\"><title>")
+        .text(page.title())
+        .markup("</title></head><body><header><nav aria-label=\"pages\">")
+        .markup("<a href=\"/\">All pages</a><a href=\"/debug/\">Debug</a>")
+        .markup("<a href=\"?format=json\">JSON</a><a href=\"?format=text\">Text</a></nav><h1>")
+        .text(page.title())
+        .markup("</h1></header><main>");
+    for fact in page.facts() {
+        html.markup("<p>").text(visible(&fact)).markup("</p>");
+    }
+    table(&mut html, page);
+    html.markup("</main></body></html>\n");
+    html.into_string()
+}
+
+/// The table; each cell also carries its column's name, which narrow screens show beside it.
+fn table(html: &mut Html, page: &impl Page) {
+    let Table { columns, rows } = page.table();
+    html.markup("<table><caption>").text(page.title()).markup("</caption><thead><tr>");
+    for column in columns {
+        html.markup("<th scope=\"col\">").text(column).markup("</th>");
+    }
+    html.markup("</tr></thead><tbody>");
+    for row in &rows {
+        html.markup("<tr>");
+        for (column, value) in columns.iter().zip(row) {
+            html.markup("<td data-column=\"").text(column).markup("\"");
+            cell(html, value);
+            html.markup("</td>");
+        }
+        html.markup("</tr>");
+    }
+    html.markup("</tbody></table>");
+}
+
+fn cell(html: &mut Html, value: &Cell) {
+    match value {
+        Cell::Text(text) => html.markup("><span>").text(visible(text)).markup("</span>"),
+        Cell::Code(text) => html.markup("><code>").text(visible(text)).markup("</code>"),
+        Cell::Number(number) => {
+            html.markup(" class=\"number\"><span>").text(number).markup("</span>")
+        }
+        Cell::Link(path) => {
+            html.markup("><a href=\"").text(path).markup("\">").text(path).markup("</a>")
+        }
+    };
+}

@@ -1,0 +1,10 @@
+//! The pages: one handler per file, named in the table of routes.
+
+pub(super) mod config;
+pub(super) mod connections;
+pub(super) mod index;
+pub(super) mod info;
+pub(super) mod metrics;
+pub(super) mod probes;
+pub(super) mod stack;
+pub(super) mod style;

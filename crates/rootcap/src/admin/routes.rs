@@ -1,0 +1,143 @@
+//! The table of routes: one row each. The router, the guard and the index pages are made from it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::handler::Handler;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{MethodFilter, MethodRouter, on};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use tower_http::timeout::TimeoutLayer;
+
+use super::guard::{self, Access, Guard};
+use super::heavy::Turns;
+use super::layers;
+use super::pages::{config, connections, index, info, metrics, probes, stack, style};
+use super::process::Process;
+use super::text::plain_response;
+use Access::{Guarded, Public};
+
+/// How long a request may take, where its row does not say otherwise.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The routes, in the order in which the index lists them.
+#[rustfmt::skip]
+pub(super) fn rows() -> Vec<Row> {
+    vec![
+        Row::get("/", Guarded, index::show, "the list of pages"),
+        Row::heavy("/metrics", Public, metrics::show, "all metrics, as Prometheus text"),
+        Row::get("/livez", Public, probes::live, "200 while the service's runtime answers its heartbeat"),
+        Row::get("/readyz", Public, probes::ready, "200 while ready for calls, else 503 and the reasons"),
+        Row::get("/healthz", Public, probes::ready, "the same as /readyz"),
+        Row::get("/info", Public, info::show, "what runs here, since when, and its services"),
+        Row::heavy("/connections", Guarded, connections::show, "the open connections of the service port"),
+        Row::get("/debug/", Guarded, index::show, "the list of debug pages"),
+        Row::get("/debug/config", Guarded, config::show, "the effective settings and where each came from"),
+        Row::get("/debug/stack", Guarded, stack::show, "the layers that a call passes, outermost first"),
+        Row::get("/style.css", Public, style::show, "the style sheet of these pages"),
+    ]
+}
+
+/// What the handlers share.
+pub(super) struct Admin {
+    /// The process that is shown.
+    pub(super) process: Arc<dyn Process>,
+    /// The table of routes, as the index pages list it.
+    pub(super) index: Vec<index::Entry>,
+}
+
+/// A page: what it shows follows from the process and the head of the request alone.
+type Show = fn(&Admin, &Parts) -> Response;
+
+/// One route.
+pub(super) struct Row {
+    pub(super) method: Method,
+    pub(super) path: &'static str,
+    pub(super) access: Access,
+    pub(super) description: &'static str,
+    timeout: Duration,
+    handler: MethodRouter<Arc<Admin>>,
+}
+
+impl Row {
+    /// A page that is quickly rendered; it answers GET and HEAD and changes nothing.
+    fn get(path: &'static str, access: Access, show: Show, description: &'static str) -> Self {
+        let handler = move |State(admin): State<Arc<Admin>>, parts: Parts| async move {
+            show(&admin, &parts)
+        };
+        Self::new(Method::GET, path, access, handler, description)
+    }
+
+    /// A page that takes long to render, because it grows with what the process does.
+    fn heavy(path: &'static str, access: Access, show: Show, description: &'static str) -> Self {
+        let turns = Turns::new();
+        let handler = move |State(admin): State<Arc<Admin>>, parts: Parts| {
+            turns.run(move || show(&admin, &parts))
+        };
+        Self::new(Method::GET, path, access, handler, description)
+    }
+
+    /// Any route, from any handler.
+    pub(super) fn new<H, T>(
+        method: Method,
+        path: &'static str,
+        access: Access,
+        handler: H,
+        description: &'static str,
+    ) -> Self
+    where
+        H: Handler<T, Arc<Admin>>,
+        T: 'static,
+    {
+        let filter = MethodFilter::try_from(method.clone())
+            .expect("the table has no methods but those of RFC 9110");
+        let handler = on(filter, handler);
+        Self { method, path, access, description, timeout: REQUEST_TIMEOUT, handler }
+    }
+
+    /// As the index lists it.
+    fn entry(&self) -> index::Entry {
+        index::Entry {
+            method: self.method.to_string(),
+            path: self.path,
+            access: index::Entry::access(self.access),
+            description: self.description,
+        }
+    }
+}
+
+/// The router of `rows`, each behind the guard that its row asks for.
+pub(super) fn router(rows: Vec<Row>, process: Arc<dyn Process>, guard: Guard) -> Router {
+    let guard = Arc::new(guard);
+    let index = rows.iter().map(Row::entry).collect();
+    let mut router = Router::new();
+    for row in rows {
+        let timeout = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, row.timeout);
+        let gate = from_fn_with_state((guard.clone(), row.access), guard::apply);
+        router = router.route(row.path, row.handler.route_layer(timeout).route_layer(gate));
+    }
+    let router = router
+        .fallback(no_such_page)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(Arc::new(Admin { process, index }));
+    layers::wrap(router)
+}
+
+/// The answer to an unknown path; a list whose last slash was left out is found.
+async fn no_such_page(State(admin): State<Arc<Admin>>, parts: Parts) -> Response {
+    let path = parts.uri.path();
+    let list = admin.index.iter().find(|entry| entry.path.strip_suffix('/') == Some(path));
+    match list {
+        Some(entry) => Redirect::permanent(entry.path).into_response(),
+        None => plain_response(StatusCode::NOT_FOUND, "no such page; / lists those there are\n"),
+    }
+}
+
+async fn wrong_method() -> Response {
+    let text = "this page does not take this method; the Allow header says which\n";
+    plain_response(StatusCode::METHOD_NOT_ALLOWED, text)
+}

@@ -1,0 +1,185 @@
+//! Accepts admin connections and serves them: bounded in number, in time and in size.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use http::Request;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tower::ServiceExt;
+
+use super::guard::Peer;
+use super::slots::{Marker, Slot, Slots};
+use super::stall::StallTimeout;
+use super::token::Token;
+
+/// The largest head of a request; with a longer one the answer is 431.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+/// The most headers in one request.
+const MAX_HEADERS: usize = 64;
+/// The first and the longest wait after an accept that failed.
+const MIN_PAUSE: Duration = Duration::from_millis(10);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
+
+/// The admin port's settings.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// What guarded pages ask for; without it they are for local peers.
+    pub(crate) token: Option<Token>,
+    /// The most connections at a time; one more takes the place of another.
+    pub(crate) max_connections: usize,
+    /// How long a request's head may take, from the opening of the connection or the end of the
+    /// request before: it bounds idle connections too.
+    pub(crate) head_timeout: Duration,
+    /// How long a response may wait for a peer that does not read.
+    pub(crate) stall_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            token: None,
+            max_connections: 64,
+            head_timeout: Duration::from_secs(5),
+            stall_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What the connections share.
+pub(super) struct Server {
+    router: Router,
+    slots: Arc<Slots>,
+    head_timeout: Duration,
+    stall_timeout: Duration,
+}
+
+impl Server {
+    pub(super) fn new(router: Router, settings: &Settings) -> Arc<Self> {
+        let slots = Slots::new(settings.max_connections);
+        let Settings { head_timeout, stall_timeout, .. } = *settings;
+        Arc::new(Self { router, slots, head_timeout, stall_timeout })
+    }
+
+    /// Accepts from `listener` for ever.
+    pub(super) async fn accept(self: Arc<Self>, listener: TcpListener) {
+        loop {
+            let (io, peer) = accepted(|| listener.accept()).await;
+            let slot = self.slots.take(peer.ip());
+            tokio::spawn(self.clone().serve(io, peer, slot));
+        }
+    }
+
+    /// Serves one connection until its end, or until its place is needed.
+    async fn serve(self: Arc<Self>, io: TcpStream, peer: SocketAddr, mut slot: Slot) {
+        // Without it a small answer may wait for the peer's delayed acknowledgement; answers are
+        // whole when written, so there is nothing to gain by waiting.
+        let _ = io.set_nodelay(true);
+        let marker = slot.marker();
+        let service = service_fn(|request| self.answer(request, peer, &marker));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.head_timeout)
+            .max_headers(MAX_HEADERS)
+            .max_header_size(MAX_HEAD_BYTES)
+            .serve_connection(TokioIo::new(StallTimeout::new(io, self.stall_timeout)), service);
+        tokio::select! {
+            ended = connection => if let Err(error) = ended {
+                tracing::debug!(%peer, %error, "an admin connection ended early");
+            },
+            () = slot.evicted() => tracing::debug!(%peer, "an admin connection made room"),
+        }
+    }
+
+    /// Answers one request; the connection is busy until the last byte of the answer is taken.
+    async fn answer(
+        &self,
+        mut request: Request<Incoming>,
+        peer: SocketAddr,
+        marker: &Marker,
+    ) -> Result<Response, Infallible> {
+        let busy = marker.busy();
+        request.extensions_mut().insert(Peer(peer));
+        let response = self.router.clone().oneshot(request).await?;
+        Ok(response.map(|body| {
+            Body::new(body.map_frame(move |frame| {
+                let _held = &busy;
+                frame
+            }))
+        }))
+    }
+}
+
+/// The next connection. A failure to accept is waited out, longer each time, and said once: with
+/// all file descriptors in use, trying again at once would take a whole core and mend nothing.
+async fn accepted<T, F>(accept: impl Fn() -> F) -> T
+where
+    F: Future<Output = io::Result<T>>,
+{
+    let mut pause = MIN_PAUSE;
+    loop {
+        match accept().await {
+            Ok(connection) => return connection,
+            Err(error) if is_of_the_peer(&error) => {}
+            Err(error) => {
+                metrics::counter!("rootcap_admin_accept_errors_total").increment(1);
+                if pause == MIN_PAUSE {
+                    tracing::warn!(%error, "the admin port cannot accept connections; trying on");
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(MAX_PAUSE);
+            }
+        }
+    }
+}
+
+/// Whether the connection failed, not the listener: the next one may be waiting.
+fn is_of_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn failing_accepts_are_waited_out_with_growing_pauses() {
+        let tries = Cell::new(0);
+        let accept = || {
+            tries.set(tries.get() + 1);
+            let done = if tries.get() > 20 { Ok("io") } else { Err(io::Error::other("no files")) };
+            std::future::ready(done)
+        };
+        let began = Instant::now();
+        assert_eq!(accepted(accept).await, "io");
+        // 10 + 20 + .. + 640 ms, and then 13 times the longest pause.
+        assert_eq!(began.elapsed(), Duration::from_millis(1_270) + MAX_PAUSE * 13);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_left_is_no_reason_to_wait() {
+        let tries = Cell::new(0);
+        let accept = || {
+            tries.set(tries.get() + 1);
+            let left = io::Error::from(io::ErrorKind::ConnectionAborted);
+            std::future::ready(if tries.get() > 3 { Ok(()) } else { Err(left) })
+        };
+        let began = Instant::now();
+        accepted(accept).await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+}

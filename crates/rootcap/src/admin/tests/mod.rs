@@ -1,0 +1,143 @@
+//! The admin port over real sockets, with a made-up process behind it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod client;
+mod guard;
+mod limits;
+mod pages;
+mod token;
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::response::{IntoResponse, Response};
+use http::Method;
+
+use super::change::Change;
+use super::guard::Access;
+use super::routes::{Row, rows};
+use super::{AdminThread, ConfigRow, ConnectionRow, Info, LayerRow, Process, Settings};
+use crate::BuildInfo;
+
+pub(super) const MARKUP: &str = "<script>alert('x')</script>\x1b[31m\"&";
+
+/// A process that shows what a test wants to see.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fake {
+    pub(super) heartbeat: Duration,
+    pub(super) not_ready: Vec<String>,
+    pub(super) panics: bool,
+}
+
+impl Process for Fake {
+    fn metrics(&self) -> String {
+        "# TYPE grpc_server_started_total counter\n".repeat(200)
+    }
+
+    fn not_ready(&self) -> Vec<String> {
+        self.not_ready.clone()
+    }
+
+    fn heartbeat_age(&self) -> Duration {
+        self.heartbeat
+    }
+
+    fn info(&self) -> Info {
+        let methods = vec!["SayHello".to_owned()];
+        Info {
+            build: BuildInfo::default(),
+            started: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+            uptime: Duration::from_secs(601_802),
+            hostname: "host-1".to_owned(),
+            pid: 42,
+            services: BTreeMap::from([("helloworld.Greeter".to_owned(), methods)]),
+        }
+    }
+
+    fn connections(&self) -> Vec<ConnectionRow> {
+        assert!(!self.panics, "a page that panics");
+        let row = ConnectionRow {
+            addr: "10.1.2.3:4567".to_owned(),
+            name: Some(MARKUP.to_owned()),
+            session: Duration::from_secs(184),
+            open_streams: 2,
+            total_streams: 30,
+            bytes_in: 400,
+            bytes_out: 5_000,
+            idle: Duration::from_millis(1_500),
+        };
+        vec![row, ConnectionRow { name: None, ..self.one_more() }]
+    }
+
+    fn config(&self) -> Vec<ConfigRow> {
+        let row = |key: &str, value: &str, source: &str, doc: &str| ConfigRow {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            source: source.to_owned(),
+            doc: doc.to_owned(),
+        };
+        vec![
+            row("listen", "\"[::]:8081\"", "default", "Where the service listens."),
+            row("log.filter", MARKUP, "ROOTCAP_LOG__FILTER", "What is logged, as in RUST_LOG."),
+            row("drain.deadline", "\"25s\"", "rootcap.toml:12", "How long a drain may take."),
+        ]
+    }
+
+    fn stack(&self) -> Vec<LayerRow> {
+        vec![LayerRow {
+            name: "Observe".to_owned(),
+            settings: "observers: metrics, access log".to_owned(),
+            reason: "Outermost, so that it sees rejections too.".to_owned(),
+        }]
+    }
+}
+
+impl Fake {
+    fn one_more(&self) -> ConnectionRow {
+        ConnectionRow {
+            addr: "[2001:db8::1]:50000".to_owned(),
+            name: None,
+            session: Duration::from_secs(3_601),
+            open_streams: 0,
+            total_streams: 1,
+            bytes_in: 12_345_678,
+            bytes_out: 9,
+            idle: Duration::from_secs(3_000),
+        }
+    }
+}
+
+/// A running admin port, and where it listens.
+pub(super) struct Running {
+    pub(super) address: SocketAddr,
+    pub(super) thread: AdminThread,
+}
+
+pub(super) fn start(fake: Fake) -> Running {
+    start_with(fake, Settings::default())
+}
+
+pub(super) fn start_with(fake: Fake, settings: Settings) -> Running {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let thread =
+        AdminThread::spawn_rows(test_rows(), vec![listener], settings, Arc::new(fake)).unwrap();
+    Running { address, thread }
+}
+
+/// The real table, and a route that changes something, as later ones will.
+pub(super) fn test_rows() -> Vec<Row> {
+    let mut rows = rows();
+    let path = "/debug/test-setting";
+    rows.push(Row::new(Method::PUT, path, Access::Guarded, set, "a setting of this test"));
+    rows
+}
+
+async fn set(body: String) -> Response {
+    let change = Change { what: "test-setting", old: "before".to_owned(), new: body };
+    let mut response = "changed\n".into_response();
+    response.extensions_mut().insert(change);
+    response
+}

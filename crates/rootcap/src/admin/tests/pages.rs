@@ -1,0 +1,219 @@
+//! The pages: reachable, listed, in the right form, and harmless.
+
+use std::time::Duration;
+
+use super::client::{get, send};
+use super::{Fake, MARKUP, start, test_rows};
+use crate::admin::routes::rows;
+
+const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+
+fn browse(address: std::net::SocketAddr, path: &str) -> super::client::Reply {
+    send(address, "GET", path, &[("Host", "localhost"), ("Accept", BROWSER)])
+}
+
+#[test]
+fn every_row_is_reachable_listed_and_documented() {
+    let server = start(Fake::default());
+    let as_text = get(server.address, "/");
+    let as_html = browse(server.address, "/");
+    assert_eq!(as_text.header("content-type"), "text/plain; charset=utf-8");
+    assert_eq!(as_html.header("content-type"), "text/html; charset=utf-8");
+    for row in rows() {
+        assert_eq!(get(server.address, row.path).status, 200, "{}", row.path);
+        let in_text = as_text.text().lines().any(|line| {
+            line.split_whitespace().next() == Some(row.path) && line.ends_with(row.description)
+        });
+        assert!(in_text, "{} in {}", row.path, as_text.text());
+        let link = format!("<a href=\"{0}\">{0}</a>", row.path);
+        assert!(as_html.text().contains(&link), "{link} in {}", as_html.text());
+        let documented = include_str!("../mod.rs").lines().any(|line| {
+            line.starts_with(&format!("//! | `{}` |", row.path))
+                && line.replace('`', "").contains(row.description)
+        });
+        assert!(documented, "{} in the module's documentation", row.path);
+    }
+}
+
+#[test]
+fn the_debug_index_lists_the_debug_pages() {
+    let server = start(Fake::default());
+    let pages = get(server.address, "/debug/?format=json").json()["pages"].clone();
+    let listed: Vec<_> =
+        pages.as_array().unwrap().iter().map(|page| page["path"].as_str().unwrap()).collect();
+    let rows = test_rows();
+    let expected: Vec<_> =
+        rows.iter().map(|row| row.path).filter(|path| path.starts_with("/debug/")).collect();
+    assert_eq!(listed, expected);
+    // A link is a GET, so what changes something is none.
+    assert!(!browse(server.address, "/debug/").text().contains("href=\"/debug/test-setting\""));
+    let redirect = get(server.address, "/debug");
+    assert_eq!((redirect.status, redirect.header("location")), (308, "/debug/"));
+}
+
+#[test]
+fn head_works_where_get_does() {
+    let server = start(Fake::default());
+    for row in rows() {
+        let reply = send(server.address, "HEAD", row.path, &[("Host", "localhost")]);
+        assert_eq!(reply.status, 200, "{}", row.path);
+        assert!(reply.body.is_empty(), "{}", row.path);
+        let whole = send(server.address, "GET", row.path, &[("Host", "localhost")]);
+        assert_eq!(reply.header("content-type"), whole.header("content-type"), "{}", row.path);
+    }
+}
+
+#[test]
+fn unknown_paths_and_methods_are_told_where_to_go() {
+    let server = start(Fake::default());
+    let reply = get(server.address, "/no/such");
+    assert_eq!(reply.status, 404);
+    assert!(reply.text().contains("/ lists"), "{}", reply.text());
+    for (method, path, allowed) in
+        [("POST", "/metrics", "GET,HEAD"), ("GET", "/debug/test-setting", "PUT")]
+    {
+        let reply = send(server.address, method, path, &[("Host", "localhost")]);
+        assert_eq!((reply.status, reply.header("allow")), (405, allowed));
+    }
+}
+
+#[test]
+fn metrics_are_prometheus_text_and_small_on_the_wire() {
+    let server = start(Fake::default());
+    let plain = get(server.address, "/metrics");
+    assert_eq!(plain.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    assert!(plain.text().starts_with("# TYPE grpc_server_started_total counter\n"));
+    let headers = [("Host", "localhost"), ("Accept-Encoding", "gzip")];
+    let packed = send(server.address, "GET", "/metrics", &headers);
+    assert_eq!(packed.header("content-encoding"), "gzip");
+    assert!(packed.body.len() * 10 < plain.body.len());
+}
+
+#[test]
+fn livez_fails_only_when_the_heartbeat_is_older_than_30_s() {
+    let not_ready = vec!["draining".to_owned()];
+    for (millis, status) in [(0, 200), (29_000, 200), (30_000, 200), (30_001, 503), (31_000, 503)] {
+        let heartbeat = Duration::from_millis(millis);
+        let server = start(Fake { heartbeat, not_ready: not_ready.clone(), ..Fake::default() });
+        assert_eq!(get(server.address, "/livez").status, status, "{millis}");
+    }
+}
+
+#[test]
+fn readyz_and_healthz_fail_with_the_reasons() {
+    let ready = start(Fake { heartbeat: Duration::from_secs(99), ..Fake::default() });
+    let reasons = vec!["draining".to_owned(), "not ready: cache\n\x1b[2J".to_owned()];
+    let not_ready = start(Fake { not_ready: reasons, ..Fake::default() });
+    for path in ["/readyz", "/healthz"] {
+        assert_eq!(get(ready.address, path).status, 200);
+        let reply = get(not_ready.address, path);
+        assert_eq!(reply.status, 503);
+        assert_eq!(reply.text(), "draining\nnot ready: cache\\n\\u{1b}[2J\n");
+    }
+}
+
+#[test]
+fn info_has_exactly_these_keys() {
+    let server = start(Fake::default());
+    let reply = browse(server.address, "/info");
+    assert_eq!(reply.header("content-type"), "application/json");
+    let info = reply.json();
+    let mut keys: Vec<_> = info.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    assert_eq!(
+        keys,
+        [
+            "CurrentTimeEpochSecs",
+            "Hostname",
+            "Pid",
+            "Profile",
+            "Rustc",
+            "Services",
+            "StartTimeEpochSecs",
+            "Target",
+            "Uptime",
+            "Version",
+        ]
+    );
+    assert_eq!(info["Uptime"], "167h10m2s");
+    assert_eq!(info["StartTimeEpochSecs"], 1_700_000_000);
+    assert!(info["CurrentTimeEpochSecs"].as_u64().unwrap() > 1_700_000_000);
+    assert_eq!(info["Services"]["helloworld.Greeter"][0], "SayHello");
+}
+
+#[test]
+fn connections_are_json_for_curl_and_a_table_for_browsers() {
+    let server = start(Fake::default());
+    let json = get(server.address, "/connections").json();
+    assert_eq!(json["CurrentConnectionCount"], 2);
+    let first = serde_json::json!({
+        "Addr": "10.1.2.3:4567",
+        "Name": MARKUP,
+        "SessionDuration": "3m4s",
+        "OpenStreams": 2,
+        "TotalStreams": 30,
+        "BytesIn": 400,
+        "BytesOut": 5000,
+        "LastActivity": "1s",
+    });
+    assert_eq!(json["Connections"][0], first);
+    assert!(json["Connections"][1]["Name"].is_null());
+    assert!(browse(server.address, "/connections").text().contains("<table>"));
+    let text = get(server.address, "/connections?format=text");
+    assert!(text.text().contains("10.1.2.3:4567"), "{}", text.text());
+    assert_eq!(get(server.address, "/connections?format=yaml").status, 400);
+}
+
+#[test]
+fn what_others_named_is_never_markup_nor_an_escape_sequence() {
+    let server = start(Fake::default());
+    for path in ["/connections", "/debug/config"] {
+        let html = browse(server.address, path);
+        assert!(!html.text().contains("<script"), "{}", html.text());
+        assert!(html.text().contains("&lt;script&gt;"), "{}", html.text());
+        for format in ["html", "text", "json"] {
+            let reply = get(server.address, &format!("{path}?format={format}"));
+            assert!(!reply.text().contains('\x1b'), "{path} {format}");
+        }
+    }
+}
+
+#[test]
+fn every_answer_carries_the_security_headers() {
+    let server = start(Fake { panics: true, ..Fake::default() });
+    let unlisted = ["/no/such", "/connections", "/?format=x", "/debug"];
+    let rows = rows();
+    for path in rows.iter().map(|row| row.path).chain(unlisted) {
+        for headers in [&[("Host", "localhost"), ("Accept", BROWSER)][..], &[]] {
+            let reply = send(server.address, "GET", path, headers);
+            let policy = reply.header("content-security-policy");
+            assert!(policy.starts_with("default-src 'none'; style-src 'self'"), "{policy}");
+            assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
+            assert!(!policy.contains("unsafe"), "{policy}");
+            assert_eq!(reply.header("x-content-type-options"), "nosniff");
+            assert_eq!(reply.header("referrer-policy"), "no-referrer");
+            assert_eq!(reply.header("cache-control"), "no-store");
+        }
+    }
+}
+
+#[test]
+fn pages_need_nothing_that_the_policy_forbids() {
+    let server = start(Fake::default());
+    for row in rows() {
+        let html = browse(server.address, row.path);
+        for forbidden in ["<script", "<style", " style=", " onclick", "http://", "https://", "url("]
+        {
+            assert!(!html.text().contains(forbidden), "{forbidden} in {}", row.path);
+        }
+    }
+}
+
+#[test]
+fn a_page_that_panics_is_a_500_and_the_port_goes_on() {
+    let server = start(Fake { panics: true, ..Fake::default() });
+    let reply = get(server.address, "/connections");
+    assert_eq!(reply.status, 500);
+    assert!(!reply.text().contains("a page that panics"), "{}", reply.text());
+    assert_eq!(get(server.address, "/livez").status, 200);
+}
