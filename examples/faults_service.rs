@@ -77,8 +77,7 @@ impl Faults for FaultsService {
         request: Request<IgnoreCancelRequest>,
     ) -> Result<Response<IgnoreCancelReply>, Status> {
         let work = tokio::spawn(tokio::time::sleep(millis(request.into_inner().millis)));
-        work.await
-            .map_err(|_| Status::unavailable("the runtime ended before the work"))?;
+        work.await.map_err(|_| Status::unavailable("the runtime ended before the work"))?;
         Ok(Response::new(IgnoreCancelReply {}))
     }
 
@@ -94,9 +93,7 @@ impl Faults for FaultsService {
             return Err(Status::invalid_argument(text));
         }
         // One buffer for all messages: a clone of `Bytes` copies no payload.
-        let reply = StreamReply {
-            payload: vec![0; request.size as usize].into(),
-        };
+        let reply = StreamReply { payload: vec![0; request.size as usize].into() };
         let pause = millis(request.interval_millis);
         let replies = messages(request.count, pause, move |_| reply.clone());
         Ok(Response::new(replies.boxed()))
@@ -109,10 +106,7 @@ impl Faults for FaultsService {
         request: Request<FailMidStreamRequest>,
     ) -> Result<Response<Self::FailMidStreamStream>, Status> {
         let FailMidStreamRequest { after, code } = request.into_inner();
-        let status = Status::new(
-            failure(code)?,
-            format!("asked to fail after {after} messages"),
-        );
+        let status = Status::new(failure(code)?, format!("asked to fail after {after} messages"));
         let replies = messages(after, Duration::ZERO, |index| FailMidStreamReply { index });
         let end = stream::iter([Err(status)]);
         Ok(Response::new(replies.chain(end).boxed()))
@@ -137,9 +131,7 @@ impl Faults for FaultsService {
         &self,
         request: Request<Streaming<ChatRequest>>,
     ) -> Result<Response<Self::ChatStream>, Status> {
-        let replies = request
-            .into_inner()
-            .map_ok(|ChatRequest { payload }| ChatReply { payload });
+        let replies = request.into_inner().map_ok(|ChatRequest { payload }| ChatReply { payload });
         Ok(Response::new(replies.boxed()))
     }
 }
@@ -178,9 +170,7 @@ fn echo_metadata(from: &MetadataMap, to: &mut MetadataMap) {
 fn failure(code: i32) -> Result<Code, Status> {
     match code {
         1..=16 => Ok(Code::from_i32(code)),
-        _ => Err(Status::invalid_argument(format!(
-            "code is {code}, not 1 to 16"
-        ))),
+        _ => Err(Status::invalid_argument(format!("code is {code}, not 1 to 16"))),
     }
 }
 

@@ -23,9 +23,7 @@ fn client() -> FaultsClient<FaultsServer<FaultsService>> {
 
 #[tokio::test]
 async fn echo_returns_the_payload_and_the_metadata_that_asks_for_it() {
-    let mut request = Request::new(EchoRequest {
-        payload: "text".into(),
-    });
+    let mut request = Request::new(EchoRequest { payload: "text".into() });
     let sent = request.metadata_mut();
     sent.append("x-echo-a", "1".parse().unwrap());
     sent.append("x-echo-a", "2".parse().unwrap());
@@ -45,19 +43,13 @@ async fn echo_returns_the_payload_and_the_metadata_that_asks_for_it() {
 async fn fail_ends_with_every_code_but_ok() {
     for code in 1..=16 {
         let message = format!("number {code}");
-        let request = FailRequest {
-            code,
-            message: message.clone(),
-        };
+        let request = FailRequest { code, message: message.clone() };
         let status = client().fail(request).await.unwrap_err();
         assert_eq!(status.code() as i32, code);
         assert_eq!(status.message(), message);
     }
     for code in [-1, 0, 17] {
-        let request = FailRequest {
-            code,
-            ..Default::default()
-        };
+        let request = FailRequest { code, ..Default::default() };
         let status = client().fail(request).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument);
     }
@@ -79,11 +71,7 @@ async fn panic_panics_in_the_handler() {
 #[tokio::test]
 async fn panic_mid_stream_sends_its_messages_first() {
     let request = PanicMidStreamRequest { after: 3 };
-    let mut replies = client()
-        .panic_mid_stream(request)
-        .await
-        .unwrap()
-        .into_inner();
+    let mut replies = client().panic_mid_stream(request).await.unwrap().into_inner();
     for index in 0..3 {
         assert_eq!(replies.message().await.unwrap().unwrap().index, index);
     }
@@ -104,11 +92,7 @@ async fn ignore_cancel_works_on_when_its_caller_is_gone() {
     let metrics = tokio::runtime::Handle::current().metrics();
     let mut client = client();
     let call = client.ignore_cancel(IgnoreCancelRequest { millis: 250 });
-    assert!(
-        tokio::time::timeout(Duration::from_millis(10), call)
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(Duration::from_millis(10), call).await.is_err());
     assert_eq!(metrics.num_alive_tasks(), 1, "the work goes on");
     tokio::time::sleep(Duration::from_millis(250)).await;
     tokio::task::yield_now().await;
@@ -118,11 +102,7 @@ async fn ignore_cancel_works_on_when_its_caller_is_gone() {
 #[tokio::test(start_paused = true)]
 async fn stream_sends_count_messages_of_size_bytes_with_pauses_between() {
     let start = Instant::now();
-    let request = StreamRequest {
-        count: 3,
-        size: 1_000,
-        interval_millis: 40,
-    };
+    let request = StreamRequest { count: 3, size: 1_000, interval_millis: 40 };
     let replies = client().stream(request).await.unwrap().into_inner();
     let replies: Vec<_> = replies.try_collect().await.unwrap();
     let sizes: Vec<_> = replies.iter().map(|reply| reply.payload.len()).collect();
@@ -132,26 +112,15 @@ async fn stream_sends_count_messages_of_size_bytes_with_pauses_between() {
 
 #[tokio::test]
 async fn stream_refuses_a_payload_that_is_too_large() {
-    let request = StreamRequest {
-        count: 1,
-        size: MAX_PAYLOAD + 1,
-        interval_millis: 0,
-    };
+    let request = StreamRequest { count: 1, size: MAX_PAYLOAD + 1, interval_millis: 0 };
     let status = client().stream(request).await.err().unwrap();
     assert_eq!(status.code(), Code::InvalidArgument);
 }
 
 #[tokio::test]
 async fn fail_mid_stream_sends_its_messages_first() {
-    let request = FailMidStreamRequest {
-        after: 2,
-        code: Code::DataLoss as i32,
-    };
-    let mut replies = client()
-        .fail_mid_stream(request)
-        .await
-        .unwrap()
-        .into_inner();
+    let request = FailMidStreamRequest { after: 2, code: Code::DataLoss as i32 };
+    let mut replies = client().fail_mid_stream(request).await.unwrap().into_inner();
     for index in 0..2 {
         assert_eq!(replies.message().await.unwrap().unwrap().index, index);
     }
@@ -160,9 +129,7 @@ async fn fail_mid_stream_sends_its_messages_first() {
 
 #[tokio::test]
 async fn collect_counts_messages_and_bytes() {
-    let requests = ["a", "", "bcd"].map(|payload| CollectRequest {
-        payload: payload.into(),
-    });
+    let requests = ["a", "", "bcd"].map(|payload| CollectRequest { payload: payload.into() });
     let reply = client().collect(stream::iter(requests)).await.unwrap();
     let reply = reply.into_inner();
     assert_eq!((reply.messages, reply.bytes), (3, 4));
@@ -174,9 +141,7 @@ async fn chat_answers_each_message_before_the_next_is_sent() {
     let requests = tokio_stream::wrappers::ReceiverStream::new(receiver);
     let mut replies = client().chat(requests).await.unwrap().into_inner();
     for payload in ["one", "two"] {
-        let request = ChatRequest {
-            payload: payload.into(),
-        };
+        let request = ChatRequest { payload: payload.into() };
         sender.send(request).await.unwrap();
         let reply = replies.message().await.unwrap().unwrap();
         assert_eq!(reply.payload, payload);

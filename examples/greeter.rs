@@ -10,7 +10,10 @@ struct Hello;
 
 #[tonic::async_trait]
 impl Greeter for Hello {
-    async fn say_hello(&self, request: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {
+    async fn say_hello(
+        &self,
+        request: Request<HelloRequest>,
+    ) -> Result<Response<HelloReply>, Status> {
         let message = format!("Hello {}", request.into_inner().name);
         Ok(Response::new(HelloReply { message }))
     }
@@ -18,10 +21,11 @@ impl Greeter for Hello {
 
 #[tokio::main]
 async fn main() -> Result<(), rootcap::Error> {
-    let server = rootcap::Server::builder()
+    rootcap::Server::builder()
+        .command_line()
+        .build_info(rootcap::build_info!())
         .descriptors(rootcap_proto::FILE_DESCRIPTOR_SET)
-        .start(GreeterServer::new(Hello))
-        .await?;
-    println!("{server}");
-    server.wait().await
+        .on_start(|server| println!("{server}"))
+        .serve(GreeterServer::new(Hello))
+        .await
 }

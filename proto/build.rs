@@ -14,9 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // The comments of the files become the docs of the code. No code is made for imports: an option has none.
     compiler.include_source_info(true).include_imports(false);
-    tonic_prost_build::configure()
-        .bytes(".")
-        .compile_fds(compiler.file_descriptor_set())?;
+    tonic_prost_build::configure().bytes(".").compile_fds(compiler.file_descriptor_set())?;
 
     // Encoded by protox and not by prost, which would drop the options that it does not know: `google.api.http`.
     compiler.include_source_info(false).include_imports(true);

@@ -55,12 +55,7 @@ mod tests {
 
     #[test]
     fn the_set_has_no_source_information() {
-        assert!(
-            decoded()
-                .file
-                .iter()
-                .all(|file| file.source_code_info.is_none())
-        );
+        assert!(decoded().file.iter().all(|file| file.source_code_info.is_none()));
     }
 
     /// prost drops the option when it decodes the set, so the test looks for its bytes.
@@ -71,21 +66,13 @@ mod tests {
         encode_key(72_295_728, WireType::LengthDelimited, &mut option);
         encode_varint(rule.len() as u64, &mut option);
         option.extend_from_slice(rule);
-        assert!(
-            FILE_DESCRIPTOR_SET
-                .windows(option.len())
-                .any(|window| window == option)
-        );
+        assert!(FILE_DESCRIPTOR_SET.windows(option.len()).any(|window| window == option));
     }
 
     #[test]
     fn fields_are_numbered_in_the_order_of_the_methods_arguments() {
         let set = decoded();
-        let file = set
-            .file
-            .iter()
-            .find(|file| file.package() == "rootcap.testing")
-            .unwrap();
+        let file = set.file.iter().find(|file| file.package() == "rootcap.testing").unwrap();
         for message in &file.message_type {
             for (index, field) in message.field.iter().enumerate() {
                 assert_eq!(field.number() as usize, index + 1, "{}", message.name());

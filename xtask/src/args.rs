@@ -49,9 +49,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Tas
         "bench" => return bench(arguments),
         other => return Err(format!("there is no task `{other}`")),
     };
-    arguments
-        .next()
-        .map_or(Ok(task), |more| Err(unknown(&more)))
+    arguments.next().map_or(Ok(task), |more| Err(unknown(&more)))
 }
 
 fn codegen(arguments: impl Iterator<Item = OsString>) -> Result<Task, String> {
@@ -74,28 +72,17 @@ fn bench(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, String> 
             Some("--quick") => Plan::Quick,
             Some("--smoke") => Plan::Smoke,
             Some("--json") => {
-                json = Some(
-                    arguments
-                        .next()
-                        .map(PathBuf::from)
-                        .ok_or("`--json` needs a file")?,
-                );
+                json = Some(arguments.next().map(PathBuf::from).ok_or("`--json` needs a file")?);
                 continue;
             }
             Some("--help" | "-h") => return Ok(Task::Help),
             _ => return Err(unknown(&argument)),
         };
-        if plan
-            .replace(chosen)
-            .is_some_and(|earlier| earlier != chosen)
-        {
+        if plan.replace(chosen).is_some_and(|earlier| earlier != chosen) {
             return Err("`--quick` and `--smoke` exclude each other".to_owned());
         }
     }
-    Ok(Task::Bench(Options {
-        plan: plan.unwrap_or(Plan::Full),
-        json,
-    }))
+    Ok(Task::Bench(Options { plan: plan.unwrap_or(Plan::Full), json }))
 }
 
 fn unknown(argument: &OsString) -> String {
@@ -113,19 +100,13 @@ mod tests {
     #[test]
     fn tasks_and_options_are_known() {
         let bench = |plan, json: Option<&str>| {
-            Ok(Task::Bench(Options {
-                plan,
-                json: json.map(PathBuf::from),
-            }))
+            Ok(Task::Bench(Options { plan, json: json.map(PathBuf::from) }))
         };
         assert_eq!(parsed("ci"), Ok(Task::Ci));
         assert_eq!(parsed("codegen"), Ok(Task::Codegen(Mode::Write)));
         assert_eq!(parsed("codegen --check"), Ok(Task::Codegen(Mode::Check)));
         assert_eq!(parsed("bench"), bench(Plan::Full, None));
-        assert_eq!(
-            parsed("bench --quick --json out.json"),
-            bench(Plan::Quick, Some("out.json"))
-        );
+        assert_eq!(parsed("bench --quick --json out.json"), bench(Plan::Quick, Some("out.json")));
         assert_eq!(parsed("bench --smoke"), bench(Plan::Smoke, None));
         for help in ["help", "--help", "-h", "bench --help", "codegen -h"] {
             assert_eq!(parsed(help), Ok(Task::Help), "{help}");

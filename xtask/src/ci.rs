@@ -15,33 +15,14 @@ const STEPS: &[(&str, Check)] = &[
     ("test", || cargo(&["test"])),
     ("test the tasks", || cargo(&["test", "--package", "xtask"])),
     ("format", || cargo(&["fmt", "--all", "--check"])),
-    ("format of the benchmark", || {
-        cargo(&["fmt", "--all", "--check", BENCH])
-    }),
-    ("clippy", || {
-        cargo(&[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "--deny=warnings",
-        ])
-    }),
+    ("format of the benchmark", || cargo(&["fmt", "--all", "--check", BENCH])),
+    ("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny=warnings"])),
     // With the profile of the smoke below, which then needs not build the same macros again.
     ("clippy of the benchmark", || {
-        cargo(&[
-            "clippy",
-            "--release",
-            "--workspace",
-            BENCH,
-            "--",
-            "--deny=warnings",
-        ])
+        cargo(&["clippy", "--release", "--workspace", BENCH, "--", "--deny=warnings"])
     }),
     ("docs", docs),
-    ("examples", || {
-        cargo(&["build", "--package", "rootcap-examples", "--examples"])
-    }),
+    ("examples", || cargo(&["build", "--package", "rootcap-examples", "--examples"])),
     ("generated files", || codegen::run(codegen::Mode::Check)),
     ("benchmark", benchmark),
 ];
@@ -79,10 +60,7 @@ fn benchmark() -> Result<(), Box<dyn Error>> {
             Ok(())
         }
         Err(missing) => Err(missing.into()),
-        Ok(()) => bench::run(&bench::Options {
-            plan: bench::Plan::Smoke,
-            json: None,
-        }),
+        Ok(()) => bench::run(&bench::Options { plan: bench::Plan::Smoke, json: None }),
     }
 }
 
@@ -93,20 +71,13 @@ fn cargo(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
 /// The Cargo that runs this task, in the project's root.
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command
-        .args(arguments)
-        .current_dir(root())
-        .stdin(Stdio::null());
+    command.args(arguments).current_dir(root()).stdin(Stdio::null());
     command
 }
 
 fn finish(command: &mut Command) -> Result<(), Box<dyn Error>> {
     let status = command.status()?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("`cargo` ended with {status}").into())
-    }
+    if status.success() { Ok(()) } else { Err(format!("`cargo` ended with {status}").into()) }
 }
 
 #[cfg(test)]

@@ -43,14 +43,8 @@ fn health(root: &Path) -> Result<[Generated; 2], Box<dyn Error>> {
 
     let to = root.join("crates/rootcap/src/health/generated");
     Ok([
-        Generated {
-            path: to.join("grpc.health.v1.rs"),
-            content: code,
-        },
-        Generated {
-            path: to.join("health.bin"),
-            content: compiler.encode_file_descriptor_set(),
-        },
+        Generated { path: to.join("grpc.health.v1.rs"), content: code },
+        Generated { path: to.join("health.bin"), content: compiler.encode_file_descriptor_set() },
     ])
 }
 
@@ -91,11 +85,7 @@ fn check(files: &[Generated]) -> Result<(), Box<dyn Error>> {
     if stale.is_empty() {
         return Ok(());
     }
-    Err(format!(
-        "not what is generated (run `cargo xtask codegen`): {}",
-        stale.join(", ")
-    )
-    .into())
+    Err(format!("not what is generated (run `cargo xtask codegen`): {}", stale.join(", ")).into())
 }
 
 #[cfg(test)]
@@ -105,21 +95,12 @@ mod tests {
     #[test]
     fn a_file_that_differs_or_is_missing_is_named() {
         let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-        let file = |name: &str, content: Vec<u8>| Generated {
-            path: here.join(name),
-            content,
-        };
+        let file = |name: &str, content: Vec<u8>| Generated { path: here.join(name), content };
         let same = std::fs::read(here.join("Cargo.toml")).expect("the manifest is readable");
         assert!(check(&[file("Cargo.toml", same)]).is_ok());
 
-        let stale = [
-            file("Cargo.toml", b"other".to_vec()),
-            file("absent", Vec::new()),
-        ];
+        let stale = [file("Cargo.toml", b"other".to_vec()), file("absent", Vec::new())];
         let error = check(&stale).expect_err("both are stale").to_string();
-        assert!(
-            error.contains("Cargo.toml") && error.contains("absent"),
-            "{error}"
-        );
+        assert!(error.contains("Cargo.toml") && error.contains("absent"), "{error}");
     }
 }

@@ -29,18 +29,13 @@ pub(crate) fn ask(directory: &Path, arguments: &[&str]) -> Result<String, Unansw
     if !output.status.success() {
         return Err(unanswered(&String::from_utf8_lossy(&output.stderr)));
     }
-    Ok(String::from_utf8_lossy(&output.stdout)
-        .trim_end()
-        .to_owned())
+    Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
 }
 
 /// Tells a directory without a commit from a repository that cannot be read.
 fn unanswered(said: &str) -> Unanswered {
-    let nothing_there = [
-        "not a git repository",
-        "ambiguous argument 'HEAD'",
-        "Needed a single revision",
-    ];
+    let nothing_there =
+        ["not a git repository", "ambiguous argument 'HEAD'", "Needed a single revision"];
     if nothing_there.iter().any(|known| said.contains(known)) {
         return Unanswered::NoCommit;
     }
@@ -55,10 +50,7 @@ mod tests {
     fn only_a_repository_that_cannot_be_read_is_worth_a_word() {
         let outside = "fatal: not a git repository (or any of the parent directories): .git\n";
         assert_eq!(unanswered(outside), Unanswered::NoCommit);
-        assert_eq!(
-            unanswered("fatal: Needed a single revision\n"),
-            Unanswered::NoCommit
-        );
+        assert_eq!(unanswered("fatal: Needed a single revision\n"), Unanswered::NoCommit);
         let owner =
             "fatal: detected dubious ownership in repository at '/src'\nTo add an exception...\n";
         let said = "fatal: detected dubious ownership in repository at '/src'";

@@ -28,10 +28,7 @@
 //! warning says so.
 
 #![forbid(unsafe_code)]
-#![allow(
-    clippy::needless_doctest_main,
-    reason = "the example is the whole of a build script"
-)]
+#![allow(clippy::needless_doctest_main, reason = "the example is the whole of a build script")]
 
 mod git;
 mod source;
@@ -72,11 +69,7 @@ fn directives(
     cargo: impl Fn(&str) -> Option<String>,
 ) -> Result<Vec<String>, String> {
     let text = |name: &str| cargo(name).unwrap_or_else(|| "unknown".to_owned());
-    let number = |name: &str| {
-        cargo(name)
-            .and_then(|value| value.parse().ok())
-            .unwrap_or(0)
-    };
+    let number = |name: &str| cargo(name).and_then(|value| value.parse().ok()).unwrap_or(0);
     let version = Version {
         major: number("CARGO_PKG_VERSION_MAJOR"),
         minor: number("CARGO_PKG_VERSION_MINOR"),
@@ -90,17 +83,9 @@ fn directives(
     // no line, and must have none: its file may have any name, and Cargo takes a missing one for changed, each time.
     let mut lines = vec!["cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH".to_owned()];
     lines.extend(
-        source
-            .watch
-            .iter()
-            .map(|path| format!("cargo::rerun-if-changed={}", path.display())),
+        source.watch.iter().map(|path| format!("cargo::rerun-if-changed={}", path.display())),
     );
-    lines.extend(
-        source
-            .warnings
-            .iter()
-            .map(|warning| format!("cargo::warning={warning}")),
-    );
+    lines.extend(source.warnings.iter().map(|warning| format!("cargo::warning={warning}")));
     for (name, value) in [
         ("VERSION", version.to_string()),
         ("RUSTC", rustc.unwrap_or_else(|| "unknown".to_owned())),

@@ -37,26 +37,14 @@ impl Source {
 
     fn unknown(warning: Option<String>) -> Self {
         let warnings = warning.into_iter().collect();
-        Self {
-            commits: 0,
-            sha: "unknown".to_owned(),
-            seconds: None,
-            watch: Vec::new(),
-            warnings,
-        }
+        Self { commits: 0, sha: "unknown".to_owned(), seconds: None, watch: Vec::new(), warnings }
     }
 
     fn look_up(package: &Path) -> Result<Self, Unanswered> {
         let head = git::ask(package, &["rev-parse", "--verify", "HEAD^{commit}"])?;
         let time = git::ask(
             package,
-            &[
-                "show",
-                "--no-patch",
-                "--no-show-signature",
-                "--format=%ct",
-                "HEAD",
-            ],
+            &["show", "--no-patch", "--no-show-signature", "--format=%ct", "HEAD"],
         )?;
         let commits = git::ask(package, &["rev-list", "--count", "HEAD"])?;
         let shallow = git::ask(package, &["rev-parse", "--is-shallow-repository"])? == "true";
@@ -93,10 +81,7 @@ fn watch(package: &Path) -> Result<Vec<PathBuf>, Unanswered> {
 /// The branch's file or, as long as the branch lies in `packed-refs`, the directory where the next commit creates it.
 fn loose_or_future(common: &Path, branch: &str) -> PathBuf {
     let file = common.join(branch);
-    let found = file
-        .ancestors()
-        .find(|path| path.exists())
-        .unwrap_or(common);
+    let found = file.ancestors().find(|path| path.exists()).unwrap_or(common);
     found.to_owned()
 }
 

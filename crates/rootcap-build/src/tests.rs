@@ -27,23 +27,14 @@ fn source() -> Source {
 
 fn value<'a>(lines: &'a [String], name: &str) -> &'a str {
     let prefix = format!("cargo::rustc-env={name}=");
-    lines
-        .iter()
-        .find_map(|line| line.strip_prefix(&prefix))
-        .unwrap()
+    lines.iter().find_map(|line| line.strip_prefix(&prefix)).unwrap()
 }
 
 #[test]
 fn every_variable_and_input_has_its_line() {
     let lines = directives(&source(), None, cargo).unwrap();
-    assert_eq!(
-        value(&lines, "ROOTCAP_BUILD_VERSION"),
-        "3.14.159-2653589-20231114.221320"
-    );
-    assert_eq!(
-        value(&lines, "ROOTCAP_BUILD_TARGET"),
-        "x86_64-unknown-linux-gnu"
-    );
+    assert_eq!(value(&lines, "ROOTCAP_BUILD_VERSION"), "3.14.159-2653589-20231114.221320");
+    assert_eq!(value(&lines, "ROOTCAP_BUILD_TARGET"), "x86_64-unknown-linux-gnu");
     assert_eq!(value(&lines, "ROOTCAP_BUILD_PROFILE"), "release");
     assert!(value(&lines, "ROOTCAP_BUILD_RUSTC").starts_with("rustc 1."));
     for line in [
@@ -51,29 +42,19 @@ fn every_variable_and_input_has_its_line() {
         "cargo::rerun-if-changed=repository/.git/HEAD",
         "cargo::warning=take care",
     ] {
-        assert!(
-            lines.iter().any(|known| known == line),
-            "{line} is missing in {lines:?}"
-        );
+        assert!(lines.iter().any(|known| known == line), "{line} is missing in {lines:?}");
     }
 }
 
 #[test]
 fn the_epoch_replaces_the_time_only() {
     let lines = directives(&source(), Some("0"), cargo).unwrap();
-    assert_eq!(
-        value(&lines, "ROOTCAP_BUILD_VERSION"),
-        "3.14.159-2653589-19700101.000000"
-    );
+    assert_eq!(value(&lines, "ROOTCAP_BUILD_VERSION"), "3.14.159-2653589-19700101.000000");
 }
 
 #[test]
 fn a_bad_epoch_fails_the_build() {
-    assert!(
-        directives(&source(), Some("yesterday"), cargo)
-            .unwrap_err()
-            .contains("yesterday")
-    );
+    assert!(directives(&source(), Some("yesterday"), cargo).unwrap_err().contains("yesterday"));
 }
 
 #[test]
@@ -86,10 +67,7 @@ fn what_is_unknown_says_so() {
         warnings: Vec::new(),
     };
     let lines = directives(&source, None, |_| None).unwrap();
-    assert_eq!(
-        value(&lines, "ROOTCAP_BUILD_VERSION"),
-        "0.0.0-unknown-19700101.000000"
-    );
+    assert_eq!(value(&lines, "ROOTCAP_BUILD_VERSION"), "0.0.0-unknown-19700101.000000");
     for name in ["RUSTC", "TARGET", "PROFILE"] {
         assert_eq!(value(&lines, &format!("ROOTCAP_BUILD_{name}")), "unknown");
     }

@@ -17,20 +17,11 @@ pub(crate) struct Version<'a> {
 
 impl fmt::Display for Version<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            major,
-            minor,
-            commits,
-            sha,
-            seconds,
-        } = self;
+        let Self { major, minor, commits, sha, seconds } = self;
         let (year, month, day) = civil_date(seconds / 86_400);
         let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
         write!(f, "{major}.{minor}.{commits}-{sha}-")?;
-        write!(
-            f,
-            "{year:04}{month:02}{day:02}.{hour:02}{minute:02}{second:02}"
-        )
+        write!(f, "{year:04}{month:02}{day:02}.{hour:02}{minute:02}{second:02}")
     }
 }
 
@@ -66,11 +57,7 @@ fn civil_date(days_since_1970: u64) -> (u64, u64, u64) {
     // From March on, five months always take 153 days.
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = era * 400 + year_of_era + u64::from(month <= 2);
     (year, month, day)
 }
@@ -80,13 +67,7 @@ mod tests {
     use super::*;
 
     fn date(seconds: u64) -> String {
-        let version = Version {
-            major: 1,
-            minor: 2,
-            commits: 3,
-            sha: "abc",
-            seconds,
-        };
+        let version = Version { major: 1, minor: 2, commits: 3, sha: "abc", seconds };
         version
             .to_string()
             .strip_prefix("1.2.3-abc-")
@@ -101,11 +82,7 @@ mod tests {
         assert_eq!(date(951_868_799), "20000229.235959");
         assert_eq!(date(951_868_800), "20000301.000000");
         assert_eq!(date(1_700_000_000), "20231114.221320");
-        assert_eq!(
-            date(4_107_542_399),
-            "21000228.235959",
-            "2100 is no leap year"
-        );
+        assert_eq!(date(4_107_542_399), "21000228.235959", "2100 is no leap year");
         assert_eq!(date(4_107_542_400), "21000301.000000");
         assert_eq!(date(LATEST), "99991231.235959");
     }
@@ -143,16 +120,7 @@ mod tests {
 
     #[test]
     fn a_bad_source_date_epoch_is_an_error_that_shows_it() {
-        for bad in [
-            "",
-            "+5",
-            "-5",
-            "5s",
-            "1e9",
-            " 5",
-            "253402300800",
-            "99999999999999999999",
-        ] {
+        for bad in ["", "+5", "-5", "5s", "1e9", " 5", "253402300800", "99999999999999999999"] {
             let error = time(Some(bad), Some(7)).expect_err("no such time");
             assert!(error.contains(&format!("{bad:?}")), "{error}");
         }

@@ -27,6 +27,8 @@ pub use call::{Call, Direction, Peer};
 pub use catch_panic::CatchPanicLayer;
 pub use concurrency::ConcurrencyLayer;
 pub use deadline::DeadlineLayer;
-pub use method::{DEFAULT_BUCKETS, DEFAULT_MAX_METHODS, Method, MethodKind, Methods, MethodsBuilder, Origin};
+pub use method::{
+    DEFAULT_BUCKETS, DEFAULT_MAX_METHODS, Method, MethodKind, Methods, MethodsBuilder, Origin,
+};
 pub use outcome::{Outcome, code_name};
 pub use rate_limit::RateLimitLayer;

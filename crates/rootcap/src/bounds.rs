@@ -33,7 +33,12 @@ pub trait App:
 
 impl<S, B> App for S
 where
-    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send + 'static>,
+    S: Service<
+            Request<RequestBody>,
+            Response = Response<B>,
+            Error = Infallible,
+            Future: Send + 'static,
+        >,
     S: Clone + Send + 'static,
     B: http_body::Body<Data = Bytes, Error = BoxError> + Default + Send + 'static,
 {

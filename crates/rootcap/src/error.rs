@@ -72,10 +72,14 @@ impl fmt::Display for Error {
         match &self.kind {
             Kind::Config => f.write_str("the settings are not valid"),
             Kind::Bind(what) => write!(f, "cannot listen on {what}"),
-            Kind::Descriptors => f.write_str("a descriptor set given to the builder cannot be used"),
+            Kind::Descriptors => {
+                f.write_str("a descriptor set given to the builder cannot be used")
+            }
             Kind::Log => f.write_str("the log cannot be set up"),
             Kind::Control => f.write_str("the thread of the admin port cannot be started"),
-            Kind::Cut(calls) => write!(f, "the drain's deadline cut {calls} calls that were still running"),
+            Kind::Cut(calls) => {
+                write!(f, "the drain's deadline cut {calls} calls that were still running")
+            }
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
@@ -16,7 +16,10 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{health::{Health, ServingStatus}, server::connections::Connections};
+use crate::{
+    health::{Health, ServingStatus},
+    server::connections::Connections,
+};
 
 /// Where a server stands. Phases only ever advance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,12 +51,19 @@ struct Shared {
     phase: watch::Sender<Phase>,
     stop: Notify,
     health: Health,
+    drain_begun: OnceLock<Instant>,
     cut_calls: AtomicUsize,
 }
 
 impl Life {
     pub(crate) fn new(health: Health) -> Self {
-        Self(Arc::new(Shared { phase: watch::Sender::new(Phase::Starting), stop: Notify::new(), health, cut_calls: AtomicUsize::new(0) }))
+        Self(Arc::new(Shared {
+            phase: watch::Sender::new(Phase::Starting),
+            stop: Notify::new(),
+            health,
+            drain_begun: OnceLock::new(),
+            cut_calls: AtomicUsize::new(0),
+        }))
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -79,14 +89,15 @@ impl Life {
     }
 
     /// Waits for [`stop`](Self::stop), then drains: to be run on the control thread, once.
-    pub(crate) async fn drain_when_stopped(&self, times: DrainTimes, connections: Connections) {
+    pub(crate) async fn drain_when_stopped(self, times: DrainTimes, connections: Connections) {
         self.0.stop.notified().await;
         self.drain(times, &connections).await;
     }
 
     /// Goes through the phases of a drain; returns after the cut.
     pub(crate) async fn drain(&self, times: DrainTimes, connections: &Connections) {
-        let deadline = Instant::now() + times.deadline;
+        let begun = *self.0.drain_begun.get_or_init(Instant::now);
+        let deadline = begun + times.deadline;
         self.0.health.shutdown();
         self.advance(Phase::LameDuck);
         tokio::time::sleep(times.lame_duck.min(times.deadline)).await;
@@ -95,6 +106,11 @@ impl Life {
         tokio::time::sleep_until(deadline).await;
         self.0.cut_calls.store(connections.open_calls(), Relaxed);
         self.advance(Phase::Cut);
+    }
+
+    /// How long ago the drain began; zero before.
+    pub(crate) fn drain_time(&self) -> Duration {
+        self.0.drain_begun.get().map_or(Duration::ZERO, Instant::elapsed)
     }
 
     /// How many calls were open at the cut.

@@ -65,7 +65,12 @@ impl admin::Process for Process {
     fn config(&self) -> Vec<ConfigRow> {
         let entries = self.settings.effective().into_iter();
         entries
-            .map(|entry| ConfigRow { key: entry.key, value: entry.value, source: entry.source, doc: entry.doc })
+            .map(|entry| ConfigRow {
+                key: entry.key,
+                value: entry.value,
+                source: entry.source,
+                doc: entry.doc,
+            })
             .collect()
     }
 
@@ -101,6 +106,8 @@ fn row(connection: &Connection) -> ConnectionRow {
 }
 
 fn hostname() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .or_else(|| std::env::var("HOSTNAME").ok());
     name.map_or_else(|| "unknown".to_owned(), |name| name.trim().to_owned())
 }

@@ -54,7 +54,10 @@ impl Received {
 impl Signals {
     /// Installs the handlers, on the runtime that will wait for them.
     pub(crate) fn install() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     async fn next(&mut self) -> Received {
@@ -65,7 +68,13 @@ impl Signals {
     }
 
     /// Drains at the first signal; ends the process at the second one, or when it cannot leave in time.
-    pub(crate) async fn handle(mut self, life: Life, times: DrainTimes, connections: Connections, logs: Logs) {
+    pub(crate) async fn handle(
+        mut self,
+        life: Life,
+        times: DrainTimes,
+        connections: Connections,
+        logs: Logs,
+    ) {
         let first = self.next().await;
         tracing::info!(signal = first.name(), "draining");
         // Who presses Ctrl-C is waiting: there are no endpoints to propagate.
@@ -95,7 +104,10 @@ fn end_after(time: Duration, logs: Logs) {
     }
 }
 
-#[expect(clippy::exit, reason = "`serve` owns the process's end: a runtime that is blocked cannot be left otherwise")]
+#[expect(
+    clippy::exit,
+    reason = "`serve` owns the process's end: a runtime that is blocked cannot be left otherwise"
+)]
 fn end(code: i32, logs: &Logs) -> ! {
     logs.flush(FLUSH);
     std::process::exit(code)

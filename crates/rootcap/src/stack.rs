@@ -18,6 +18,7 @@ use tower::ServiceBuilder;
 use tower_service::Service;
 
 use crate::{
+    admin::LayerRow,
     bounds::{App, RequestBody},
     config::{self, Config},
     health::Health,
@@ -25,7 +26,7 @@ use crate::{
 };
 
 /// What is told of every call, in this order.
-pub type Observers = (CallMetrics,);
+pub type Observers = (CallMetrics, ());
 
 /// Everything between a connection and the user's layers and services.
 pub(crate) type Stack<A> = Observe<Observers, Guarded<A>>;
@@ -36,7 +37,8 @@ type Guarded<A> = CatchPanic<Deadline<Aside<Admitted<A>>>>;
 /// What the limits let through.
 type Admitted<A> = Admission<Limit, Admission<RateLimit, A>>;
 
-pub(crate) type StackFuture<A> = ObserveFuture<Observers, <Guarded<A> as Service<Request<RequestBody>>>::Future>;
+pub(crate) type StackFuture<A> =
+    ObserveFuture<Observers, <Guarded<A> as Service<Request<RequestBody>>>::Future>;
 
 pub(crate) type StackBody<A> = ObservedResponse<Observers, <Guarded<A> as App>::Body>;
 
@@ -56,9 +58,12 @@ impl Layers {
                 .sampler(Sampler::parent_based(config.trace.ratio))
                 .logged_metadata(logged_metadata(&config.log.metadata)),
             deadline: deadline(&config.deadline),
-            concurrency: config.limits.concurrency.map_or_else(ConcurrencyLayer::unlimited, |max| {
-                ConcurrencyLayer::new(max.try_into().expect("a usize has at least 32 bits"))
-            }),
+            concurrency: config
+                .limits
+                .concurrency
+                .map_or_else(ConcurrencyLayer::unlimited, |max| {
+                    ConcurrencyLayer::new(max.try_into().expect("a usize has at least 32 bits"))
+                }),
             rate_limit: rate_limit(&config.limits),
         }
     }
@@ -78,6 +83,64 @@ impl Layers {
             // Innermost: a call that was refused above has not used up any of the rate.
             .layer(self.rate_limit.clone())
             .service(app)
+    }
+}
+
+impl Layers {
+    /// What `/debug/stack` shows, in the order of [`around`](Self::around).
+    pub(crate) fn describe(&self, config: &Config) -> Vec<LayerRow> {
+        let off = || "off".to_owned();
+        let limits = &config.limits;
+        let row = |name: &str, settings: String, reason: &str| LayerRow {
+            name: name.into(),
+            settings,
+            reason: reason.into(),
+        };
+        vec![
+            row(
+                "observe",
+                format!(
+                    "metrics, log ({:?}), trace (ratio {})",
+                    config.log.calls, config.trace.ratio
+                ),
+                "outermost: sees everything below, rejections and panics too",
+            ),
+            row(
+                "catch_panic",
+                "on".into(),
+                "a panic in any layer below ends one call and no other",
+            ),
+            row(
+                "deadline",
+                format!(
+                    "max {}, {} services, {} methods",
+                    config.deadline.max.map_or_else(off, |max| format!("{max:?}")),
+                    config.deadline.services.len(),
+                    config.deadline.methods.len()
+                ),
+                "time spent in any policy or layer below counts",
+            ),
+            row("health", "on".into(), "health calls go aside here, past limits and user layers"),
+            row(
+                "concurrency",
+                self.concurrency.limit().map_or_else(off, |limit| {
+                    format!("max {}, in flight {}", limit.max(), limit.in_flight())
+                }),
+                "a slot is given back at the end of the call's body",
+            ),
+            row(
+                "rate_limit",
+                self.rate_limit
+                    .quota()
+                    .map_or_else(off, |quota| format!("{quota}, burst {:?}", limits.rate_burst)),
+                "a call that was refused above has not used up any of the rate",
+            ),
+            row(
+                "user layers, router",
+                "see the program".into(),
+                "the border: errors become responses",
+            ),
+        ]
     }
 }
 

@@ -36,31 +36,17 @@ fn build(contender: &'static Contender) -> Result<Built> {
         "--package",
         contender.package,
     ]);
-    command
-        .arg("--manifest-path")
-        .arg(root().join("xtask/bench/Cargo.toml"));
-    let output = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()?;
+    command.arg("--manifest-path").arg(root().join("xtask/bench/Cargo.toml"));
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
         return Err(format!("{} does not build", contender.name).into());
     }
     let mut binaries = binaries(&String::from_utf8_lossy(&output.stdout));
-    let mut take = |name: &str| {
-        binaries
-            .remove(name)
-            .ok_or_else(|| format!("Cargo built no binary `{name}`"))
-    };
-    let (binary, counting) = (
-        take(contender.binary)?,
-        take(&format!("{}-counting", contender.binary))?,
-    );
-    Ok(Built {
-        contender,
-        binary,
-        counting,
-    })
+    let mut take =
+        |name: &str| binaries.remove(name).ok_or_else(|| format!("Cargo built no binary `{name}`"));
+    let (binary, counting) =
+        (take(contender.binary)?, take(&format!("{}-counting", contender.binary))?);
+    Ok(Built { contender, binary, counting })
 }
 
 /// The binaries, by name, that Cargo's messages tell of.
@@ -68,10 +54,7 @@ fn binaries(messages: &str) -> HashMap<String, PathBuf> {
     let message = |line: &str| {
         let message: Value = serde_json::from_str(line).ok()?;
         let path = message["executable"].as_str()?;
-        Some((
-            message["target"]["name"].as_str()?.to_owned(),
-            PathBuf::from(path),
-        ))
+        Some((message["target"]["name"].as_str()?.to_owned(), PathBuf::from(path)))
     };
     messages.lines().filter_map(message).collect()
 }

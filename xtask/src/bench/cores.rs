@@ -22,10 +22,7 @@ impl Cores {
         }
         println!("WARNING: there is only one core: server and client take it from each other");
         let only = *cores.first().ok_or("there is no allowed core")?;
-        Ok(Self {
-            server: only,
-            client: only,
-        })
+        Ok(Self { server: only, client: only })
     }
 }
 
@@ -37,7 +34,7 @@ impl Cores {
 pub(crate) fn tools() -> std::result::Result<(), String> {
     if !cfg!(target_os = "linux") {
         return Err(
-            "the benchmark needs Linux: it reads the kernel's accounting in /proc".to_owned(),
+            "the benchmark needs Linux: it reads the kernel's accounting in /proc".to_owned()
         );
     }
     let origins = [("h2load", "nghttp2-client"), ("taskset", "util-linux")];
@@ -49,27 +46,18 @@ pub(crate) fn tools() -> std::result::Result<(), String> {
     if missing.is_empty() {
         return Ok(());
     }
-    Err(format!(
-        "the benchmark needs {}, which cannot be found",
-        missing.join(" and ")
-    ))
+    Err(format!("the benchmark needs {}, which cannot be found", missing.join(" and ")))
 }
 
 fn starts(tool: &str) -> bool {
     let mut command = Command::new(tool);
-    command
-        .arg("--version")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
 /// Reads `Cpus_allowed_list`, such as `0-3,8`.
 fn allowed(status: &str) -> Option<Vec<usize>> {
-    let list = status
-        .lines()
-        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
     let mut cores = Vec::new();
     for range in list.trim().split(',') {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
@@ -85,9 +73,7 @@ mod tests {
     #[test]
     fn allowed_cores_are_listed() {
         let allowed = |list: &str| {
-            allowed(&format!(
-                "Name:\txtask\nCpus_allowed_list:\t{list}\nMems_allowed:\t1\n"
-            ))
+            allowed(&format!("Name:\txtask\nCpus_allowed_list:\t{list}\nMems_allowed:\t1\n"))
         };
         assert_eq!(allowed("0-1"), Some(vec![0, 1]));
         assert_eq!(allowed("3"), Some(vec![3]));

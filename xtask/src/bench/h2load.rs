@@ -59,12 +59,7 @@ impl Client {
         command.args(["--max-concurrent-streams", &case.streams.to_string()]);
         // A server that falls silent must not keep the benchmark waiting.
         command.args(["--connection-inactivity-timeout", "10"]);
-        command.args([
-            "--header",
-            "content-type: application/grpc",
-            "--header",
-            "te: trailers",
-        ]);
+        command.args(["--header", "content-type: application/grpc", "--header", "te: trailers"]);
         command
             .arg("--data")
             .arg(&self.request)
@@ -91,14 +86,10 @@ fn parse(said: &str) -> Option<Load> {
     let line = |start: &str| said.lines().find_map(|line| line.strip_prefix(start));
     let (_, rate) = line("finished in ")?.split_once(", ")?;
     let requests = line("requests: ")?;
-    let not_2xx: Option<u64> = ["3xx", "4xx", "5xx"]
-        .iter()
-        .map(|class| before(line("status codes: ")?, class))
-        .sum();
-    let not_done: Option<u64> = ["failed", "errored", "timeout"]
-        .iter()
-        .map(|kind| before(requests, kind))
-        .sum();
+    let not_2xx: Option<u64> =
+        ["3xx", "4xx", "5xx"].iter().map(|class| before(line("status codes: ")?, class)).sum();
+    let not_done: Option<u64> =
+        ["failed", "errored", "timeout"].iter().map(|kind| before(requests, kind)).sum();
     let (_, data) = line("traffic: ")?.rsplit_once('(')?;
     Some(Load {
         rate: rate.split_once(" req/s")?.0.parse().ok()?,
@@ -133,22 +124,14 @@ time for request:       42us      6.08ms       814us       368us    81.29%
 
     #[test]
     fn the_result_is_read() {
-        let expected = Load {
-            rate: 120_579.26,
-            succeeded: 49_980,
-            failed: 33,
-            data: 800_000,
-        };
+        let expected = Load { rate: 120_579.26, succeeded: 49_980, failed: 33, data: 800_000 };
         assert_eq!(parse(SAID), Some(expected));
     }
 
     #[test]
     fn a_result_without_one_of_its_lines_is_none() {
         for missing in ["finished", "requests", "status codes", "traffic"] {
-            let said: String = SAID
-                .lines()
-                .filter(|line| !line.starts_with(missing))
-                .collect();
+            let said: String = SAID.lines().filter(|line| !line.starts_with(missing)).collect();
             assert_eq!(parse(&said), None, "without {missing}");
         }
         assert_eq!(parse(""), None);

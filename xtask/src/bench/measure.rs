@@ -60,40 +60,19 @@ pub(crate) fn all(plan: Plan, contenders: &[Built]) -> Result<Results> {
     let directory = Directory::new()?;
     let cores = Cores::choose()?;
     let client = Client::new(cores.client, &directory.0)?;
-    let bench = Bench {
-        plan,
-        contenders,
-        cores,
-        client,
-        directory: &directory.0,
-    };
+    let bench = Bench { plan, contenders, cores, client, directory: &directory.0 };
 
     let mut allocations = Vec::new();
     for built in contenders {
-        println!(
-            "counting the log lines and allocations of {}",
-            built.contender.name
-        );
+        println!("counting the log lines and allocations of {}", built.contender.name);
         bench.check_lines(built)?;
         allocations.push(bench.allocations(built)?);
     }
     let mut discarded = Vec::new();
-    let cases: Vec<_> = plan
-        .cases()
-        .iter()
-        .map(|case| bench.case(case, &mut discarded))
-        .collect::<Result<_>>()?;
-    let names = contenders
-        .iter()
-        .map(|built| built.contender.name)
-        .collect();
-    Ok(Results {
-        plan,
-        names,
-        cases,
-        allocations,
-        discarded,
-    })
+    let cases: Vec<_> =
+        plan.cases().iter().map(|case| bench.case(case, &mut discarded)).collect::<Result<_>>()?;
+    let names = contenders.iter().map(|built| built.contender.name).collect();
+    Ok(Results { plan, names, cases, allocations, discarded })
 }
 
 impl Bench<'_> {
@@ -108,12 +87,7 @@ impl Bench<'_> {
     }
 
     fn case(&self, case: &Case, discarded: &mut Vec<String>) -> Result<CaseResult> {
-        println!(
-            "measuring {}, {} rounds of {} calls",
-            case.name(),
-            case.rounds,
-            case.calls
-        );
+        println!("measuring {}, {} rounds of {} calls", case.name(), case.rounds, case.calls);
         let mut rounds = Vec::new();
         for _ in 0..case.rounds {
             match self.round(case)? {
@@ -127,10 +101,7 @@ impl Bench<'_> {
         if rounds.is_empty() {
             return Err(format!("no round of {} counts", case.name()).into());
         }
-        Ok(CaseResult {
-            case: *case,
-            rounds,
-        })
+        Ok(CaseResult { case: *case, rounds })
     }
 
     /// Lets every contender take its turn, in a random order: none is always the one that finds the caches warm.
@@ -142,10 +113,7 @@ impl Bench<'_> {
             match self.turn(&self.contenders[index], case)? {
                 Ok(run) => runs[index] = Some(run),
                 Err(reason) => {
-                    return Ok(Err(format!(
-                        "{}: {reason}",
-                        self.contenders[index].contender.name
-                    )));
+                    return Ok(Err(format!("{}: {reason}", self.contenders[index].contender.name)));
                 }
             }
         }
@@ -162,26 +130,15 @@ impl Bench<'_> {
         let cpu_before = server.cpu_at_rest()?;
         let load = self.client.run(server.address, case)?;
         let cpu = server.cpu_at_rest()?.saturating_sub(cpu_before);
-        let did = server
-            .tally()?
-            .zip(tally_before)
-            .map(|(after, before)| after.since(before));
+        let did = server.tally()?.zip(tally_before).map(|(after, before)| after.since(before));
 
-        let lines_per_call = built
-            .contender
-            .accounts
-            .as_ref()
-            .map_or(0, |accounts| accounts.lines.len() as u64);
+        let lines_per_call =
+            built.contender.accounts.as_ref().map_or(0, |accounts| accounts.lines.len() as u64);
         let counts = verify::client(case.calls, &load).and_then(|()| {
-            did.map_or(Ok(()), |did| {
-                verify::server(case.calls, lines_per_call, &did)
-            })
+            did.map_or(Ok(()), |did| verify::server(case.calls, lines_per_call, &did))
         });
         let per_call = |time: Duration| time.as_secs_f64() * 1e6 / case.calls as f64;
-        Ok(counts.map(|()| Run {
-            cpu: per_call(cpu),
-            rate: load.rate,
-        }))
+        Ok(counts.map(|()| Run { cpu: per_call(cpu), rate: load.rate }))
     }
 
     /// Checks that the lines that a contender counts really arrive, each of the promised ones once per call.
@@ -270,10 +227,7 @@ mod tests {
 
     #[test]
     fn each_line_must_arrive_once_per_call() {
-        let accounts = Accounts {
-            admin_listen: "",
-            lines: &["\"started\"", "\"finished\""],
-        };
+        let accounts = Accounts { admin_listen: "", lines: &["\"started\"", "\"finished\""] };
         let directory = Directory::new().unwrap();
         let path = directory.0.join("lines of a test");
         let line = |message: &str| format!("{{\"level\":\"info\",\"message\":\"{message}\"}}\n");
@@ -284,9 +238,6 @@ mod tests {
         let error = lines_arrive(&accounts, &path, 2).unwrap_err().to_string();
         assert!(error.contains("[3, 3]"), "{error}");
         fs::write(&path, call.repeat(3) + &line("finished")).unwrap();
-        assert!(
-            lines_arrive(&accounts, &path, 3).is_err(),
-            "one line came twice"
-        );
+        assert!(lines_arrive(&accounts, &path, 3).is_err(), "one line came twice");
     }
 }

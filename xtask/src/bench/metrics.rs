@@ -70,9 +70,7 @@ fn total(text: &str, name: &str, labels: &[&str]) -> Option<u64> {
         // A counter may be written as a float; the counts of a benchmark are far below where that loses one.
         matches.then_some(value.split_whitespace().next()?.parse::<f64>().ok()? as u64)
     };
-    text.lines()
-        .filter_map(value)
-        .fold(None, |sum, value| Some(sum.unwrap_or(0) + value))
+    text.lines().filter_map(value).fold(None, |sum, value| Some(sum.unwrap_or(0) + value))
 }
 
 /// Asks an admin port for its metrics. The answer to HTTP/1.0 comes in one piece and ends with the connection.
@@ -83,9 +81,7 @@ pub(crate) fn scrape(admin: SocketAddr) -> Result<String> {
     stream.write_all(format!("GET /metrics HTTP/1.0\r\nHost: {admin}\r\n\r\n").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    let (head, body) = answer
-        .split_once("\r\n\r\n")
-        .ok_or("/metrics answered no HTTP")?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or("/metrics answered no HTTP")?;
     let status = head.lines().next().unwrap_or_default();
     if status.split(' ').nth(1) != Some("200") {
         return Err(format!("/metrics answered `{status}`").into());
@@ -116,52 +112,24 @@ rootcap_log_lines_dropped_total{reason="}"} 1
     #[test]
     fn the_tally_is_read() {
         let tally = Tally::parse(TEXT).unwrap();
-        assert_eq!(
-            tally,
-            Tally {
-                handled: 123,
-                ok: 120,
-                lines_written: 240,
-                lines_dropped: 6
-            }
-        );
+        assert_eq!(tally, Tally { handled: 123, ok: 120, lines_written: 240, lines_dropped: 6 });
     }
 
     #[test]
     fn a_missing_metric_is_named() {
         for missing in [HANDLED, LINES_WRITTEN, LINES_DROPPED] {
             let text = TEXT.replace(missing, "something_else");
-            assert!(
-                Tally::parse(&text)
-                    .unwrap_err()
-                    .to_string()
-                    .contains(missing)
-            );
+            assert!(Tally::parse(&text).unwrap_err().to_string().contains(missing));
         }
     }
 
     #[test]
     fn a_tally_since_another_is_the_difference() {
-        let earlier = Tally {
-            handled: 1,
-            ok: 1,
-            lines_written: 2,
-            lines_dropped: 0,
-        };
-        let later = Tally {
-            handled: 5,
-            ok: 4,
-            lines_written: 9,
-            lines_dropped: 1,
-        };
+        let earlier = Tally { handled: 1, ok: 1, lines_written: 2, lines_dropped: 0 };
+        let later = Tally { handled: 5, ok: 4, lines_written: 9, lines_dropped: 1 };
         assert_eq!(
             later.since(earlier),
-            Tally {
-                handled: 4,
-                ok: 3,
-                lines_written: 7,
-                lines_dropped: 1
-            }
+            Tally { handled: 4, ok: 3, lines_written: 7, lines_dropped: 1 }
         );
     }
 

@@ -24,12 +24,7 @@ pub(crate) struct Case {
 
 impl Case {
     const fn new(connections: u64, streams: u64, calls: u64, rounds: usize) -> Self {
-        Self {
-            connections,
-            streams,
-            calls,
-            rounds,
-        }
+        Self { connections, streams, calls, rounds }
     }
 
     /// Its name in the table: connections x streams.
@@ -60,11 +55,9 @@ impl Plan {
                 Case::new(10, 10, 100_000, 9),
                 Case::new(50, 100, 100_000, 5),
             ],
-            Self::Smoke => [
-                Case::new(1, 1, 200, 1),
-                Case::new(10, 10, 2_000, 1),
-                Case::new(50, 100, 5_000, 1),
-            ],
+            Self::Smoke => {
+                [Case::new(1, 1, 200, 1), Case::new(10, 10, 2_000, 1), Case::new(50, 100, 5_000, 1)]
+            }
         }
     }
 
@@ -78,9 +71,6 @@ impl Plan {
     /// The longer of the two loads whose allocations are counted; also the one whose log lines are.
     pub(crate) fn counted(self) -> Case {
         let warm_up = self.warm_up();
-        Case {
-            calls: warm_up.calls * 6,
-            ..warm_up
-        }
+        Case { calls: warm_up.calls * 6, ..warm_up }
     }
 }

@@ -19,10 +19,7 @@ impl CaseResult {
 
     /// The same as ratios to the first contender, round by round.
     fn ratios(&self, contender: usize, value: fn(&Run) -> f64) -> Summary {
-        let pairs = self
-            .rounds
-            .iter()
-            .map(|round| (value(&round[contender]), value(&round[0])));
+        let pairs = self.rounds.iter().map(|round| (value(&round[contender]), value(&round[0])));
         Summary::of_ratios(pairs).expect("a case has a round that counts")
     }
 }
@@ -38,16 +35,7 @@ fn rate(run: &Run) -> f64 {
 /// Medians, with the lowest and the highest value.
 pub(crate) fn table(results: &Results) -> String {
     let mut rows = vec![
-        [
-            "case",
-            "server",
-            "CPU us/call",
-            "ratio",
-            "calls/s",
-            "ratio",
-            "rounds",
-        ]
-        .map(str::to_owned),
+        ["case", "server", "CPU us/call", "ratio", "calls/s", "ratio", "rounds"].map(str::to_owned),
     ];
     for case in &results.cases {
         for (index, name) in results.names.iter().enumerate() {
@@ -65,11 +53,8 @@ pub(crate) fn table(results: &Results) -> String {
     let mut text = format!("\n{}\n", aligned(&rows));
     for (name, count) in results.names.iter().zip(&results.allocations) {
         let ratio = count / results.allocations[0];
-        writeln!(
-            text,
-            "heap allocations per call, {name}: {count:.1} (ratio {ratio:.2})"
-        )
-        .expect(IN_MEMORY);
+        writeln!(text, "heap allocations per call, {name}: {count:.1} (ratio {ratio:.2})")
+            .expect(IN_MEMORY);
     }
     for reason in &results.discarded {
         writeln!(text, "did not count: {reason}").expect(IN_MEMORY);
@@ -83,9 +68,7 @@ pub(crate) fn table(results: &Results) -> String {
 const IN_MEMORY: &str = "writing to a string cannot fail";
 
 fn cell(summary: &Summary, decimals: usize) -> String {
-    let Summary {
-        median, low, high, ..
-    } = summary;
+    let Summary { median, low, high, .. } = summary;
     format!("{median:.decimals$} ({low:.decimals$} to {high:.decimals$})")
 }
 
@@ -94,11 +77,8 @@ fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     let widths: [usize; N] = std::array::from_fn(width);
     let line = |row: &[String; N]| {
-        let cells: Vec<_> = row
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
+        let cells: Vec<_> =
+            row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         cells.join("  ").trim_end().to_owned() + "\n"
     };
     rows.iter().map(line).collect()
@@ -108,10 +88,8 @@ fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
 pub(crate) fn json(results: &Results) -> Value {
     let case = |case: &CaseResult| {
         let contender = |(index, name): (usize, &&str)| {
-            let rounds = case
-                .rounds
-                .iter()
-                .map(|round| json!([round[index].cpu, round[index].rate]));
+            let rounds =
+                case.rounds.iter().map(|round| json!([round[index].cpu, round[index].rate]));
             let value = json!({
                 "cpu_us_per_call": case.of(index, cpu).json(),
                 "cpu_ratio": case.ratios(index, cpu).json(),
@@ -146,31 +124,14 @@ mod tests {
     use crate::bench::plan::{Case, Plan};
 
     fn results() -> Results {
-        let case = Case {
-            connections: 10,
-            streams: 10,
-            calls: 100,
-            rounds: 3,
-        };
+        let case = Case { connections: 10, streams: 10, calls: 100, rounds: 3 };
         let round = |base: f64| {
-            vec![
-                Run {
-                    cpu: base,
-                    rate: 1000.0,
-                },
-                Run {
-                    cpu: base / 2.0,
-                    rate: 2000.0,
-                },
-            ]
+            vec![Run { cpu: base, rate: 1000.0 }, Run { cpu: base / 2.0, rate: 2000.0 }]
         };
         Results {
             plan: Plan::Smoke,
             names: vec!["bare", "rootcap"],
-            cases: vec![CaseResult {
-                case,
-                rounds: vec![round(8.0), round(16.0)],
-            }],
+            cases: vec![CaseResult { case, rounds: vec![round(8.0), round(16.0)] }],
             allocations: vec![37.0, 18.5],
             discarded: vec!["10x10: rootcap: it fell over".to_owned()],
         }

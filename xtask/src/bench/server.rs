@@ -56,18 +56,9 @@ impl Server {
         if let Some(accounts) = &contender.accounts {
             command.env(accounts.admin_listen, admin.to_string());
         }
-        let process = command
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(File::create(errors)?)
-            .spawn()?;
-        let mut server = Self {
-            process,
-            contender,
-            address,
-            admin,
-            allocations,
-        };
+        let process =
+            command.stdin(Stdio::null()).stdout(output).stderr(File::create(errors)?).spawn()?;
+        let mut server = Self { process, contender, address, admin, allocations };
         server.wait_until_ready(errors)?;
         Ok(server)
     }
@@ -100,19 +91,13 @@ impl Server {
         let mut quiet = 0;
         while quiet < QUIET_LOOKS {
             if start.elapsed() > PATIENCE {
-                return Err(format!(
-                    "{} is still busy after the last answer",
-                    self.contender.name
-                )
-                .into());
+                return Err(
+                    format!("{} is still busy after the last answer", self.contender.name).into()
+                );
             }
             thread::sleep(INTERVAL);
             let now = self.cpu()?;
-            quiet = if now.saturating_sub(last) < AT_REST {
-                quiet + 1
-            } else {
-                0
-            };
+            quiet = if now.saturating_sub(last) < AT_REST { quiet + 1 } else { 0 };
             last = now;
         }
         Ok(last)
@@ -136,11 +121,7 @@ impl Server {
     pub(crate) fn tally(&self) -> Result<Option<Tally>> {
         let scrape = || metrics::scrape(self.admin).and_then(|text| Tally::parse(&text));
         let tally = || scrape().map_err(|error| format!("{}: {error}", self.contender.name).into());
-        self.contender
-            .accounts
-            .as_ref()
-            .map(|_| tally())
-            .transpose()
+        self.contender.accounts.as_ref().map(|_| tally()).transpose()
     }
 
     /// Heap allocations since the start, of a counting variant.
@@ -149,11 +130,7 @@ impl Server {
         TcpStream::connect(self.allocations)?.read_to_string(&mut said)?;
         let count = said.split(' ').next().and_then(|count| count.parse().ok());
         count.ok_or_else(|| {
-            format!(
-                "{} tells no count of allocations: {said:?}",
-                self.contender.name
-            )
-            .into()
+            format!("{} tells no count of allocations: {said:?}", self.contender.name).into()
         })
     }
 }
@@ -169,10 +146,7 @@ impl Drop for Server {
 /// Hides the settings in this process' environment from the one to start.
 fn without_settings(command: &mut Command) {
     for (name, _) in env::vars_os() {
-        if SETTINGS
-            .iter()
-            .any(|setting| name.to_string_lossy().starts_with(setting))
-        {
+        if SETTINGS.iter().any(|setting| name.to_string_lossy().starts_with(setting)) {
             command.env_remove(name);
         }
     }
@@ -180,12 +154,7 @@ fn without_settings(command: &mut Command) {
 
 /// Reads the first number of a thread's `schedstat`: the nanoseconds that it ran.
 fn run_time(schedstat: &str) -> Option<Duration> {
-    schedstat
-        .split_whitespace()
-        .next()?
-        .parse()
-        .ok()
-        .map(Duration::from_nanos)
+    schedstat.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }
 
 /// Addresses that nobody listens on. The server is told its address, instead of asked for it, because its output goes
@@ -210,10 +179,7 @@ mod tests {
 
     #[test]
     fn the_run_time_comes_first() {
-        assert_eq!(
-            run_time("411544470 3014154 38\n"),
-            Some(Duration::from_nanos(411_544_470))
-        );
+        assert_eq!(run_time("411544470 3014154 38\n"), Some(Duration::from_nanos(411_544_470)));
         assert_eq!(run_time(""), None);
     }
 

@@ -19,12 +19,7 @@ impl Summary {
         let (low, high) = (*sorted.first()?, *sorted.last()?);
         // With an even number, the middle lies between two.
         let (left, right) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
-        Some(Self {
-            median: f64::midpoint(left, right),
-            low,
-            high,
-            samples: sorted.len(),
-        })
+        Some(Self { median: f64::midpoint(left, right), low, high, samples: sorted.len() })
     }
 
     /// The ratios of samples that were taken in the same round, pair by pair: what slows the machine down for a while
@@ -43,12 +38,7 @@ mod tests {
     use super::*;
 
     fn summary(median: f64, low: f64, high: f64, samples: usize) -> Option<Summary> {
-        Some(Summary {
-            median,
-            low,
-            high,
-            samples,
-        })
+        Some(Summary { median, low, high, samples })
     }
 
     #[test]
@@ -56,10 +46,7 @@ mod tests {
         assert_eq!(Summary::of([]), None);
         assert_eq!(Summary::of([7.0]), summary(7.0, 7.0, 7.0, 1));
         assert_eq!(Summary::of([3.0, 1.0, 100.0]), summary(3.0, 1.0, 100.0, 3));
-        assert_eq!(
-            Summary::of([4.0, 1.0, 2.0, 100.0]),
-            summary(3.0, 1.0, 100.0, 4)
-        );
+        assert_eq!(Summary::of([4.0, 1.0, 2.0, 100.0]), summary(3.0, 1.0, 100.0, 4));
     }
 
     #[test]

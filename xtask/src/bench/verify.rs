@@ -20,10 +20,7 @@ pub(crate) fn client(calls: u64, load: &Load) -> Result<(), String> {
     }
     let expected = calls * h2load::reply_bytes();
     if load.data != expected {
-        return Err(format!(
-            "the replies have {} bytes instead of {expected}",
-            load.data
-        ));
+        return Err(format!("the replies have {} bytes instead of {expected}", load.data));
     }
     Ok(())
 }
@@ -60,21 +57,11 @@ mod tests {
     use super::*;
 
     fn load() -> Load {
-        Load {
-            rate: 1.0,
-            succeeded: 1_000,
-            failed: 0,
-            data: 1_000 * h2load::reply_bytes(),
-        }
+        Load { rate: 1.0, succeeded: 1_000, failed: 0, data: 1_000 * h2load::reply_bytes() }
     }
 
     fn tally() -> Tally {
-        Tally {
-            handled: 1_000,
-            ok: 1_000,
-            lines_written: 2_000,
-            lines_dropped: 0,
-        }
+        Tally { handled: 1_000, ok: 1_000, lines_written: 2_000, lines_dropped: 0 }
     }
 
     #[test]
@@ -82,115 +69,33 @@ mod tests {
         assert_eq!(client(1_000, &load()), Ok(()));
         assert_eq!(server(1_000, 2, &tally()), Ok(()));
         assert_eq!(
-            server(
-                1_000,
-                2,
-                &Tally {
-                    lines_written: 1_998,
-                    lines_dropped: 2,
-                    ..tally()
-                }
-            ),
+            server(1_000, 2, &Tally { lines_written: 1_998, lines_dropped: 2, ..tally() }),
             Ok(())
         );
     }
 
     #[test]
     fn a_call_without_its_reply_does_not_count() {
+        assert!(client(1_000, &Load { succeeded: 999, ..load() }).is_err());
+        assert!(client(1_000, &Load { failed: 1, ..load() }).is_err());
         assert!(
-            client(
-                1_000,
-                &Load {
-                    succeeded: 999,
-                    ..load()
-                }
-            )
-            .is_err()
-        );
-        assert!(
-            client(
-                1_000,
-                &Load {
-                    failed: 1,
-                    ..load()
-                }
-            )
-            .is_err()
-        );
-        assert!(
-            client(
-                1_000,
-                &Load {
-                    data: load().data - h2load::reply_bytes(),
-                    ..load()
-                }
-            )
-            .is_err()
+            client(1_000, &Load { data: load().data - h2load::reply_bytes(), ..load() }).is_err()
         );
     }
 
     #[test]
     fn a_call_that_the_server_did_not_count_does_not_count() {
-        assert!(
-            server(
-                1_000,
-                2,
-                &Tally {
-                    handled: 999,
-                    ..tally()
-                }
-            )
-            .is_err()
-        );
-        assert!(
-            server(
-                1_000,
-                2,
-                &Tally {
-                    handled: 1_001,
-                    ..tally()
-                }
-            )
-            .is_err()
-        );
+        assert!(server(1_000, 2, &Tally { handled: 999, ..tally() }).is_err());
+        assert!(server(1_000, 2, &Tally { handled: 1_001, ..tally() }).is_err());
         assert!(server(1_000, 2, &Tally { ok: 999, ..tally() }).is_err());
     }
 
     #[test]
     fn lines_that_are_lost_or_dropped_do_not_count() {
+        assert!(server(1_000, 2, &Tally { lines_written: 1_999, ..tally() }).is_err());
+        assert!(server(1_000, 2, &Tally { lines_written: 2_001, ..tally() }).is_err());
         assert!(
-            server(
-                1_000,
-                2,
-                &Tally {
-                    lines_written: 1_999,
-                    ..tally()
-                }
-            )
-            .is_err()
-        );
-        assert!(
-            server(
-                1_000,
-                2,
-                &Tally {
-                    lines_written: 2_001,
-                    ..tally()
-                }
-            )
-            .is_err()
-        );
-        assert!(
-            server(
-                1_000,
-                2,
-                &Tally {
-                    lines_written: 1_997,
-                    lines_dropped: 3,
-                    ..tally()
-                }
-            )
-            .is_err()
+            server(1_000, 2, &Tally { lines_written: 1_997, lines_dropped: 3, ..tally() }).is_err()
         );
     }
 }

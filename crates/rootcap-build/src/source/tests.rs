@@ -29,10 +29,7 @@ impl Directory {
         }
         let directory = Self::new(name);
         git(&directory.0, &["init", "--quiet"]);
-        git(
-            &directory.0,
-            &["symbolic-ref", "HEAD", "refs/heads/feature/one"],
-        );
+        git(&directory.0, &["symbolic-ref", "HEAD", "refs/heads/feature/one"]);
         commit(&directory.0);
         Some(directory)
     }
@@ -55,10 +52,7 @@ fn git(directory: &Path, arguments: &[&str]) {
         "commit.gpgsign=false",
     ]);
     command.args(arguments).current_dir(directory);
-    command
-        .env_remove("GIT_DIR")
-        .env_remove("GIT_WORK_TREE")
-        .env_remove("GIT_INDEX_FILE");
+    command.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE");
     command
         .env("GIT_COMMITTER_DATE", "1700000000 +0530")
         .env("GIT_AUTHOR_DATE", "1500000000 +0000");
@@ -71,33 +65,17 @@ fn git(directory: &Path, arguments: &[&str]) {
 }
 
 fn commit(directory: &Path) {
-    git(
-        directory,
-        &[
-            "commit",
-            "--quiet",
-            "--no-verify",
-            "--allow-empty",
-            "--message=more",
-        ],
-    );
+    git(directory, &["commit", "--quiet", "--no-verify", "--allow-empty", "--message=more"]);
 }
 
 /// When the newest of the watched paths changed, which is what Cargo compares; directories count with all below.
 fn newest(paths: &[PathBuf]) -> SystemTime {
     fn of(path: &Path) -> SystemTime {
         let metadata = fs::metadata(path).unwrap();
-        let below = metadata.is_dir().then(|| {
-            fs::read_dir(path)
-                .unwrap()
-                .map(|entry| of(&entry.unwrap().path()))
-        });
-        below
-            .into_iter()
-            .flatten()
-            .chain([metadata.modified().unwrap()])
-            .max()
-            .unwrap()
+        let below = metadata
+            .is_dir()
+            .then(|| fs::read_dir(path).unwrap().map(|entry| of(&entry.unwrap().path())));
+        below.into_iter().flatten().chain([metadata.modified().unwrap()]).max().unwrap()
     }
     paths.iter().map(|path| of(path)).max().unwrap()
 }
@@ -106,16 +84,11 @@ fn newest(paths: &[PathBuf]) -> SystemTime {
 fn age(paths: &[PathBuf]) {
     for path in paths {
         if path.is_dir() {
-            let below: Vec<_> = fs::read_dir(path)
-                .unwrap()
-                .map(|entry| entry.unwrap().path())
-                .collect();
+            let below: Vec<_> =
+                fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
             age(&below);
         }
-        fs::File::open(path)
-            .unwrap()
-            .set_modified(SystemTime::UNIX_EPOCH)
-            .unwrap();
+        fs::File::open(path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
     }
 }
 
@@ -126,10 +99,7 @@ fn assert_seen(directory: &Path, step: impl FnOnce()) {
     age(&watched);
     step();
     let gone = watched.iter().any(|path| !path.exists());
-    assert!(
-        gone || newest(&watched) > SystemTime::UNIX_EPOCH,
-        "nothing tells of it: {watched:?}"
-    );
+    assert!(gone || newest(&watched) > SystemTime::UNIX_EPOCH, "nothing tells of it: {watched:?}");
 }
 
 #[test]
@@ -167,13 +137,9 @@ fn a_commit_and_a_checkout_are_seen() {
     };
     let directory = &repository.0;
     assert_seen(directory, || commit(directory));
-    assert_seen(directory, || {
-        git(directory, &["checkout", "--quiet", "--detach", "HEAD~1"])
-    });
+    assert_seen(directory, || git(directory, &["checkout", "--quiet", "--detach", "HEAD~1"]));
     assert_seen(directory, || commit(directory));
-    assert_seen(directory, || {
-        git(directory, &["checkout", "--quiet", "feature/one"])
-    });
+    assert_seen(directory, || git(directory, &["checkout", "--quiet", "feature/one"]));
 }
 
 #[test]
@@ -183,10 +149,7 @@ fn a_commit_on_a_packed_branch_is_seen() {
     };
     let directory = &repository.0;
     assert_seen(directory, || git(directory, &["pack-refs", "--all"]));
-    assert!(
-        !directory.join(".git/refs/heads/feature/one").exists(),
-        "the branch is packed"
-    );
+    assert!(!directory.join(".git/refs/heads/feature/one").exists(), "the branch is packed");
     assert_seen(directory, || commit(directory));
 }
 
@@ -197,22 +160,10 @@ fn a_linked_worktree_watches_its_own_head_and_the_common_branches() {
     };
     let linked = Directory::new("linked");
     let worktree = linked.0.join("tree");
-    git(
-        &repository.0,
-        &[
-            "worktree",
-            "add",
-            "--quiet",
-            "-b",
-            "two",
-            worktree.to_str().unwrap(),
-        ],
-    );
+    git(&repository.0, &["worktree", "add", "--quiet", "-b", "two", worktree.to_str().unwrap()]);
     assert!(worktree.join(".git").is_file());
     assert_seen(&worktree, || commit(&worktree));
-    assert_seen(&worktree, || {
-        git(&worktree, &["checkout", "--quiet", "--detach"])
-    });
+    assert_seen(&worktree, || git(&worktree, &["checkout", "--quiet", "--detach"]));
     assert_eq!(Source::of(&worktree).commits, 2);
     assert_eq!(Source::of(&repository.0).commits, 1);
 }
@@ -225,17 +176,10 @@ fn a_shallow_clone_is_told_of() {
     commit(&repository.0);
     let clones = Directory::new("shallow");
     let origin = format!("file://{}", repository.0.display());
-    git(
-        &clones.0,
-        &["clone", "--quiet", "--depth=1", &origin, "clone"],
-    );
+    git(&clones.0, &["clone", "--quiet", "--depth=1", &origin, "clone"]);
     let source = Source::of(&clones.0.join("clone"));
     assert_eq!(source.commits, 1);
-    assert!(
-        source.warnings[0].contains("shallow"),
-        "{:?}",
-        source.warnings
-    );
+    assert!(source.warnings[0].contains("shallow"), "{:?}", source.warnings);
 }
 
 #[test]

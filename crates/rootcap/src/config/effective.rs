@@ -57,12 +57,7 @@ pub(super) fn entries<S: Section>(section: &S, sources: &Sources) -> Vec<Entry> 
             source: sources.of(&leaf.key).to_string(),
             default: defaults.remove(&leaf.key).unwrap_or_default(),
             secret: leaf.setting.is_secret(),
-            doc: leaf
-                .doc
-                .iter()
-                .map(|line| line.trim())
-                .collect::<Vec<_>>()
-                .join(" "),
+            doc: leaf.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" "),
             accepts: leaf.setting.accepts(),
             variable: variable(&leaf.key),
             key: leaf.key,
@@ -81,18 +76,12 @@ pub(super) fn render(entries: &[Entry]) -> String {
             section = within;
         }
         let hidden = if entry.secret { "# " } else { "" };
-        text += &format!(
-            "{hidden}{name} = {} # {}\n",
-            entry.value,
-            comment(&entry.source)
-        );
+        text += &format!("{hidden}{name} = {} # {}\n", entry.value, comment(&entry.source));
     }
     text
 }
 
 /// A text that cannot end the comment it stands in: the name of a file may hold anything.
 fn comment(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }

@@ -61,15 +61,9 @@ pub(super) fn variable(key: &str) -> String {
 
 /// Finds the settings in the environment; a variable that looks like ours and is none is an error.
 pub(super) fn read(variables: &Variables, known: &Known, found: &mut Found<'_>) {
-    let keys: BTreeMap<String, &String> = known
-        .settings
-        .iter()
-        .map(|key| (variable(key), key))
-        .collect();
-    for (name, value) in variables
-        .starting_with(PREFIX)
-        .filter(|(name, _)| *name != FILE)
-    {
+    let keys: BTreeMap<String, &String> =
+        known.settings.iter().map(|key| (variable(key), key)).collect();
+    for (name, value) in variables.starting_with(PREFIX).filter(|(name, _)| *name != FILE) {
         let source = Source::Variable(name.to_owned());
         match (keys.get(name), value.to_str()) {
             (Some(key), Some(text)) => found.inputs.push(Input {
@@ -79,9 +73,7 @@ pub(super) fn read(variables: &Variables, known: &Known, found: &mut Found<'_>) 
                 foreign: false,
             }),
             (Some(key), None) => {
-                found
-                    .errors
-                    .push(ConfigError::of_key(key, source, "the value is not UTF-8"));
+                found.errors.push(ConfigError::of_key(key, source, "the value is not UTF-8"));
             }
             (None, _) => {
                 let problem = unknown(name, keys.keys().map(String::as_str).chain([FILE]));

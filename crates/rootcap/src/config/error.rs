@@ -15,11 +15,7 @@ impl ConfigErrors {
     pub(super) fn check(mut errors: Vec<ConfigError>) -> Result<(), Self> {
         // A stable sort: what one source says stays in the order in which it was found.
         errors.sort_by(|a, b| a.source.cmp(&b.source));
-        if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(Self(errors))
-        }
+        if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
     }
 
     /// The errors, one by one.
@@ -60,28 +56,17 @@ pub struct ConfigError {
 impl ConfigError {
     /// Something is wrong with a source that is not the value of one setting.
     pub(super) fn of_source(source: Source, problem: impl Into<String>) -> Self {
-        Self {
-            key: None,
-            value: None,
-            source,
-            problem: problem.into(),
-        }
+        Self { key: None, value: None, source, problem: problem.into() }
     }
 
     /// Something is wrong with a key, whatever its value.
     pub(super) fn of_key(key: &str, source: Source, problem: impl Into<String>) -> Self {
-        Self {
-            key: Some(key.to_owned()),
-            ..Self::of_source(source, problem)
-        }
+        Self { key: Some(key.to_owned()), ..Self::of_source(source, problem) }
     }
 
     /// Something is wrong with a value, given as it can be shown.
     pub(super) fn of_value(key: &str, value: String, source: Source, problem: String) -> Self {
-        Self {
-            value: Some(value),
-            ..Self::of_key(key, source, problem)
-        }
+        Self { value: Some(value), ..Self::of_key(key, source, problem) }
     }
 
     /// The setting, as `"limits.rate"`; the name of a variable where no setting is named so; nothing where the source
@@ -134,11 +119,7 @@ fn cut(text: &str) -> String {
 /// Escapes control characters, which could forge a line of a log or drive a terminal.
 fn printable(text: &str) -> String {
     let escape = |c: char| {
-        if c.is_control() {
-            c.escape_default().collect()
-        } else {
-            c.to_string()
-        }
+        if c.is_control() { c.escape_default().collect() } else { c.to_string() }
     };
     text.chars().map(escape).collect()
 }

@@ -35,23 +35,13 @@ impl<'f> Walk<'_, 'f> {
             let key = join(path, name.get_ref());
             let source = self.file.source(&name.span());
             if self.known.settings.contains(&key) {
-                let raw = Raw::Toml {
-                    value: value.clone(),
-                    file: self.file,
-                };
-                self.found.inputs.push(Input {
-                    key,
-                    source,
-                    raw,
-                    foreign: false,
-                });
+                let raw = Raw::Toml { value: value.clone(), file: self.file };
+                self.found.inputs.push(Input { key, source, raw, foreign: false });
             } else if self.known.sections.contains(&key) {
                 self.section(&key, value);
             } else {
                 let problem = self.known.unknown(&key);
-                self.found
-                    .errors
-                    .push(ConfigError::of_key(&key, source, problem));
+                self.found.errors.push(ConfigError::of_key(&key, source, problem));
             }
         }
     }
@@ -62,9 +52,7 @@ impl<'f> Walk<'_, 'f> {
             _ => {
                 let source = self.file.source(&value.span());
                 let problem = format!("expected a section: [{key}]");
-                self.found
-                    .errors
-                    .push(ConfigError::of_key(key, source, problem));
+                self.found.errors.push(ConfigError::of_key(key, source, problem));
             }
         }
     }

@@ -27,9 +27,7 @@ impl Known {
             settings.insert(leaf.key);
         });
         let parents = |key: &String| {
-            key.match_indices('.')
-                .map(|(dot, _)| key[..dot].to_owned())
-                .collect::<Vec<_>>()
+            key.match_indices('.').map(|(dot, _)| key[..dot].to_owned()).collect::<Vec<_>>()
         };
         let sections = settings.iter().flat_map(parents).collect();
         Self { settings, sections }
@@ -37,11 +35,7 @@ impl Known {
 
     /// What to say of a key that is not known.
     pub(super) fn unknown(&self, key: &str) -> String {
-        let known = self
-            .settings
-            .iter()
-            .chain(&self.sections)
-            .map(String::as_str);
+        let known = self.settings.iter().chain(&self.sections).map(String::as_str);
         nearest(key, known).map_or_else(
             || "there is no such setting".to_owned(),
             |near| format!("there is no such setting; did you mean {near}?"),
@@ -69,10 +63,7 @@ pub(super) struct Input<'f> {
 /// A value as a source writes it.
 pub(super) enum Raw<'f> {
     Text(String),
-    Toml {
-        value: Spanned<DeValue<'f>>,
-        file: File<'f>,
-    },
+    Toml { value: Spanned<DeValue<'f>>, file: File<'f> },
 }
 
 impl Input<'_> {
@@ -98,17 +89,8 @@ impl Input<'_> {
                 (one_line(&file.text[span.clone()]), file.source(&span))
             }
         };
-        let shown = if leaf.setting.is_secret() {
-            "***".to_owned()
-        } else {
-            shown
-        };
-        ConfigError::of_value(
-            &leaf.key,
-            shown,
-            source,
-            problem.sentence(&leaf.setting.accepts()),
-        )
+        let shown = if leaf.setting.is_secret() { "***".to_owned() } else { shown };
+        ConfigError::of_value(&leaf.key, shown, source, problem.sentence(&leaf.setting.accepts()))
     }
 }
 
@@ -138,9 +120,6 @@ impl File<'_> {
     pub(super) fn source(&self, span: &Range<usize>) -> Source {
         let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        Source::File {
-            name: self.name.to_owned(),
-            line,
-        }
+        Source::File { name: self.name.to_owned(), line }
     }
 }

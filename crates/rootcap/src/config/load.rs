@@ -62,20 +62,12 @@ pub(super) fn load_with<N: Into<OsString>, V: Into<OsString>>(
     };
     let name = path.to_string_lossy();
     match read_file(Path::new(path)) {
-        Ok(text) => finish(read(
-            Some(File {
-                name: &name,
-                text: &text,
-            }),
-            &variables,
-        )),
+        Ok(text) => finish(read(Some(File { name: &name, text: &text }), &variables)),
         Err(error) => {
             let mut read = read(None, &variables);
             let source = Source::Variable(environment::FILE.to_owned());
-            let problem = format!(
-                "cannot read {}: {error}; expected the path of a TOML file",
-                quoted(&name)
-            );
+            let problem =
+                format!("cannot read {}: {error}; expected the path of a TOML file", quoted(&name));
             read.errors.push(ConfigError::of_source(source, problem));
             finish(read)
         }
@@ -108,27 +100,13 @@ fn kubernetes(variables: &Variables) -> Option<Input<'static>> {
 
 /// Sets what was found. A later input for a setting wins, but an earlier one must be right as well.
 fn apply<S: Section>(found: Found<'_>) -> Read<S> {
-    let Found {
-        inputs,
-        errors,
-        warnings,
-    } = found;
-    let mut read = Read {
-        section: S::default(),
-        sources: Sources::default(),
-        errors,
-        warnings,
-    };
+    let Found { inputs, errors, warnings } = found;
+    let mut read = Read { section: S::default(), sources: Sources::default(), errors, warnings };
     let mut by_key: BTreeMap<String, Vec<Input<'_>>> = BTreeMap::new();
     for input in inputs {
         by_key.entry(input.key.clone()).or_default().push(input);
     }
-    let Read {
-        section,
-        sources,
-        errors,
-        warnings,
-    } = &mut read;
+    let Read { section, sources, errors, warnings } = &mut read;
     section.visit("", &mut |mut leaf| {
         for input in by_key.remove(&leaf.key).unwrap_or_default() {
             match input.apply(&mut leaf) {
@@ -145,11 +123,7 @@ fn apply<S: Section>(found: Found<'_>) -> Read<S> {
 
 fn finish(read: Read<Config>) -> Result<Loaded, ConfigErrors> {
     ConfigErrors::check(read.errors)?;
-    let loaded = Loaded {
-        config: read.section,
-        sources: read.sources,
-        warnings: read.warnings,
-    };
+    let loaded = Loaded { config: read.section, sources: read.sources, warnings: read.warnings };
     loaded.check()?;
     Ok(loaded)
 }

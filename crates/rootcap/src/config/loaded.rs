@@ -68,13 +68,7 @@ fn contradictions(loaded: &Loaded) -> Vec<ConfigError> {
 fn broken_rules<S: Section>(section: &S, sources: &Sources) -> Vec<ConfigError> {
     let mut errors = Vec::new();
     section.clone().visit("", &mut |leaf| {
-        for problem in leaf
-            .setting
-            .check()
-            .err()
-            .into_iter()
-            .flat_map(|problems| problems.0)
-        {
+        for problem in leaf.setting.check().err().into_iter().flat_map(|problems| problems.0) {
             let shown = leaf.setting.to_toml().to_string();
             let source = sources.of(&leaf.key).clone();
             let sentence = problem.sentence(&leaf.setting.accepts());

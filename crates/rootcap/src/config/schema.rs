@@ -44,11 +44,7 @@ impl<'de, S: Section> Visitor<'de> for SectionVisitor<S> {
 
 /// A name within a path of names.
 pub(super) fn join(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
-    }
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 /// Declares structs of settings: the one place that knows what settings there are.

@@ -177,17 +177,12 @@ settings! {
 }
 
 /// Prometheus' default buckets.
-const BUCKETS: [f64; 11] = [
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
+const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 const MOST_CALLS: NonZeroU32 = NonZeroU32::new(MILLION as u32).expect("a million is not zero");
 
-const SERVICES: Keys<RangeInclusive<Duration>> = Keys {
-    are: "a service such as helloworld.Greeter",
-    valid: is_service,
-    values: TIMEOUT,
-};
+const SERVICES: Keys<RangeInclusive<Duration>> =
+    Keys { are: "a service such as helloworld.Greeter", valid: is_service, values: TIMEOUT };
 
 const METHODS: Keys<RangeInclusive<Duration>> = Keys {
     are: "a method such as /helloworld.Greeter/SayHello",
@@ -201,9 +196,7 @@ fn is_service(text: &str) -> bool {
 }
 
 fn is_method(text: &str) -> bool {
-    let names = text
-        .strip_prefix('/')
-        .and_then(|names| names.split_once('/'));
+    let names = text.strip_prefix('/').and_then(|names| names.split_once('/'));
     names.is_some_and(|(service, method)| is_service(service) && is_identifier(method))
 }
 

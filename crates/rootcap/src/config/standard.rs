@@ -10,9 +10,7 @@ use super::source::Source;
 
 /// Finds the settings in the standard variables. An empty one counts as not set, as OpenTelemetry wants it.
 pub(super) fn read(variables: &Variables, found: &mut Found<'_>) {
-    let named = variables
-        .starting_with("OTEL_")
-        .chain(variables.starting_with("RUST_LOG"));
+    let named = variables.starting_with("OTEL_").chain(variables.starting_with("RUST_LOG"));
     for (name, value) in named.filter(|(_, value)| !value.is_empty()) {
         let mut reader = Reader { name, found };
         match value.to_str() {
@@ -37,9 +35,7 @@ impl Reader<'_, '_> {
             "OTEL_PROPAGATORS" => self.propagators(text),
             "OTEL_TRACES_SAMPLER" => self.sampler(text),
             "OTEL_TRACES_SAMPLER_ARG" => {
-                let sampler = variables
-                    .get("OTEL_TRACES_SAMPLER")
-                    .and_then(|value| value.to_str());
+                let sampler = variables.get("OTEL_TRACES_SAMPLER").and_then(|value| value.to_str());
                 match sampler {
                     Some("traceidratio" | "parentbased_traceidratio") => {
                         self.set("trace.ratio", text)
@@ -59,10 +55,7 @@ impl Reader<'_, '_> {
         if text.eq_ignore_ascii_case("true") {
             self.set("trace.spans", "off");
         } else if !text.eq_ignore_ascii_case("false") {
-            self.warn(&format!(
-                r#"{} is neither "true" nor "false""#,
-                quoted(text)
-            ));
+            self.warn(&format!(r#"{} is neither "true" nor "false""#, quoted(text)));
         }
     }
 
@@ -107,9 +100,6 @@ impl Reader<'_, '_> {
     }
 
     fn warn(&mut self, why: &str) {
-        self.found.warnings.push(format!(
-            "environment variable {} is ignored: {why}",
-            self.name
-        ));
+        self.found.warnings.push(format!("environment variable {} is ignored: {why}", self.name));
     }
 }

@@ -52,10 +52,7 @@ mod tests {
         let known = ["listen", "limits.rate", "http2.max_frame_size"];
         assert_eq!(nearest("lisen", known), Some("listen"));
         assert_eq!(nearest("LISTEN", known), Some("listen"));
-        assert_eq!(
-            nearest("max_frame_size", known),
-            Some("http2.max_frame_size")
-        );
+        assert_eq!(nearest("max_frame_size", known), Some("http2.max_frame_size"));
         assert_eq!(nearest("entirely.different", known), None);
     }
 }

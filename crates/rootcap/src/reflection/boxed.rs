@@ -10,11 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response};
-use tonic::{
-    body::Body,
-    codegen::BoxFuture,
-    server::NamedService,
-};
+use tonic::{body::Body, codegen::BoxFuture, server::NamedService};
 use tower::util::BoxCloneSyncService;
 use tower_service::Service;
 
@@ -63,7 +59,12 @@ macro_rules! reflection_service {
     };
 }
 
-reflection_service!(ReflectionV1, super::v1, "grpc.reflection.v1.ServerReflection", "Reflection, version 1.");
+reflection_service!(
+    ReflectionV1,
+    super::v1,
+    "grpc.reflection.v1.ServerReflection",
+    "Reflection, version 1."
+);
 reflection_service!(
     ReflectionV1Alpha,
     super::v1alpha,

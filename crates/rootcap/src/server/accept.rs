@@ -69,7 +69,8 @@ impl<A: App> Acceptor<A> {
                 let (stream, address) = listener.accept().await?;
                 // Without it, the last small segment of a response may wait for an acknowledgement.
                 let _ = stream.set_nodelay(true);
-                let address = std::net::SocketAddr::new(address.ip().to_canonical(), address.port());
+                let address =
+                    std::net::SocketAddr::new(address.ip().to_canonical(), address.port());
                 let info = connect_info(&stream, address);
                 self.serve(stream, Peer::new(address), Some(info));
             }
@@ -89,7 +90,8 @@ impl<A: App> Acceptor<A> {
     {
         counter!("rootcap_connections_accepted_total").increment(1);
         if self.connections.len() >= self.max_connections {
-            counter!("rootcap_connections_refused_total", "reason" => "max_connections").increment(1);
+            counter!("rootcap_connections_refused_total", "reason" => "max_connections")
+                .increment(1);
             return;
         }
         let peer = Arc::new(peer);

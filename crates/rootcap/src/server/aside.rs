@@ -33,7 +33,9 @@ impl<A> Aside<A> {
 }
 
 fn is_health(path: &str) -> bool {
-    let path = path.strip_prefix('/').and_then(|path| path.strip_prefix(<HealthServer<HealthService>>::NAME));
+    let path = path
+        .strip_prefix('/')
+        .and_then(|path| path.strip_prefix(<HealthServer<HealthService>>::NAME));
     path.is_some_and(|path| path.starts_with('/'))
 }
 

@@ -1,27 +1,17 @@
 //! [`Server`] and its [`Builder`].
 
-use std::{collections::BTreeSet, net::TcpListener as StdTcpListener, sync::Arc};
-
-use rootcap_layers::{Methods, MethodsBuilder, Origin, metrics::CallMetrics};
-use tokio::sync::mpsc;
+use std::{env, ffi::OsString, fmt, net::TcpListener as StdTcpListener};
 
 use super::{
-    accept::Acceptor,
-    connection::ConnectionSettings,
-    connections::Connections,
     layers::{Layers, NoLayers, Serve},
-    listen::{self, Bound},
-    router::{Entry, IntoServices, Names, Router, Services},
+    router::{IntoServices, Names},
     running::Running,
+    start::{self, WithReflection},
 };
 use crate::{
-    Error,
-    config::{Config, Listener, Loaded, Switch},
-    descriptors,
+    BuildInfo, Error,
+    config::{self, Config, Loaded},
     health::Health,
-    lifecycle::{Life, Phase},
-    reflection::{self, ReflectionV1, ReflectionV1Alpha},
-    stack,
 };
 
 /// Entry point: [`Server::builder`].
@@ -36,9 +26,7 @@ impl Server {
         Builder {
             settings: Config::load().map_err(Error::config),
             layers: NoLayers,
-            descriptors: Vec::new(),
-            listeners: Vec::new(),
-            health: Health::new(),
+            parts: Parts::default(),
         }
     }
 }
@@ -48,44 +36,44 @@ impl Server {
 pub struct Builder<L = NoLayers> {
     settings: Result<Loaded, Error>,
     layers: L,
-    descriptors: Vec<&'static [u8]>,
-    listeners: Vec<StdTcpListener>,
-    health: Health,
+    parts: Parts,
+}
+
+/// What settings cannot express.
+#[derive(Default)]
+pub(super) struct Parts {
+    pub(super) descriptors: Vec<&'static [u8]>,
+    pub(super) listeners: Vec<StdTcpListener>,
+    pub(super) health: Health,
+    pub(super) build_info: BuildInfo,
+    on_start: Option<Box<dyn FnOnce(&Running) + Send>>,
+    arguments: Vec<OsString>,
 }
 
 impl Builder<NoLayers> {
     /// Puts a layer around all services; of several, the first one is the outermost.
     ///
     /// It stands inside of the framework's own layers: what it rejects is observed, and it runs under the deadline
-    /// and the panic guard. Any tower layer will do that works under tonic's own server.
+    /// and the panic guard. Any tower layer will do that works under tonic's own server. Health calls pass it by.
     pub fn layer<N>(self, layer: N) -> Builder<Layers<N>> {
-        self.with_layers(|none| none.and(layer))
+        let Builder { settings, layers, parts } = self;
+        Builder { settings, layers: layers.and(layer), parts }
     }
 }
 
 impl<N> Builder<Layers<N>> {
     /// Puts a layer inside of those that are there.
     pub fn layer<M>(self, layer: M) -> Builder<Layers<tower_layer::Stack<M, N>>> {
-        self.with_layers(|layers| layers.and(layer))
+        let Builder { settings, layers, parts } = self;
+        Builder { settings, layers: layers.and(layer), parts }
     }
 }
 
 impl<L> Builder<L> {
-    fn with_layers<M>(self, change: impl FnOnce(L) -> M) -> Builder<M> {
-        Builder {
-            settings: self.settings,
-            layers: change(self.layers),
-            descriptors: self.descriptors,
-            listeners: self.listeners,
-            health: self.health,
-        }
-    }
-
     /// Uses these settings, and neither file nor environment.
     pub fn config(mut self, config: Config) -> Self {
-        let mut loaded = Loaded::default();
-        self.settings = loaded.update(|settings| *settings = config).map(|()| loaded).map_err(Error::config);
-        self
+        self.settings = Ok(Loaded::default());
+        self.configure(|settings| *settings = config)
     }
 
     /// Changes settings in code, which counts more than file and environment.
@@ -100,26 +88,43 @@ impl<L> Builder<L> {
     /// Adds an encoded `FileDescriptorSet`: its methods are known to metrics and logs by kind and from the start,
     /// and reflection serves it.
     pub fn descriptors(mut self, encoded: &'static [u8]) -> Self {
-        self.descriptors.push(encoded);
+        self.parts.descriptors.push(encoded);
         self
     }
 
-    /// Serves on a listener that is bound already, in place of those of the setting `listen`.
+    /// Serves on a listener that is bound already; the setting `listen` is then not used. Of several, on all.
     pub fn listener(mut self, listener: StdTcpListener) -> Self {
-        self.listeners.push(listener);
+        self.parts.listeners.push(listener);
         self
     }
 
     /// Uses this handle for the health of the services, so that the program can set it.
     pub fn health(mut self, health: Health) -> Self {
-        self.health = health;
+        self.parts.health = health;
         self
     }
-}
 
-impl<L> Builder<L> {
-    /// Starts the server and returns a handle of it: binds first, so that nothing is half-started when an address
-    /// cannot be had.
+    /// What the binary was built from, for `/info`: `rootcap::build_info!()`.
+    pub fn build_info(mut self, build: BuildInfo) -> Self {
+        self.parts.build_info = build;
+        self
+    }
+
+    /// Calls `f` when the server has started and serves, to print its addresses for example.
+    pub fn on_start(mut self, f: impl FnOnce(&Running) + Send + 'static) -> Self {
+        self.parts.on_start = Some(Box::new(f));
+        self
+    }
+
+    /// Leaves the command line to the server: with `--print-config`, [`serve`](Self::serve) prints the effective
+    /// settings, with their sources, and returns. Any other argument is an error.
+    pub fn command_line(mut self) -> Self {
+        self.parts.arguments = env::args_os().skip(1).collect();
+        self
+    }
+
+    /// Starts the server and returns a handle of it. Binds first: nothing is half-started when an address cannot be
+    /// had.
     ///
     /// Installs no signal handler and never ends the process.
     ///
@@ -129,84 +134,63 @@ impl<L> Builder<L> {
     ///
     /// # Panics
     /// Outside of a tokio runtime with time and IO.
-    pub async fn start<S>(self, services: S) -> Result<Running, Error>
+    pub async fn start<S>(mut self, services: S) -> Result<Running, Error>
     where
         S: IntoServices<List: Names>,
         L: Serve<WithReflection<S::List>>,
     {
-        let loaded = self.settings?;
-        let config = &loaded.config;
-        let services = services.into_services();
-        let methods = Arc::new(methods(config, &services, &self.descriptors)?);
-        let services = with_reflection(services, &self.descriptors, config)?;
-
-        let listeners = bind_all(self.listeners, &config.listen)?;
-        let local = listeners.iter().map(Bound::local_addr).collect::<Result<Vec<_>, _>>();
-        let local = local.map_err(|error| Error::bind("a listener", error))?;
-
-        let life = Life::new(self.health.clone());
-        let connections = Connections::default();
-        let (alive, stopped) = mpsc::channel(1);
-        let acceptor = Acceptor {
-            stack: stack::Layers::new(config, (CallMetrics,), Arc::clone(&methods)).around(self.layers.app(Router::new(services)), &self.health),
-            settings: Arc::new(ConnectionSettings::new(config)),
-            max_connections: config.connection.max_connections,
-            connections: connections.clone(),
-            life: life.watch(),
-            alive,
-        };
-        for listener in listeners {
-            tokio::spawn(acceptor.clone().run(listener));
+        let on_start = self.parts.on_start.take();
+        let running =
+            start::start(self.settings?, self.layers, self.parts, services.into_services())?;
+        if let Some(on_start) = on_start {
+            on_start(&running);
         }
-        self.health.ready();
-        life.advance(Phase::Serving);
-        Ok(Running { local, admin: None, life, health: self.health, alive: stopped })
+        Ok(running)
     }
-}
 
-/// A list of services with reflection in front, if it is on.
-pub type WithReflection<L> = Entry<ReflectionV1, Entry<ReflectionV1Alpha, L>>;
-
-fn with_reflection<L>(
-    services: Services<L>,
-    descriptors: &[&'static [u8]],
-    config: &Config,
-) -> Result<Services<WithReflection<L>>, Error> {
-    let (mut v1, mut v1alpha) = (None, None);
-    if config.service.reflection == Switch::On {
-        v1 = Some(ReflectionV1::new(descriptors).map_err(Error::descriptors)?);
-        v1alpha = Some(ReflectionV1Alpha::new(descriptors).map_err(Error::descriptors)?);
+    /// Serves until SIGTERM or SIGINT, then drains: [`start`](Self::start) for a process that has nothing else to do.
+    ///
+    /// At the signal the server is not ready any more; after `drain.lame_duck` (for SIGINT, at once) it accepts no
+    /// more connections and its calls finish; at `drain.deadline`, counted from the signal, what is left is dropped.
+    ///
+    /// A second signal ends the process at once, with 128 and the signal's number as its exit code. So does, with
+    /// exit code 1, a runtime that a blocked task keeps from being left by the deadline and a second.
+    ///
+    /// # Errors
+    /// Those of [`start`](Self::start), and when the deadline cut calls ([`Error::is_cut`]).
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with time and IO.
+    pub async fn serve<S>(mut self, services: S) -> Result<(), Error>
+    where
+        S: IntoServices<List: Names>,
+        L: Serve<WithReflection<S::List>>,
+    {
+        if self.wants_to_print()? {
+            print!("{}", config::print(&self.settings?));
+            return Ok(());
+        }
+        let running = self.start(services).await?;
+        running.drain_on_signals()?;
+        running.wait().await
     }
-    Ok(services.add_optional(v1alpha).add_optional(v1))
-}
 
-/// The table of methods: those of the descriptors, the framework's own, and what the services turn out to have.
-fn methods<L: Names>(config: &Config, services: &Services<L>, sets: &[&'static [u8]]) -> Result<Methods, Error> {
-    let mut served = BTreeSet::new();
-    services.each_name(&mut |name| {
-        served.insert(name);
-    });
-    let mut methods = Methods::builder().buckets(&config.metrics.buckets).cap(config.metrics.max_methods);
-    for method in descriptors::methods(sets).map_err(Error::descriptors)? {
-        // A set may hold more than is served here.
-        if served.contains(method.service.as_str()) {
-            methods = methods.method(&method.service, &method.method, method.kind, Origin::User);
+    fn wants_to_print(&mut self) -> Result<bool, Error> {
+        let arguments = std::mem::take(&mut self.parts.arguments);
+        match arguments.iter().find(|argument| *argument != "--print-config") {
+            None => Ok(!arguments.is_empty()),
+            Some(other) => {
+                let other = other.to_string_lossy();
+                Err(Error::config(format!(
+                    "unknown argument {other:?}: expected --print-config, or none"
+                )))
+            }
         }
     }
-    for method in descriptors::methods(&reflection::BUILTIN_SETS).expect("the framework's own descriptors are valid") {
-        methods = methods.method(&method.service, &method.method, method.kind, Origin::Builtin);
-    }
-    Ok(served.into_iter().fold(methods, MethodsBuilder::service).build())
 }
 
-fn bind_all(handed_over: Vec<StdTcpListener>, settings: &[Listener]) -> Result<Vec<Bound>, Error> {
-    if handed_over.is_empty() {
-        return settings.iter().map(|listener| listen::bind("listen", listener)).collect();
+impl<L> fmt::Debug for Builder<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("settings", &self.settings).finish_non_exhaustive()
     }
-    let take_over = |listener: StdTcpListener| {
-        listener.set_nonblocking(true)?;
-        tokio::net::TcpListener::from_std(listener).map(Bound::Tcp)
-    };
-    let bound = handed_over.into_iter().map(take_over).collect::<Result<Vec<_>, _>>();
-    bound.map_err(|error| Error::bind("a listener that was handed over", error))
 }

@@ -31,7 +31,7 @@ use crate::{
     bounds::App,
     config::{Config, Http2, Switch},
     lifecycle::Phase,
-    stack::{Stack, StackFuture, StackBody},
+    stack::{Stack, StackBody, StackFuture},
 };
 
 /// What is the same for all connections of a server.
@@ -83,7 +83,8 @@ where
     let io = Coalesce::new(io, Arc::clone(&connection.io), settings.coalesce);
     let service = CallService { stack: Mutex::new(stack), info, slot: slot.clone() };
     let mut hyper = pin!(
-        builder(&settings, Executor::new(Arc::clone(connection), slot)).serve_connection(TokioIo::new(io), service)
+        builder(&settings, Executor::new(Arc::clone(connection), slot))
+            .serve_connection(TokioIo::new(io), service)
     );
     let mut phases = Phases::new(connection.accepted, settings.limits.with_jitter(fastrand::f64()));
     loop {
@@ -111,7 +112,10 @@ where
 }
 
 /// Every limit is set, and finite: leaving one out would remove hyper's own default.
-fn builder(settings: &ConnectionSettings, executor: Executor) -> hyper::server::conn::http2::Builder<Executor> {
+fn builder(
+    settings: &ConnectionSettings,
+    executor: Executor,
+) -> hyper::server::conn::http2::Builder<Executor> {
     let (http2, connection) = (&settings.http2, &settings.keepalive);
     let mut builder = hyper::server::conn::http2::Builder::new(executor);
     builder

@@ -1,8 +1,8 @@
 //! The table of open connections.
 
 use std::{
-    convert::Infallible,
     collections::BTreeMap,
+    convert::Infallible,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},

@@ -56,7 +56,13 @@ where
     fn execute(&self, future: F) {
         let connection = Arc::clone(&self.connection);
         let open = connection.open_call();
-        tokio::spawn(CallTask { future, call: self.slot.take(), backstop: None, _open: open, _connection: connection });
+        tokio::spawn(CallTask {
+            future,
+            call: self.slot.take(),
+            backstop: None,
+            _open: open,
+            _connection: connection,
+        });
     }
 }
 

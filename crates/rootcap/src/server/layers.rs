@@ -1,7 +1,5 @@
 //! The user's layers, as a type.
 
-
-
 use bytes::Bytes;
 use http::{Request, Response};
 use tonic::body::Body;
@@ -60,7 +58,12 @@ where
 impl<N, L, S, B> Serve<L> for Layers<N>
 where
     N: Layer<Router<L>, Service = S>,
-    S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send + 'static>,
+    S: Service<
+            Request<Body>,
+            Response = Response<B>,
+            Error: Into<BoxError>,
+            Future: Send + 'static,
+        >,
     S: Clone + Send + 'static,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
@@ -70,4 +73,3 @@ where
         Border::new(self.0.layer(router))
     }
 }
-

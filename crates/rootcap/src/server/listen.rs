@@ -84,7 +84,10 @@ pub(crate) fn bind(key: &str, listener: &Listener) -> Result<Bound, Error> {
 /// IPv6 and, through it, IPv4; IPv4 alone where there is no IPv6.
 fn all_interfaces(port: u16) -> io::Result<TcpListener> {
     match tcp((IpAddr::V6(Ipv6Addr::UNSPECIFIED), port).into()) {
-        Err(error) if error.kind() != io::ErrorKind::AddrInUse && error.kind() != io::ErrorKind::PermissionDenied => {
+        Err(error)
+            if error.kind() != io::ErrorKind::AddrInUse
+                && error.kind() != io::ErrorKind::PermissionDenied =>
+        {
             tcp((IpAddr::V4(Ipv4Addr::UNSPECIFIED), port).into())
         }
         result => result,
@@ -109,10 +112,15 @@ fn unix(path: &Path) -> io::Result<Bound> {
 fn remove_stale(path: &Path) -> io::Result<()> {
     let Ok(metadata) = std::fs::symlink_metadata(path) else { return Ok(()) };
     if !metadata.file_type().is_socket() {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "a file that is no socket is there"));
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "a file that is no socket is there",
+        ));
     }
     match std::os::unix::net::UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path)
+        }
         _ => Err(io::ErrorKind::AddrInUse.into()),
     }
 }

@@ -15,3 +15,4 @@ pub(crate) mod layers;
 pub(crate) mod listen;
 pub(crate) mod router;
 pub(crate) mod running;
+pub(crate) mod start;

@@ -141,14 +141,16 @@ impl<B> List<B> for Nil {
 
     fn call(&self, _: usize, request: Request<B>) -> Self::Future {
         let path: String = request.uri().path().chars().take(256).collect();
-        let status = Status::unimplemented(format!("there is no service for {}", path.escape_debug()));
+        let status =
+            Status::unimplemented(format!("there is no service for {}", path.escape_debug()));
         ready(status.into_http())
     }
 }
 
 impl<S, R, B, ResBody> List<B> for Entry<S, R>
 where
-    S: NamedService + Service<Request<B>, Response = Response<ResBody>, Error = Infallible, Future: Send>,
+    S: NamedService
+        + Service<Request<B>, Response = Response<ResBody>, Error = Infallible, Future: Send>,
     S: Clone + Send + 'static,
     ResBody: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     R: List<B>,
@@ -209,7 +211,9 @@ where
         let Ok(response) = match self.project() {
             EntryFutureProjection::Here { future } => try_ready!(future.poll(cx)),
             EntryFutureProjection::Waiting { future } => try_ready!(future.as_mut().poll(cx)),
-            EntryFutureProjection::Rest { future } => return future.poll(cx).map(|r| r.map(EitherBody::right)),
+            EntryFutureProjection::Rest { future } => {
+                return future.poll(cx).map(|r| r.map(EitherBody::right));
+            }
         };
         Poll::Ready(response.map(EitherBody::left))
     }

@@ -1,23 +1,38 @@
 //! [`Running`]: the handle of a server that has started.
 
-use std::{convert::Infallible, fmt, net::SocketAddr};
+use std::{fmt, net::SocketAddr};
 
-use tokio::sync::mpsc;
+use tokio::{runtime::Handle, sync::oneshot};
 
-use super::listen::LocalAddr;
-use crate::{Error, health::Health, lifecycle::Life};
+use super::{connections::Connections, listen::LocalAddr};
+use crate::{
+    Error,
+    health::Health,
+    lifecycle::{DrainTimes, Life},
+    signals::Signals,
+    telemetry::logs::Logs,
+};
 
 /// A server that has started.
 ///
 /// Dropping it asks for a drain, as [`stop`](Self::stop) does, and does not wait for it.
-#[derive(Debug)]
 pub struct Running {
     pub(super) local: Vec<LocalAddr>,
     pub(super) admin: Option<SocketAddr>,
     pub(super) life: Life,
     pub(super) health: Health,
-    /// Closed when every accept loop, connection and call has gone.
-    pub(super) alive: mpsc::Receiver<Infallible>,
+    pub(super) control: Control,
+    /// Told when everything has gone; `None` only once that has been waited for.
+    pub(super) stopped: Option<oneshot::Receiver<()>>,
+}
+
+/// What handling signals takes.
+pub(super) struct Control {
+    /// The admin thread's runtime.
+    pub(super) runtime: Handle,
+    pub(super) times: DrainTimes,
+    pub(super) connections: Connections,
+    pub(super) logs: Logs,
 }
 
 impl Running {
@@ -51,21 +66,33 @@ impl Running {
         self.life.stop();
     }
 
-    /// Waits until the server has stopped: after [`stop`](Self::stop), or a signal where [`serve`] runs it.
+    /// Waits until the server has stopped, and its last log lines are written: after [`stop`](Self::stop), or a
+    /// signal where [`serve`] runs it.
     ///
-    /// Cancel safe, in that dropping the future is dropping the handle.
+    /// Dropping the future drops the handle.
     ///
     /// # Errors
     /// When the drain's deadline cut calls that were still running ([`Error::is_cut`]).
     ///
     /// [`serve`]: crate::Builder::serve
     pub async fn wait(mut self) -> Result<(), Error> {
-        // Nothing is ever sent: this returns when all senders have gone.
-        let None = self.alive.recv().await;
+        if let Some(stopped) = self.stopped.take() {
+            // An error says that the runtime has dropped the task that would tell: it has gone too.
+            let _ = stopped.await;
+        }
         match self.life.cut_calls() {
             0 => Ok(()),
             calls => Err(Error::cut(calls)),
         }
+    }
+
+    /// Makes SIGTERM and SIGINT drain the server.
+    pub(super) fn drain_on_signals(&self) -> Result<(), Error> {
+        let Control { runtime, times, connections, logs } = &self.control;
+        let _on_the_admin_thread = runtime.enter();
+        let signals = Signals::install().map_err(Error::control)?;
+        runtime.spawn(signals.handle(self.life.clone(), *times, connections.clone(), logs.clone()));
+        Ok(())
     }
 }
 
@@ -75,10 +102,20 @@ impl Drop for Running {
     }
 }
 
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running")
+            .field("local", &self.local)
+            .field("admin", &self.admin)
+            .finish_non_exhaustive()
+    }
+}
+
 /// `listening on <address>`, a line per listener, and `admin on <address>`.
 impl fmt::Display for Running {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut lines = self.local.iter().map(|local| format!("listening on {local}")).collect::<Vec<_>>();
+        let mut lines =
+            self.local.iter().map(|local| format!("listening on {local}")).collect::<Vec<_>>();
         lines.extend(self.admin.map(|admin| format!("admin on {admin}")));
         f.write_str(&lines.join("\n"))
     }

@@ -1,6 +1,6 @@
 //! Everything on `/metrics`: the calls' own statistics, and what is recorded through the `metrics` facade.
 
-use std::sync::OnceLock;
+use std::{sync::OnceLock, time::Duration};
 
 use metrics::{describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -8,6 +8,9 @@ use rootcap_layers::{DEFAULT_BUCKETS, Methods};
 
 /// The recorder of this process, if it is ours: it can be installed only once, and never replaces the user's.
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// How often upkeep runs.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// What renders `/metrics`.
 #[derive(Clone)]
@@ -27,9 +30,12 @@ impl Metrics {
         Self { recorder, process, runtime: tokio::runtime::Handle::current().metrics() }
     }
 
-    /// Moves samples of histograms into their buckets. Without this they would pile up between two scrapes.
-    pub(crate) fn upkeep(&self) {
-        if let Some(recorder) = &self.recorder {
+    /// Moves samples of histograms into their buckets, for ever: without this they would pile up between two
+    /// scrapes. Runs on the admin thread.
+    pub(crate) async fn keep_up(self) {
+        let mut ticks = tokio::time::interval(UPKEEP);
+        while let Some(recorder) = &self.recorder {
+            ticks.tick().await;
             recorder.run_upkeep();
         }
     }
@@ -54,18 +60,36 @@ impl Metrics {
 }
 
 fn install_recorder() -> Option<PrometheusHandle> {
-    let recorder = PrometheusBuilder::new().set_buckets(&DEFAULT_BUCKETS).expect("there are buckets").build_recorder();
+    let recorder = PrometheusBuilder::new()
+        .set_buckets(&DEFAULT_BUCKETS)
+        .expect("there are buckets")
+        .build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).ok().map(|()| handle)
 }
 
 fn describe() {
     describe_gauge!("rootcap_runtime_workers", "Worker threads of the service's runtime.");
-    describe_gauge!("rootcap_runtime_alive_tasks", "Tasks of the service's runtime that have not ended.");
-    describe_gauge!("rootcap_runtime_global_queue_depth", "Tasks that wait in the runtime's global queue.");
-    describe_counter!("rootcap_connections_accepted_total", "Connections accepted on the service port.");
-    describe_counter!("rootcap_connections_refused_total", "Connections closed at once, by reason.");
-    describe_counter!("rootcap_connections_closed_total", "Connections that have ended, by reason.");
+    describe_gauge!(
+        "rootcap_runtime_alive_tasks",
+        "Tasks of the service's runtime that have not ended."
+    );
+    describe_gauge!(
+        "rootcap_runtime_global_queue_depth",
+        "Tasks that wait in the runtime's global queue."
+    );
+    describe_counter!(
+        "rootcap_connections_accepted_total",
+        "Connections accepted on the service port."
+    );
+    describe_counter!(
+        "rootcap_connections_refused_total",
+        "Connections closed at once, by reason."
+    );
+    describe_counter!(
+        "rootcap_connections_closed_total",
+        "Connections that have ended, by reason."
+    );
     describe_counter!("rootcap_accept_errors_total", "Failures to accept a connection.");
     rootcap_layers::admission::register_metrics();
 }

@@ -1,3 +1,5 @@
-//! What leaves the process: metrics, logs.
+//! What leaves the process: logs and metrics.
 
+pub(crate) mod logs;
 pub(crate) mod metrics;
+pub(crate) mod panic_hook;

@@ -27,19 +27,13 @@ fn a_users_settings_can_hold_ours() {
 
     let json = r#"{"greeting": "Hello", "server": {"connection": {"max_age": "1h"}}}"#;
     let users: Users = serde_json::from_str(json).unwrap();
-    assert_eq!(
-        users.server.connection.max_age,
-        Some(Duration::from_secs(3600))
-    );
+    assert_eq!(users.server.connection.max_age, Some(Duration::from_secs(3600)));
 }
 
 #[test]
 fn serde_refuses_what_the_loader_refuses() {
     let unknown = toml::from_str::<Config>("[log]\ncall = 'end'").unwrap_err();
-    assert!(
-        unknown.message().contains("unknown field `call`"),
-        "{unknown}"
-    );
+    assert!(unknown.message().contains("unknown field `call`"), "{unknown}");
     let wrong = toml::from_str::<Config>("[http2]\nmax_frame_size = 1").unwrap_err();
     assert!(wrong.message().starts_with("expected a size"), "{wrong}");
 }

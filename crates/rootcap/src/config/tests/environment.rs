@@ -9,16 +9,9 @@ use super::*;
 #[test]
 fn a_variable_that_is_not_utf8_is_an_error_that_names_it() {
     let bytes = || OsString::from_vec(vec![0xff]);
-    let vars = [
-        ("ROOTCAP_LISTEN", bytes()),
-        ("OTEL_SERVICE_NAME", bytes()),
-        ("HOME", bytes()),
-    ];
+    let vars = [("ROOTCAP_LISTEN", bytes()), ("OTEL_SERVICE_NAME", bytes()), ("HOME", bytes())];
     let lines = errors(Config::load_from(None, vars));
-    assert_eq!(
-        lines,
-        ["listen (environment variable ROOTCAP_LISTEN): the value is not UTF-8"]
-    );
+    assert_eq!(lines, ["listen (environment variable ROOTCAP_LISTEN): the value is not UTF-8"]);
     let name = OsString::from_vec(b"ROOTCAP_\xff".to_vec());
     assert_eq!(errors(Config::load_from(None, [(name, "x")])).len(), 1);
 }
@@ -41,11 +34,7 @@ fn what_kubernetes_injects_is_ignored() {
     assert_eq!(loaded.warnings, [""; 0]);
     assert_eq!(loaded.config.service.name.as_set().unwrap(), "greeter");
     assert_eq!(
-        errors(from_vars([
-            ("ROOTCAP_SERVICE_HOST", "x"),
-            ("ROOTCAP_SERVICE__NAM", "x")
-        ]))
-        .len(),
+        errors(from_vars([("ROOTCAP_SERVICE_HOST", "x"), ("ROOTCAP_SERVICE__NAM", "x")])).len(),
         1
     );
     assert_eq!(errors(from_vars([("ROOTCAP_GREETER_PORT", "x")])).len(), 1);
@@ -58,10 +47,7 @@ fn under_kubernetes_the_lame_duck_is_five_seconds_unless_set() {
     let loaded = from_vars([sign]).unwrap();
     assert_eq!(loaded.config.drain.lame_duck, Duration::from_secs(5));
     let source = loaded.sources.of("drain.lame_duck");
-    assert_eq!(
-        source,
-        &Source::Variable("KUBERNETES_SERVICE_HOST".to_owned())
-    );
+    assert_eq!(source, &Source::Variable("KUBERNETES_SERVICE_HOST".to_owned()));
     let loaded = from_vars([sign, ("ROOTCAP_DRAIN__LAME_DUCK", "0s")]).unwrap();
     assert_eq!(loaded.config.drain.lame_duck, Duration::ZERO);
 }
@@ -96,12 +82,7 @@ fn samplers_become_a_ratio() {
     ] {
         let loaded = from_vars([("OTEL_TRACES_SAMPLER", sampler)]).unwrap();
         assert_eq!(loaded.config.trace.ratio, ratio, "{sampler}");
-        assert_eq!(
-            loaded.warnings.len(),
-            warnings,
-            "{sampler}: {:?}",
-            loaded.warnings
-        );
+        assert_eq!(loaded.warnings.len(), warnings, "{sampler}: {:?}", loaded.warnings);
     }
     let disabled = from_vars([("OTEL_SDK_DISABLED", "TRUE")]).unwrap();
     assert_eq!(disabled.config.trace.spans, Switch::Off);
@@ -122,13 +103,7 @@ fn what_is_not_supported_of_the_standard_variables_warns_without_its_value() {
     .unwrap();
     let warnings = loaded.warnings.join("\n");
     assert_eq!(loaded.warnings.len(), 5, "{warnings}");
-    for name in [
-        "OTLP_HEADERS",
-        "SAMPLER works",
-        "SAMPLER_ARG",
-        "PROPAGATORS",
-        "SDK_DISABLED",
-    ] {
+    for name in ["OTLP_HEADERS", "SAMPLER works", "SAMPLER_ARG", "PROPAGATORS", "SDK_DISABLED"] {
         assert!(warnings.contains(name), "{name}: {warnings}");
     }
     assert!(!warnings.contains("hunter2"));

@@ -21,24 +21,13 @@ fn what_is_printed_loads_to_the_same() {
 fn every_setting_is_listed_with_what_a_reader_needs() {
     let entries = Loaded::default().effective();
     for entry in &entries {
-        assert!(
-            !entry.doc.is_empty() && !entry.accepts.is_empty(),
-            "{}",
-            entry.key
-        );
+        assert!(!entry.doc.is_empty() && !entry.accepts.is_empty(), "{}", entry.key);
         assert_eq!(entry.value, entry.default);
         assert_eq!(entry.source, "default");
         // The default is accepted, and the variable is the one that sets the key.
         let value = format!("{} = {}", entry.key, entry.default);
-        assert_eq!(
-            from_file(&value).unwrap().config,
-            Config::default(),
-            "{value}"
-        );
+        assert_eq!(from_file(&value).unwrap().config, Config::default(), "{value}");
     }
-    let rate = entries
-        .iter()
-        .find(|entry| entry.key == "limits.rate")
-        .unwrap();
+    let rate = entries.iter().find(|entry| entry.key == "limits.rate").unwrap();
     assert_eq!(rate.variable, "ROOTCAP_LIMITS__RATE");
 }

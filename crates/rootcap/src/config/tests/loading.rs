@@ -36,19 +36,13 @@ fn the_file_counts_more_than_defaults_and_the_environment_more_than_the_file() {
         loaded.sources.of("drain.deadline").to_string(),
         "environment variable ROOTCAP_DRAIN__DEADLINE"
     );
-    assert_eq!(
-        loaded.sources.of("drain.lame_duck").to_string(),
-        "rootcap.toml:4"
-    );
+    assert_eq!(loaded.sources.of("drain.lame_duck").to_string(), "rootcap.toml:4");
 }
 
 #[test]
 fn the_environment_sets_every_kind_of_value() {
     let config = from_vars([
-        (
-            "ROOTCAP_LISTEN",
-            "127.0.0.1:0, localhost:1,unix:/run/a.sock",
-        ),
+        ("ROOTCAP_LISTEN", "127.0.0.1:0, localhost:1,unix:/run/a.sock"),
         ("ROOTCAP_ADMIN__LISTEN", "off"),
         ("ROOTCAP_ADMIN__TOKEN_FILE", "/run/token"),
         ("ROOTCAP_DEADLINE__SERVICES", "a.B=1s, c.D=2s"),
@@ -65,18 +59,12 @@ fn the_environment_sets_every_kind_of_value() {
     ])
     .unwrap()
     .config;
-    assert_eq!(
-        config.listen[1],
-        Listener::Address(([127, 0, 0, 1], 1).into())
-    );
+    assert_eq!(config.listen[1], Listener::Address(([127, 0, 0, 1], 1).into()));
     assert_eq!(config.listen[2], Listener::Unix("/run/a.sock".into()));
     assert_eq!(config.admin.listen, None);
     assert_eq!(config.admin.token_file, Some("/run/token".into()));
     assert_eq!(config.deadline.services["c.D"], Duration::from_secs(2));
-    assert_eq!(
-        config.deadline.methods["/a.B/C"],
-        Duration::from_millis(250)
-    );
+    assert_eq!(config.deadline.methods["/a.B/C"], Duration::from_millis(250));
     assert_eq!(config.http2.stream_window, Size::kib(64));
     assert_eq!(config.limits.concurrency, NonZeroU32::new(10));
     assert_eq!(config.limits.rate.unwrap().to_string(), "100/s");
@@ -104,10 +92,7 @@ fn the_file_is_the_one_that_the_variable_names() {
         assert_eq!(path.to_str(), Some("/etc/greeter.toml"));
         Ok("\nlisten = ':1'".to_owned())
     });
-    assert_eq!(
-        loaded.unwrap().sources.of("listen").to_string(),
-        "/etc/greeter.toml:2"
-    );
+    assert_eq!(loaded.unwrap().sources.of("listen").to_string(), "/etc/greeter.toml:2");
     let loaded = load_with(NONE, |_| panic!("no file is named"));
     assert_eq!(loaded.unwrap(), Loaded::default());
 }
@@ -115,9 +100,7 @@ fn the_file_is_the_one_that_the_variable_names() {
 #[test]
 fn code_counts_more_than_all_and_is_tested_too() {
     let mut loaded = from_vars([("ROOTCAP_LOG__CALLS", "end")]).unwrap();
-    loaded
-        .update(|config| config.log.calls = LogCalls::Off)
-        .unwrap();
+    loaded.update(|config| config.log.calls = LogCalls::Off).unwrap();
     assert_eq!(loaded.sources.of("log.calls"), &Source::Builder);
     assert_eq!(loaded.sources.of("log.filter"), &Source::Default);
 
@@ -127,10 +110,7 @@ fn code_counts_more_than_all_and_is_tested_too() {
         config.http2.max_frame_size = Size::bytes(3);
     });
     let lines = errors.unwrap_err().to_string();
-    assert!(
-        lines.starts_with("http2.max_frame_size = 3 (builder): expected a size"),
-        "{lines}"
-    );
+    assert!(lines.starts_with("http2.max_frame_size = 3 (builder): expected a size"), "{lines}");
     assert!(lines.contains("\ndeadline.max = "), "{lines}");
     assert_eq!(loaded, before);
 }

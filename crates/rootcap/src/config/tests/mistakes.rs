@@ -10,11 +10,7 @@ use crate::config::load::load_with;
 #[test]
 fn all_errors_come_at_once_with_key_value_source_and_what_is_accepted() {
     let file = "listen = \"example.com:80\"\n\n[log]\ncalls = \"often\"\nformats = \"json\"\n[drain]\ndeadline = 5\n";
-    let vars = [
-        ("ROOTCAP_TRACE__RATIO", "1.5"),
-        ("ROOTCAP_LISEN", ":1"),
-        ("OTHER", "x"),
-    ];
+    let vars = [("ROOTCAP_TRACE__RATIO", "1.5"), ("ROOTCAP_LISEN", ":1"), ("OTHER", "x")];
     let errors = errors(Config::load_from(Some(("rootcap.toml", file)), vars));
     let expected = [
         r#"listen = "example.com:80" (rootcap.toml:1): element 1: names of hosts are not resolved, an IP address is needed; expected a list"#,
@@ -65,17 +61,9 @@ fn lists_and_maps_tell_every_line_that_is_wrong() {
 #[test]
 fn a_file_that_is_no_toml_is_told_by_line() {
     let lines = errors(from_file("listen = ':1'\nlog = = 3\n\n[unclosed\n"));
-    assert!(
-        lines.iter().all(|line| line.contains(": not TOML: ")),
-        "{lines:?}"
-    );
+    assert!(lines.iter().all(|line| line.contains(": not TOML: ")), "{lines:?}");
     assert!(lines[0].starts_with("rootcap.toml:2: "), "{lines:?}");
-    assert!(
-        lines
-            .iter()
-            .any(|line| line.starts_with("rootcap.toml:4: ")),
-        "{lines:?}"
-    );
+    assert!(lines.iter().any(|line| line.starts_with("rootcap.toml:4: ")), "{lines:?}");
 }
 
 #[test]
@@ -84,10 +72,7 @@ fn a_key_set_twice_and_a_section_that_is_a_value_are_errors() {
         errors(from_file("log.calls = 'end'\nlog.calls = 'off'"))[0]
             .starts_with("rootcap.toml:2: not TOML")
     );
-    assert_eq!(
-        errors(from_file("\nlog = 3")),
-        ["log (rootcap.toml:2): expected a section: [log]"]
-    );
+    assert_eq!(errors(from_file("\nlog = 3")), ["log (rootcap.toml:2): expected a section: [log]"]);
     assert_eq!(
         errors(from_file("[htpp2]\nstream_window = 1")),
         ["htpp2 (rootcap.toml:1): there is no such setting; did you mean http2?"]
@@ -96,9 +81,7 @@ fn a_key_set_twice_and_a_section_that_is_a_value_are_errors() {
 
 #[test]
 fn a_number_beyond_64_bits_is_an_error_like_any_other() {
-    let lines = errors(from_file(
-        "[http2]\nstream_window = 99999999999999999999999",
-    ));
+    let lines = errors(from_file("[http2]\nstream_window = 99999999999999999999999"));
     assert!(lines[0].starts_with(
         "http2.stream_window = 99999999999999999999999 (rootcap.toml:2): expected a size"
     ));
@@ -145,24 +128,14 @@ fn a_value_cannot_forge_a_line_and_is_cut() {
     let value = format!("x\ny\u{1b}[31m{}", "z".repeat(100_000));
     let lines = errors(from_vars([("ROOTCAP_LOG__CALLS", &value)]));
     assert_eq!(lines.len(), 1);
-    assert!(
-        lines[0].len() < 400 && !lines[0].contains('\u{1b}'),
-        "{}",
-        lines[0]
-    );
+    assert!(lines[0].len() < 400 && !lines[0].contains('\u{1b}'), "{}", lines[0]);
     let lines = errors(from_file("\"a\\nb\\u001B\" = 1"));
-    assert_eq!(
-        lines,
-        [r"a\nb\u{1b} (rootcap.toml:1): there is no such setting"]
-    );
+    assert_eq!(lines, [r"a\nb\u{1b} (rootcap.toml:1): there is no such setting"]);
 }
 
 #[test]
 fn a_file_that_cannot_be_read_is_an_error_beside_the_others() {
-    let vars = [
-        ("ROOTCAP_CONFIG", "/gone.toml"),
-        ("ROOTCAP_LOG__CALLS", "x"),
-    ];
+    let vars = [("ROOTCAP_CONFIG", "/gone.toml"), ("ROOTCAP_LOG__CALLS", "x")];
     let lines = errors(load_with(vars, |_| Err(io::ErrorKind::NotFound.into())));
     assert_eq!(
         lines[0],

@@ -17,11 +17,7 @@ impl Rule<Option<Secret<String>>> for Digits {
 
     fn check(&self, value: &Option<Secret<String>>) -> Result<(), Problems> {
         let secret = value.as_ref().map_or("", |secret| secret.expose());
-        if secret.bytes().all(|b| b.is_ascii_digit()) {
-            Ok(())
-        } else {
-            Err(Problems::plain())
-        }
+        if secret.bytes().all(|b| b.is_ascii_digit()) { Ok(()) } else { Err(Problems::plain()) }
     }
 }
 
@@ -38,22 +34,12 @@ settings! {
 #[test]
 fn a_secret_is_never_shown() {
     let vars = [("ROOTCAP_OTHER", "hunter2")];
-    let file = File {
-        name: "f.toml",
-        text: "token = ['hunter2']\n",
-    };
+    let file = File { name: "f.toml", text: "token = ['hunter2']\n" };
     let wrong = read::<Hidden>(Some(file), &vars.into_iter().collect());
     assert_eq!(wrong.errors.len(), 2);
-    assert!(
-        wrong.errors[0]
-            .to_string()
-            .starts_with("token = *** (f.toml:1): expected a text")
-    );
+    assert!(wrong.errors[0].to_string().starts_with("token = *** (f.toml:1): expected a text"));
 
-    let file = File {
-        name: "f.toml",
-        text: "token = 'hunter2'\nother = '12345'",
-    };
+    let file = File { name: "f.toml", text: "token = 'hunter2'\nother = '12345'" };
     let right = read::<Hidden>(Some(file), &NONE.into_iter().collect());
     assert_eq!(right.section.token.expose(), "hunter2");
     let listed = entries(&right.section, &right.sources);
@@ -63,10 +49,7 @@ fn a_secret_is_never_shown() {
         wrong = wrong.errors,
         right = right.section
     );
-    assert!(
-        !shown.contains("hunter2") && !shown.contains("12345"),
-        "{shown}"
-    );
+    assert!(!shown.contains("hunter2") && !shown.contains("12345"), "{shown}");
     assert!(render(&listed).starts_with("# token = \"***\" # f.toml:1\n"));
 
     let error = toml::from_str::<Hidden>("other = 'hunter2'").unwrap_err();

@@ -76,11 +76,7 @@ impl<T: Value> Value for BTreeMap<String, T> {
     }
 
     fn to_toml(&self) -> toml::Value {
-        toml::Value::Table(
-            self.iter()
-                .map(|(key, value)| (key.clone(), value.to_toml()))
-                .collect(),
-        )
+        toml::Value::Table(self.iter().map(|(key, value)| (key.clone(), value.to_toml())).collect())
     }
 }
 
@@ -89,9 +85,7 @@ impl<T: Ranged> Ranged for BTreeMap<String, T> {
 
     fn check_units(&self, holds: &dyn Fn(&T::Unit) -> bool) -> Result<(), Problems> {
         let entry = |(key, value): (&String, &T)| {
-            value
-                .check_units(holds)
-                .map_err(|problems| problems.under(&Step::Key(key.clone())))
+            value.check_units(holds).map_err(|problems| problems.under(&Step::Key(key.clone())))
         };
         Problems::gather(self.iter().map(entry))
     }

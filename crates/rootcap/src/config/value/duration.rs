@@ -24,11 +24,7 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
         let (name, after) = split(after, |c| c.is_ascii_alphabetic());
         // `find` moves on past the unit it finds, so that no unit comes twice and none out of order.
         let (_, unit) = units.find(|(unit, _)| *unit == name)?;
-        nanos = digits
-            .parse::<u128>()
-            .ok()?
-            .checked_mul(*unit)?
-            .checked_add(nanos)?;
+        nanos = digits.parse::<u128>().ok()?.checked_mul(*unit)?.checked_add(nanos)?;
         if after.is_empty() {
             break;
         }
@@ -67,11 +63,7 @@ impl Value for Duration {
     fn from_text(text: &str) -> Result<Self, Problems> {
         parse(text).ok_or_else(|| {
             let bare_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-            if bare_number {
-                Problems::because("the unit is missing")
-            } else {
-                Problems::plain()
-            }
+            if bare_number { Problems::because("the unit is missing") } else { Problems::plain() }
         })
     }
 

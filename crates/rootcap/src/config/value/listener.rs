@@ -40,11 +40,7 @@ impl fmt::Display for Listener {
 
 /// A port without a sign or a blank, which `u16::from_str` would let pass in part.
 fn port(text: &str) -> Option<u16> {
-    if text.bytes().all(|b| b.is_ascii_digit()) {
-        text.parse().ok()
-    } else {
-        None
-    }
+    if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
 /// What is wrong with a text that is no listener.

@@ -61,11 +61,7 @@ impl Value for f64 {
 
     fn from_text(text: &str) -> Result<Self, Problems> {
         let number: Self = text.parse().map_err(|_| Problems::plain())?;
-        if number.is_finite() {
-            Ok(number)
-        } else {
-            Err(Problems::plain())
-        }
+        if number.is_finite() { Ok(number) } else { Err(Problems::plain()) }
     }
 
     fn from_toml(value: &toml::Value) -> Result<Self, Problems> {

@@ -11,19 +11,11 @@ impl<T: Value> Value for Option<T> {
     }
 
     fn from_text(text: &str) -> Result<Self, Problems> {
-        if text == "off" {
-            Ok(None)
-        } else {
-            T::from_text(text).map(Some)
-        }
+        if text == "off" { Ok(None) } else { T::from_text(text).map(Some) }
     }
 
     fn from_toml(value: &toml::Value) -> Result<Self, Problems> {
-        if word(value) == Some("off") {
-            Ok(None)
-        } else {
-            T::from_toml(value).map(Some)
-        }
+        if word(value) == Some("off") { Ok(None) } else { T::from_toml(value).map(Some) }
     }
 
     fn to_toml(&self) -> toml::Value {
@@ -35,8 +27,7 @@ impl<T: Ranged> Ranged for Option<T> {
     type Unit = T::Unit;
 
     fn check_units(&self, holds: &dyn Fn(&T::Unit) -> bool) -> Result<(), Problems> {
-        self.as_ref()
-            .map_or(Ok(()), |value| value.check_units(holds))
+        self.as_ref().map_or(Ok(()), |value| value.check_units(holds))
     }
 }
 
@@ -70,11 +61,7 @@ impl<T: Value> Value for Auto<T> {
     }
 
     fn from_text(text: &str) -> Result<Self, Problems> {
-        if text == "auto" {
-            Ok(Self::Auto)
-        } else {
-            T::from_text(text).map(Self::Set)
-        }
+        if text == "auto" { Ok(Self::Auto) } else { T::from_text(text).map(Self::Set) }
     }
 
     fn from_toml(value: &toml::Value) -> Result<Self, Problems> {
@@ -93,7 +80,6 @@ impl<T: Ranged> Ranged for Auto<T> {
     type Unit = T::Unit;
 
     fn check_units(&self, holds: &dyn Fn(&T::Unit) -> bool) -> Result<(), Problems> {
-        self.as_set()
-            .map_or(Ok(()), |value| value.check_units(holds))
+        self.as_set().map_or(Ok(()), |value| value.check_units(holds))
     }
 }

@@ -30,10 +30,7 @@ impl Problems {
 
     /// The value is not accepted, for a reason worth a phrase.
     pub(in crate::config) fn because(detail: impl Into<String>) -> Self {
-        Self(vec![Problem {
-            path: Vec::new(),
-            detail: Some(detail.into()),
-        }])
+        Self(vec![Problem { path: Vec::new(), detail: Some(detail.into()) }])
     }
 
     /// The same, seen from the value that holds this one.
@@ -53,20 +50,12 @@ impl Problems {
             .into_iter()
             .filter_map(|result| result.map_err(|found| problems.extend(found.0)).ok())
             .collect();
-        if problems.is_empty() {
-            Ok(values)
-        } else {
-            Err(Self(problems))
-        }
+        if problems.is_empty() { Ok(values) } else { Err(Self(problems)) }
     }
 
     /// The problems in one sentence, for where only one error can be reported.
     pub(in crate::config) fn sentence(&self, accepts: &str) -> String {
-        let all: Vec<_> = self
-            .0
-            .iter()
-            .map(|problem| problem.sentence(accepts))
-            .collect();
+        let all: Vec<_> = self.0.iter().map(|problem| problem.sentence(accepts)).collect();
         all.join("; ")
     }
 }

@@ -27,11 +27,7 @@ impl<T: Value> Rule<T> for RangeFull {
 
 impl<T: Ranged> Rule<T> for RangeInclusive<T::Unit> {
     fn accepts(&self, by_type: String) -> String {
-        format!(
-            "{by_type}, from {} to {}",
-            bare(self.start()),
-            bare(self.end())
-        )
+        format!("{by_type}, from {} to {}", bare(self.start()), bare(self.end()))
     }
 
     fn check(&self, value: &T) -> Result<(), Problems> {
@@ -58,11 +54,7 @@ impl<T> Rule<Vec<T>> for NotEmpty {
     }
 
     fn check(&self, value: &Vec<T>) -> Result<(), Problems> {
-        if value.is_empty() {
-            Err(Problems::because("the list is empty"))
-        } else {
-            Ok(())
-        }
+        if value.is_empty() { Err(Problems::because("the list is empty")) } else { Ok(()) }
     }
 }
 
@@ -73,18 +65,12 @@ pub(in crate::config) struct Ascending {
 
 impl Rule<Vec<f64>> for Ascending {
     fn accepts(&self, by_type: String) -> String {
-        format!(
-            "{by_type}, positive and ascending, from 1 to {} of them",
-            self.at_most
-        )
+        format!("{by_type}, positive and ascending, from 1 to {} of them", self.at_most)
     }
 
     fn check(&self, value: &Vec<f64>) -> Result<(), Problems> {
         if value.is_empty() || value.len() > self.at_most {
-            return Err(Problems::because(format!(
-                "there are {} numbers",
-                value.len()
-            )));
+            return Err(Problems::because(format!("there are {} numbers", value.len())));
         }
         let mut floor = 0.0;
         for (index, number) in value.iter().enumerate() {
@@ -109,15 +95,10 @@ impl Rule<Vec<String>> for MetadataKeys {
     fn check(&self, value: &Vec<String>) -> Result<(), Problems> {
         let valid = |key: &str| {
             !key.is_empty()
-                && key
-                    .bytes()
-                    .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.'))
+                && key.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.'))
         };
         let wrong = value.iter().enumerate().filter(|(_, key)| !valid(key));
-        all_hold(
-            wrong.map(|(index, _)| Step::Index(index)),
-            "not a metadata key",
-        )
+        all_hold(wrong.map(|(index, _)| Step::Index(index)), "not a metadata key")
     }
 }
 
@@ -134,34 +115,19 @@ where
     R: Rule<BTreeMap<String, T>>,
 {
     fn accepts(&self, by_type: String) -> String {
-        format!(
-            "{}; each name is {}",
-            self.values.accepts(by_type),
-            self.are
-        )
+        format!("{}; each name is {}", self.values.accepts(by_type), self.are)
     }
 
     fn check(&self, value: &BTreeMap<String, T>) -> Result<(), Problems> {
         let wrong = value.keys().filter(|key| !(self.valid)(key)).cloned();
-        let keys = all_hold(
-            wrong.map(Step::Key),
-            &format!("the name is not {}", self.are),
-        );
+        let keys = all_hold(wrong.map(Step::Key), &format!("the name is not {}", self.are));
         Problems::gather([keys, self.values.check(value)])
     }
 }
 
 /// An error for each of the steps, which lead to what is wrong.
 fn all_hold(wrong: impl Iterator<Item = Step>, detail: &str) -> Result<(), Problems> {
-    let problems: Vec<_> = wrong
-        .map(|step| Problem {
-            path: vec![step],
-            detail: Some(detail.to_owned()),
-        })
-        .collect();
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(Problems(problems))
-    }
+    let problems: Vec<_> =
+        wrong.map(|step| Problem { path: vec![step], detail: Some(detail.to_owned()) }).collect();
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
 }

@@ -57,11 +57,7 @@ impl Size {
         if !digits.bytes().all(|b| b.is_ascii_digit()) {
             return None;
         }
-        digits
-            .parse::<u64>()
-            .ok()?
-            .checked_mul(1 << shift)
-            .map(Self)
+        digits.parse::<u64>().ok()?.checked_mul(1 << shift).map(Self)
     }
 }
 
@@ -86,9 +82,9 @@ impl Value for Size {
     fn from_toml(value: &toml::Value) -> Result<Self, Problems> {
         match value {
             toml::Value::String(text) => Self::from_text(text),
-            toml::Value::Integer(bytes) => u64::try_from(*bytes)
-                .map(Self)
-                .map_err(|_| Problems::plain()),
+            toml::Value::Integer(bytes) => {
+                u64::try_from(*bytes).map(Self).map_err(|_| Problems::plain())
+            }
             _ => Err(Problems::plain()),
         }
     }

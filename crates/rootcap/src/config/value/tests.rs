@@ -122,18 +122,7 @@ fn sizes_have_binary_units_or_none() {
     assert_eq!(parse("100"), Some(Size::bytes(100)));
     assert_eq!(Size::kib(16).to_string(), "16KiB");
     assert_eq!(Size::bytes(1025).to_string(), "1025");
-    for text in [
-        "",
-        "KiB",
-        "4MB",
-        "4M",
-        "4 MiB",
-        "-4",
-        "+4",
-        "1.5MiB",
-        "16777216TiB",
-        "4mib",
-    ] {
+    for text in ["", "KiB", "4MB", "4M", "4 MiB", "-4", "+4", "1.5MiB", "16777216TiB", "4mib"] {
         assert_eq!(parse::<Size>(text), None, "{text}");
     }
 }
@@ -147,17 +136,9 @@ fn sizes_that_do_not_fit_are_cut_to_what_does() {
 #[test]
 fn rates_are_a_count_and_a_time() {
     let rate: Rate = parse("30/m").unwrap();
-    assert_eq!(
-        (rate.count().get(), rate.per()),
-        (30, Duration::from_secs(60))
-    );
-    assert_eq!(
-        parse::<Rate>("5/10s").unwrap().per(),
-        Duration::from_secs(10)
-    );
-    for text in [
-        "", "5", "/s", "0/s", "-1/s", "5/", "5/d", "5/0s", "5/25h", "1.5/s", "5/s/s",
-    ] {
+    assert_eq!((rate.count().get(), rate.per()), (30, Duration::from_secs(60)));
+    assert_eq!(parse::<Rate>("5/10s").unwrap().per(), Duration::from_secs(10));
+    for text in ["", "5", "/s", "0/s", "-1/s", "5/", "5/d", "5/0s", "5/25h", "1.5/s", "5/s/s"] {
         assert_eq!(parse::<Rate>(text), None, "{text}");
     }
 }
@@ -166,10 +147,7 @@ fn rates_are_a_count_and_a_time() {
 fn listeners_are_addresses_ports_or_paths() {
     assert_eq!(parse(":0"), Some(Listener::Port(0)));
     assert_eq!(parse("unix:/a/b"), Some(Listener::Unix("/a/b".into())));
-    assert_eq!(
-        parse("[::1]:80"),
-        Some(Listener::Address("[::1]:80".parse().unwrap()))
-    );
+    assert_eq!(parse("[::1]:80"), Some(Listener::Address("[::1]:80".parse().unwrap())));
     for (text, why) in [
         ("8081", "there is no `:`"),
         ("", "there is no `:`"),

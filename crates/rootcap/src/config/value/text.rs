@@ -10,11 +10,7 @@ impl Value for String {
     }
 
     fn from_text(text: &str) -> Result<Self, Problems> {
-        if text.is_empty() {
-            Err(Problems::plain())
-        } else {
-            Ok(text.to_owned())
-        }
+        if text.is_empty() { Err(Problems::plain()) } else { Ok(text.to_owned()) }
     }
 
     fn to_toml(&self) -> toml::Value {
@@ -30,11 +26,7 @@ impl Value for PathBuf {
     fn from_text(text: &str) -> Result<Self, Problems> {
         // The system's calls end a path at its first NUL: it would name another file than the one written.
         let nameable = !text.is_empty() && !text.contains('\0');
-        if nameable {
-            Ok(text.into())
-        } else {
-            Err(Problems::plain())
-        }
+        if nameable { Ok(text.into()) } else { Err(Problems::plain()) }
     }
 
     fn to_toml(&self) -> toml::Value {

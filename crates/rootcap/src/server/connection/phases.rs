@@ -84,7 +84,10 @@ enum State {
     Preface,
     Open,
     /// GOAWAY has been sent.
-    Leaving { reason: CloseReason, since: Instant },
+    Leaving {
+        reason: CloseReason,
+        since: Instant,
+    },
 }
 
 /// Where a connection stands.
@@ -180,7 +183,13 @@ mod tests {
 
     fn peer() -> Peer {
         let start = Instant::now();
-        let facts = Facts { now: start, preface_seen: false, open_calls: 0, last_activity: start, draining: false };
+        let facts = Facts {
+            now: start,
+            preface_seen: false,
+            open_calls: 0,
+            last_activity: start,
+            draining: false,
+        };
         Peer { phases: Phases::new(start, LIMITS), start, facts }
     }
 
@@ -242,7 +251,8 @@ mod tests {
         (peer.facts.preface_seen, peer.facts.open_calls, peer.facts.draining) = (true, 1, true);
         assert_eq!(peer.at(1), Step::GoAway);
         assert_eq!(peer.at(50), peer.wait_until(55));
-        (peer.facts.open_calls, peer.facts.last_activity) = (0, peer.start + Duration::from_secs(52));
+        (peer.facts.open_calls, peer.facts.last_activity) =
+            (0, peer.start + Duration::from_secs(52));
         assert_eq!(peer.at(55), peer.wait_until(57));
         assert_eq!(peer.at(57), Step::Close(CloseReason::Drain));
     }

@@ -1,0 +1,3 @@
+//! Stub.
+pub(crate) fn install() {}
+pub(crate) fn warn_if_abort() {}
