@@ -63,7 +63,7 @@ fn ceil_to_millis(duration: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::counter::rejected;
+    use crate::contract::rejected;
 
     #[test]
     fn the_counters_start_at_zero() {

@@ -11,10 +11,7 @@ use tower::{Layer, ServiceBuilder, layer::util::Stack as Layers};
 use super::*;
 use crate::{
     Call, Methods, Origin,
-    contract::{
-        probe::{MESSAGE, Script, Stack, Step, Steps},
-        seen::{Seen, next},
-    },
+    contract::{MESSAGE, Script, Seen, Stack, Step, Steps, next},
     method::MethodKind,
     observe::{ObserveLayer, Observer},
     outcome::Outcome,

@@ -10,10 +10,7 @@ use tonic_types::StatusExt;
 use super::*;
 use crate::{
     admission::Policy,
-    contract::{
-        counter::rejected,
-        probe::{Script, Stack, Step},
-    },
+    contract::{Script, Stack, Step, rejected},
 };
 
 fn calls(calls: u32) -> NonZeroU32 {
