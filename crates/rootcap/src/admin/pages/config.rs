@@ -31,7 +31,7 @@ impl Page for Config {
     fn table(&self) -> Table {
         let row = |row: &ConfigRow| {
             vec![
-                Cell::Code(row.key.clone()),
+                Cell::Short(row.key.clone()),
                 Cell::Code(row.value.clone()),
                 Cell::Text(row.source.clone()),
                 Cell::Text(row.doc.clone()),
