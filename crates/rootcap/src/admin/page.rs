@@ -29,8 +29,10 @@ pub(super) enum Cell {
     Text(String),
     /// Something to be read letter by letter, such as a value; it may be long.
     Code(String),
-    /// Something short that is not to be broken: an address, a key, a duration.
+    /// Something short that is not to be broken: an address, a duration.
     Short(String),
+    /// A name of several parts, broken between them if need be: a key.
+    Key(String),
     /// A number, which lines up with those above and below.
     Number(u64),
     /// A path of this port.
@@ -40,7 +42,9 @@ pub(super) enum Cell {
 impl Cell {
     fn plain(&self) -> String {
         match self {
-            Self::Text(text) | Self::Code(text) | Self::Short(text) => visible(text),
+            Self::Text(text) | Self::Code(text) | Self::Short(text) | Self::Key(text) => {
+                visible(text)
+            }
             Self::Number(number) => number.to_string(),
             Self::Link(path) => (*path).to_owned(),
         }
@@ -120,6 +124,13 @@ fn cell(html: &mut Html, value: &Cell) {
         Cell::Code(text) => html.markup("><code>").text(visible(text)).markup("</code>"),
         Cell::Short(text) => {
             html.markup(" class=\"short\"><span>").text(visible(text)).markup("</span>")
+        }
+        Cell::Key(text) => {
+            html.markup(" class=\"key\"><span>");
+            for part in visible(text).split_inclusive(['.', '_']) {
+                html.text(part).markup("<wbr>");
+            }
+            html.markup("</span>")
         }
         Cell::Number(number) => {
             html.markup(" class=\"number\"><span>").text(number).markup("</span>")
