@@ -87,7 +87,7 @@ async fn at_the_deadline_everything_is_dropped_and_counted() {
     stalled.call(1, "/test/Flood").await;
     server.calls.handlers_are(3).await;
     let began = Instant::now();
-    drain(&server).await;
+    drain(&server).await.unwrap();
     assert_eq!(began.elapsed(), TIMES.deadline);
     assert_eq!(
         (first.await.unwrap(), second.await.unwrap()),

@@ -95,8 +95,8 @@ async fn too_many_errors_of_the_peer_end_the_connection() {
     peer.greet(&[]).await;
     for stream in (1..).step_by(2).take(7) {
         peer.call(stream, "/test/Wait").await;
-        // A window cannot grow by nothing.
-        peer.frame(Kind::WindowUpdate, 0, stream, &[0; 4]).await;
+        // The window would be too large.
+        peer.frame(Kind::WindowUpdate, 0, stream, &(u32::MAX >> 1).to_be_bytes()).await;
     }
     assert_eq!(peer.next_of(Kind::GoAway).await.go_away().1, ENHANCE_YOUR_CALM);
     assert_eq!(end.await.unwrap(), CloseReason::Error);

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::CloseReason;
 use crate::lifecycle::Phase;
-use peer::{Kind, Peer};
+use peer::Kind;
 use server::Server;
 
 /// Seconds, as a duration.
