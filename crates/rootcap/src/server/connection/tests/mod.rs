@@ -9,6 +9,7 @@ mod idle;
 mod limits;
 mod peer;
 mod preface;
+mod requests;
 mod server;
 mod service;
 
