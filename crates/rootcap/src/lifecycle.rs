@@ -168,3 +168,6 @@ impl Heartbeat {
         self.born.elapsed().saturating_sub(last)
     }
 }
+
+#[cfg(test)]
+mod tests;
