@@ -16,7 +16,7 @@ use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 use tokio::sync::{Semaphore, watch};
 use tower_service::Service;
 
-use crate::bounds::{BoxError, RequestBody};
+use crate::bounds::BoxError;
 
 type Body = UnsyncBoxBody<Bytes, BoxError>;
 
@@ -104,7 +104,7 @@ fn nothing() -> Response<Body> {
     response
 }
 
-impl Service<Request<RequestBody>> for Calls {
+impl<B> Service<Request<B>> for Calls {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
@@ -113,11 +113,11 @@ impl Service<Request<RequestBody>> for Calls {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
-        let calls = self.clone();
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (path, calls) = (request.uri().path().to_owned(), self.clone());
         let handler = calls.start();
         Box::pin(async move {
-            Ok(match request.uri().path() {
+            Ok(match path.as_str() {
                 "/test/Flood" => calls.flood(handler),
                 "/test/Large" => large(),
                 "/test/Wait" => {
