@@ -8,11 +8,11 @@ mod deadline;
 mod drain;
 mod idle;
 mod limits;
-mod peer;
+pub(in crate::server) mod peer;
 mod preface;
 mod requests;
 mod server;
-mod service;
+pub(in crate::server) mod service;
 
 use std::time::Duration;
 
