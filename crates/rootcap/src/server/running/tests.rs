@@ -23,8 +23,7 @@ fn local(port: u16) -> Listener {
 }
 
 fn config() -> Config {
-    let mut config = Config::default();
-    config.listen = vec![local(0)];
+    let mut config = Config { listen: vec![local(0)], ..Config::default() };
     config.admin.listen = Some(local(0));
     config.log.calls = LogCalls::Off;
     config

@@ -15,7 +15,9 @@ fn ended_as<A: App>(server: &Server<A>, code: &str) -> bool {
     metrics.contains(&format!("grpc_code=\"{code}\"}} 1"))
 }
 
-fn failing(error: fn() -> BoxError) -> Server<impl App> {
+type MakeError = fn() -> BoxError;
+
+fn failing(error: MakeError) -> Server<impl App> {
     Server::over(
         |_| {},
         |calls: Calls| {
@@ -28,7 +30,7 @@ fn failing(error: fn() -> BoxError) -> Server<impl App> {
 
 #[tokio::test(start_paused = true)]
 async fn an_error_of_a_layer_is_an_answer() {
-    let errors: [(fn() -> BoxError, &str); 2] = [
+    let errors: [(MakeError, &str); 2] = [
         (|| Status::permission_denied("no").into(), "PermissionDenied"),
         (|| "out of order".into(), "Unknown"),
     ];
