@@ -34,17 +34,20 @@ async fn a_stream_that_the_client_drops_is_canceled() {
     assert_eq!(metrics.codes("Stream"), [("Canceled", 1.0)]);
 }
 
+/// Raw, because tonic's client does not give up a stream while its requests go on.
 #[tokio::test]
 async fn a_bidirectional_stream_that_the_client_drops_is_canceled() {
     let server = start(|_| {}).await;
-    let (sender, receiver) = tokio::sync::mpsc::channel(1);
-    let requests = tokio_stream::wrappers::ReceiverStream::new(receiver);
-    let mut replies = server::faults(&server).await.chat(requests).await.unwrap().into_inner();
-    sender.send(ChatRequest::default()).await.unwrap();
-    replies.message().await.unwrap().unwrap();
-    drop(replies);
+    let raw = Raw::connect(server.local_addr()).await;
+    let head = raw.head("/rootcap.testing.Faults/Chat");
+    let (mut requests, response) = raw.open(head).await;
+    requests.send_data(raw::message(&ChatRequest::default()), false).unwrap();
+    let mut replies = response.await.unwrap().into_body();
+    replies.data().await.unwrap().unwrap();
+    drop((requests, replies));
     let metrics = Admin::of(&server).until(IN_FLIGHT, &[("grpc_method", "Chat")], 0.0).await;
     assert_eq!(metrics.codes("Chat"), [("Canceled", 1.0)]);
+    assert_eq!(metrics.sum("grpc_server_msg_sent_total", &[("grpc_method", "Chat")]), 1.0);
 }
 
 #[tokio::test]

@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, time::Duration};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use h2::{RecvStream, client::SendRequest};
+use h2::{
+    RecvStream, SendStream,
+    client::{ResponseFuture, SendRequest},
+};
 use http::{HeaderMap, Request, Response, StatusCode, request};
 use prost::Message;
 use tokio::net::TcpStream;
@@ -68,6 +71,13 @@ impl Raw {
             .header("te", "trailers")
     }
 
+    /// Begins a call whose messages are to be sent by the caller.
+    pub async fn open(&self, head: request::Builder) -> (SendStream<Bytes>, ResponseFuture) {
+        let mut sender = self.sender.clone().ready().await.unwrap();
+        let (response, stream) = sender.send_request(head.body(()).unwrap(), false).unwrap();
+        (stream, response)
+    }
+
     /// Begins a call, with one message, and waits for the head of its response.
     ///
     /// # Errors
@@ -95,8 +105,7 @@ impl Raw {
 
     /// Begins a call and gives it up at once.
     pub async fn abandon(&self, head: request::Builder) {
-        let mut sender = self.sender.clone().ready().await.unwrap();
-        let (_, mut stream) = sender.send_request(head.body(()).unwrap(), false).unwrap();
+        let (mut stream, _) = self.open(head).await;
         stream.send_reset(h2::Reason::CANCEL);
     }
 }

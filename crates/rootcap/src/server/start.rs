@@ -201,7 +201,7 @@ fn bind_admin(listener: &Listener) -> Result<StdTcpListener, Error> {
         Bound::Unix(..) => {
             let unsupported = "the admin port listens on an internet address only";
             Err(Error::bind(
-                listener,
+                format_args!("{listener} (setting `admin.listen`)"),
                 std::io::Error::new(std::io::ErrorKind::Unsupported, unsupported),
             ))
         }
