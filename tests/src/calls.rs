@@ -200,7 +200,8 @@ impl Greeter for WhoIsThere {
 #[tokio::test]
 async fn the_handler_knows_both_addresses() {
     let server = builder().start(GreeterServer::new(WhoIsThere)).await.unwrap();
-    let reply = server::greeter(&server).await.say_hello(HelloRequest::default()).await.unwrap();
+    let mut client = server::greeter(&server).await;
+    let reply = client.say_hello(HelloRequest::default()).await.unwrap();
     let peer = Admin::of(&server).connections().await[0]["Addr"].as_str().unwrap().to_owned();
     let expected = format!("Some({}) Some({peer})", server.local_addr());
     assert_eq!(reply.into_inner().message, expected);
