@@ -1,1 +1,3 @@
 //! A gRPC base server.
+
+pub mod telemetry;
