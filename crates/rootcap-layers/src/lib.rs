@@ -3,6 +3,7 @@
 //! Nothing here opens a socket or knows of a server: every layer works under any tower server, alone or
 //! with the others. The crate `rootcap` puts them together.
 
+pub mod access_log;
 pub mod admission;
 pub mod call;
 pub mod catch_panic;

@@ -16,7 +16,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use crate::metrics::Stats;
+use crate::{access_log::Fragment, metrics::Stats};
 
 /// How many messages a method takes and gives: `grpc_type` in metrics and logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,6 +62,7 @@ pub struct Method {
     kind: MethodKind,
     origin: Origin,
     stats: Stats,
+    fragment: Fragment,
 }
 
 impl Method {
@@ -78,6 +79,7 @@ impl Method {
             kind,
             origin,
             stats: Stats::new(Arc::clone(buckets)),
+            fragment: Fragment::default(),
         }
     }
 
@@ -104,6 +106,16 @@ impl Method {
     /// The statistics of its calls.
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// Whether this is the entry that stands for every method that is not known.
+    pub(crate) fn is_unknown(&self) -> bool {
+        (self.kind, self.service(), self.name()) == (MethodKind::Unknown, UNKNOWN, UNKNOWN)
+    }
+
+    /// Its names as the access log writes them.
+    pub(crate) fn fragment(&self) -> &Fragment {
+        &self.fragment
     }
 }
 

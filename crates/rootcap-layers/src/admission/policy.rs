@@ -59,3 +59,24 @@ fn ceil_to_millis(duration: Duration) -> Duration {
     let millis = duration.as_nanos().div_ceil(1_000_000);
     Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::rejected;
+
+    #[test]
+    fn the_counters_start_at_zero() {
+        let counted = rejected(async || register_metrics());
+        assert_eq!(counted, [("concurrency".to_owned(), 0), ("rate_limit".to_owned(), 0)].into());
+    }
+
+    #[test]
+    fn whoever_waits_as_the_message_says_is_never_too_early() {
+        for (nanos, millis) in [(0, 0), (1, 1), (1_000_000, 1), (1_000_001, 2)] {
+            let shown = ceil_to_millis(Duration::from_nanos(nanos));
+            assert_eq!(shown, Duration::from_millis(millis));
+        }
+        assert!(ceil_to_millis(Duration::MAX) > Duration::from_secs(u64::MAX / 1_001));
+    }
+}

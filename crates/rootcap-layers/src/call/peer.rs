@@ -2,29 +2,37 @@
 
 use std::net::SocketAddr;
 
+use crate::access_log::Fragment;
+
 /// The other end of a connection: one per connection, shared by its calls.
 #[derive(Debug, Clone)]
 pub struct Peer {
     address: Option<SocketAddr>,
     text: Box<str>,
     identity: Option<Box<str>>,
+    fragment: Fragment,
 }
 
 impl Peer {
     /// A peer at an internet address.
     pub fn new(address: SocketAddr) -> Self {
-        Self { address: Some(address), text: address.to_string().into(), identity: None }
+        Self::named(Some(address), address.to_string().into())
     }
 
     /// A peer on a Unix socket; `name` is what logs show as its address.
     pub fn local(name: impl Into<Box<str>>) -> Self {
-        Self { address: None, text: name.into(), identity: None }
+        Self::named(None, name.into())
+    }
+
+    fn named(address: Option<SocketAddr>, text: Box<str>) -> Self {
+        Self { address, text, identity: None, fragment: Fragment::default() }
     }
 
     /// The same peer, with the identity that it has proved.
     #[must_use]
     pub fn identity(mut self, identity: impl Into<Box<str>>) -> Self {
         self.identity = Some(identity.into());
+        self.fragment = Fragment::default();
         self
     }
 
@@ -41,5 +49,10 @@ impl Peer {
     /// The identity that the peer has proved, if it has.
     pub fn proved_identity(&self) -> Option<&str> {
         self.identity.as_deref()
+    }
+
+    /// Address and identity as the access log writes them.
+    pub(crate) fn fragment(&self) -> &Fragment {
+        &self.fragment
     }
 }

@@ -20,10 +20,7 @@ use http_body_util::Empty;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
 use super::*;
-use crate::contract::{
-    probe::{MESSAGE, Script, Stack, Step, Steps},
-    seen::{Seen, next},
-};
+use crate::contract::{MESSAGE, Script, Seen, Stack, Step, Steps, next};
 
 fn stack() -> Stack {
     Stack::new(CatchPanicLayer::new())

@@ -11,11 +11,7 @@ use tower::ServiceBuilder;
 use super::*;
 use crate::{
     MethodKind, Methods, Origin,
-    contract::{
-        counter::rejected,
-        probe::{MESSAGE, Script, Stack, Step},
-        seen::{Seen, next},
-    },
+    contract::{MESSAGE, Script, Seen, Stack, Step, next, rejected},
     observe::ObserveLayer,
 };
 

@@ -3,132 +3,24 @@
 //! Transparent when idle; clone-safe; rejects with a response; releases what it holds, and the inner
 //! service's future and body, when it is dropped; holds them until the end of the body; survives a panic.
 
-pub(crate) mod counter;
-pub(crate) mod probe;
-pub(crate) mod seen;
+mod counter;
+mod probe;
+mod script;
+mod seen;
+mod stack;
+mod table;
 
-use std::{num::NonZeroU32, num::NonZeroUsize, sync::Arc, time::Duration};
+pub(crate) use counter::rejected;
+pub(crate) use probe::{Probe, Steps};
+pub(crate) use script::{MESSAGE, Script, Step};
+pub(crate) use seen::{Seen, next};
+pub(crate) use stack::{AnyBody, Stack};
 
 use http::Request;
-use probe::{Probe, Script, Stack, Step, Steps};
-use seen::{Seen, next};
-use tower::{Layer, ServiceBuilder};
+use table::{Rejects, Row, open_calls, panics, scripts, table};
+use tower::Layer;
 
-use crate::{
-    CatchPanicLayer, ConcurrencyLayer, DeadlineLayer, Methods, RateLimitLayer,
-    metrics::CallMetrics, observe::ObserveLayer, rate_limit::Quota,
-};
-
-/// When a layer rejects a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rejects {
-    Never,
-    /// When it has arrived with no time left.
-    Expired,
-    /// While another one is open.
-    WhileBusy,
-    /// When there has been another one.
-    Second,
-}
-
-struct Row {
-    name: &'static str,
-    /// The layer with room for all calls of a test.
-    idle: fn() -> Stack,
-    /// The layer with room for one.
-    narrow: fn() -> Stack,
-    rejects: Rejects,
-    status: &'static str,
-}
-
-const ONE_AN_HOUR: Quota = Quota::new(NonZeroU32::MIN, Duration::from_secs(3_600));
-
-fn concurrency(max: usize) -> ConcurrencyLayer {
-    ConcurrencyLayer::new(NonZeroUsize::new(max).expect("not zero"))
-}
-
-fn rate(calls: u32) -> RateLimitLayer {
-    RateLimitLayer::new(Quota::per_second(NonZeroU32::new(calls).expect("not zero")))
-}
-
-fn observe() -> ObserveLayer<CallMetrics> {
-    ObserveLayer::new(CallMetrics, Arc::new(Methods::builder().service("a.B").build()))
-}
-
-fn deadline() -> DeadlineLayer {
-    DeadlineLayer::new().max(Duration::from_secs(60))
-}
-
-/// All layers together, as a server has them.
-fn all(concurrency: ConcurrencyLayer) -> Stack {
-    let stack = ServiceBuilder::new()
-        .layer(observe())
-        .layer(CatchPanicLayer::new())
-        .layer(deadline())
-        .layer(concurrency)
-        .layer(rate(1_000))
-        .into_inner();
-    Stack::new(stack)
-}
-
-fn table() -> Vec<Row> {
-    let row = |name, idle, narrow, rejects, status| Row { name, idle, narrow, rejects, status };
-    let never = |name, stack| row(name, stack, stack, Rejects::Never, "");
-    vec![
-        never("observe", || Stack::new(observe())),
-        never("catch_panic", || Stack::new(CatchPanicLayer::new())),
-        never("no maximum", || Stack::new(DeadlineLayer::new())),
-        never("any concurrency", || Stack::new(ConcurrencyLayer::unlimited())),
-        never("any rate", || Stack::new(RateLimitLayer::unlimited())),
-        row(
-            "deadline",
-            || Stack::new(deadline()),
-            || Stack::new(deadline()),
-            Rejects::Expired,
-            "4",
-        ),
-        row(
-            "concurrency",
-            || Stack::new(concurrency(100)),
-            || Stack::new(concurrency(1)),
-            Rejects::WhileBusy,
-            "8",
-        ),
-        row(
-            "rate_limit",
-            || Stack::new(rate(1_000)),
-            || Stack::new(RateLimitLayer::new(ONE_AN_HOUR)),
-            Rejects::Second,
-            "8",
-        ),
-        row("all", || all(concurrency(100)), || all(concurrency(1)), Rejects::WhileBusy, "8"),
-    ]
-}
-
-/// Calls that end in every way there is.
-fn scripts() -> Vec<Script> {
-    vec![
-        Script::unary(),
-        Script::stream(),
-        Script::head(&[Step::Yield]),
-        Script::head(&[Step::Fail]),
-        Script::status("5"),
-        Script::body(&[Step::Trailers("0")]),
-        Script::body(&[Step::Data(probe::MESSAGE), Step::Yield, Step::Trailers("13")]),
-        Script::body(&[Step::Data(probe::MESSAGE), Step::Fail]),
-        Script::body(&[Step::Data(probe::MESSAGE), Step::Data(&[0, 0])]),
-        Script::body(&[]),
-    ]
-}
-
-/// A unary call and a stream that stay open, each after its first message.
-fn open_calls() -> [Script; 2] {
-    let message = Step::Data(probe::MESSAGE);
-    [
-        Script::body(&[message.clone(), Step::Hang]),
-        Script::body(&[message.clone(), message, Step::Hang]),
-    ]
-}
+use crate::CatchPanicLayer;
 
 fn expired() -> Request<Steps> {
     let mut request = Script::unary().request();
@@ -266,19 +158,6 @@ async fn holds_until_the_end_of_the_body() {
     }
 }
 
-/// Calls that panic at every place there is.
-fn panics() -> Vec<Script> {
-    let message = Step::Data(probe::MESSAGE);
-    vec![
-        Script { call: vec![Step::Panic], ..Script::unary() },
-        Script::head(&[Step::Panic]),
-        Script::head(&[Step::Yield, Step::Panic]),
-        Script::body(&[Step::Panic]),
-        Script::body(&[message.clone(), Step::Yield, Step::Panic]),
-        Script::body(&[message, Step::PanicWhenDropped, Step::Panic]),
-    ]
-}
-
 #[tokio::test(start_paused = true)]
 async fn survives_a_panic() {
     for row in table() {
@@ -288,7 +167,7 @@ async fn survives_a_panic() {
                 probe: Probe::clone(&stack.probe),
                 service: tower::util::BoxCloneService::new(tower::ServiceExt::map_response(
                     CatchPanicLayer::new().layer(stack.service.clone()),
-                    |response| response.map(probe::AnyBody::new),
+                    |response| response.map(AnyBody::new),
                 )),
             };
             let seen = see(&guarded, script.clone()).await.expect("a response");

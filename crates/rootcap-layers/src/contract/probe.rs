@@ -16,76 +16,9 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::{Body, Frame};
-use http_body_util::combinators::UnsyncBoxBody;
-use tower::{Layer, Service, ServiceExt, util::BoxCloneService};
+use tower::Service;
 
-/// What a call does, and what its body does, one step after the other.
-#[derive(Debug, Clone)]
-pub(crate) enum Step {
-    /// Looks for a message in the request's body; passes when it has ended.
-    ReadRequest,
-    /// Sends these bytes in one frame (in the head: there is nothing to send yet).
-    Data(&'static [u8]),
-    /// Sends the trailers, with this status.
-    Trailers(&'static str),
-    /// Lets others run.
-    Yield,
-    /// Waits for ever.
-    Hang,
-    /// Fails.
-    Fail,
-    /// Panics.
-    Panic,
-    /// From here on, panics when dropped.
-    PanicWhenDropped,
-    /// Calls this.
-    Run(fn()),
-}
-
-/// How a call is to go; an extension of its request.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Script {
-    /// Within the call itself, before there is a future.
-    pub(crate) call: Vec<Step>,
-    /// Before the head of the response is there.
-    pub(crate) head: Vec<Step>,
-    /// The status in the head of the response, if there is to be one.
-    pub(crate) status: Option<&'static str>,
-    pub(crate) body: Vec<Step>,
-}
-
-/// A message of three bytes.
-pub(crate) const MESSAGE: &[u8] = &[0, 0, 0, 0, 3, 1, 2, 3];
-
-impl Script {
-    pub(crate) fn body(steps: &[Step]) -> Self {
-        Self { body: steps.to_vec(), ..Self::default() }
-    }
-
-    pub(crate) fn head(steps: &[Step]) -> Self {
-        Self { head: steps.to_vec(), ..Self::unary() }
-    }
-
-    pub(crate) fn unary() -> Self {
-        Self::body(&[Step::Data(MESSAGE), Step::Trailers("0")])
-    }
-
-    pub(crate) fn stream() -> Self {
-        let message = [Step::Data(MESSAGE), Step::Yield];
-        Self::body(&[&message[..], &message, &[Step::Trailers("0")]].concat())
-    }
-
-    pub(crate) fn status(status: &'static str) -> Self {
-        Self { status: Some(status), ..Self::default() }
-    }
-
-    /// A request that is to go like this.
-    pub(crate) fn request(self) -> Request<Steps> {
-        let mut request = Request::post("/a.B/C").body(Steps::default()).expect("well-formed");
-        request.extensions_mut().insert(self);
-        request
-    }
-}
+use super::script::{Script, Step};
 
 /// The service, or the body, failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -244,47 +177,5 @@ where
             }
             Ok(response)
         })
-    }
-}
-
-pub(crate) type AnyBody = UnsyncBoxBody<Bytes, Failure>;
-pub(crate) type AnyService = BoxCloneService<Request<Steps>, Response<AnyBody>, Failure>;
-
-/// A layer over a probe, its type forgotten.
-#[derive(Debug, Clone)]
-pub(crate) struct Stack {
-    pub(crate) probe: Probe,
-    pub(crate) service: AnyService,
-}
-
-impl Stack {
-    pub(crate) fn new<L, B>(layer: L) -> Self
-    where
-        L: Layer<Probe>,
-        L::Service: Service<Request<Steps>, Response = Response<B>, Error = Failure>
-            + Clone
-            + Send
-            + 'static,
-        <L::Service as Service<Request<Steps>>>::Future: Send + 'static,
-        B: Body<Data = Bytes, Error = Failure> + Send + 'static,
-    {
-        let probe = Probe::default();
-        let service = layer.layer(probe.clone());
-        let service = service.map_response(|response| response.map(UnsyncBoxBody::new));
-        Self { probe, service: BoxCloneService::new(service) }
-    }
-
-    pub(crate) fn call(
-        &self,
-        script: Script,
-    ) -> impl Future<Output = Result<Response<AnyBody>, Failure>> + use<> {
-        self.send(script.request())
-    }
-
-    pub(crate) fn send(
-        &self,
-        request: Request<Steps>,
-    ) -> impl Future<Output = Result<Response<AnyBody>, Failure>> + use<> {
-        self.service.clone().oneshot(request)
     }
 }

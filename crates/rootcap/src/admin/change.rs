@@ -31,7 +31,7 @@ pub(super) fn log(peer: Option<SocketAddr>, method: &Method, path: &str, respons
         ),
         None => tracing::info!(
             peer.address = peer, %method, path, status,
-            "asked for a change through the admin port; nothing was changed"
+            "asked for a change through the admin port"
         ),
     }
 }

@@ -8,7 +8,7 @@
 //! - A guarded page is never given to another site's web page.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -86,22 +86,17 @@ fn is_of_a_proxy(name: &HeaderName) -> bool {
 
 /// Whether `host`, with or without a port, names this machine's loopback interface.
 fn is_local_host(host: &str) -> bool {
-    let (name, port) = match host.strip_prefix('[') {
-        Some(rest) => match rest.split_once(']') {
-            Some((name, port)) => (name, port.strip_prefix(':').or(port.is_empty().then_some(""))),
-            None => return false,
-        },
-        None => match host.split_once(':') {
-            Some((name, port)) => (name, Some(port)),
-            None => (host, Some("")),
-        },
+    // The brackets of an IPv6 address tell its colons from the port's.
+    let (name, port) = match host.rfind(':') {
+        Some(colon) if !host.ends_with(']') => (&host[..colon], &host[colon + 1..]),
+        _ => (host, ""),
     };
-    let port_is_number = port.is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
-    let bracketed = host.starts_with('[');
-    let address_is_local = name.parse::<IpAddr>().is_ok_and(|address| {
-        address.is_ipv6() == bracketed && address.to_canonical().is_loopback()
-    });
-    port_is_number && (address_is_local || (!bracketed && name.eq_ignore_ascii_case("localhost")))
+    let is_local = match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+        Some(v6) => v6.parse::<Ipv6Addr>().is_ok_and(|v6| v6.to_canonical().is_loopback()),
+        None if name.eq_ignore_ascii_case("localhost") => true,
+        None => name.parse::<Ipv4Addr>().is_ok_and(|v4| v4.is_loopback()),
+    };
+    is_local && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Why a request was refused.

@@ -46,4 +46,4 @@ mod tests;
 pub(crate) use process::{ConfigRow, ConnectionRow, Info, LayerRow, Process};
 pub(crate) use server::Settings;
 pub(crate) use thread::AdminThread;
-pub(crate) use token::{Token, TokenError};
+pub(crate) use token::Token;

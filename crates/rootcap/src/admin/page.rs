@@ -27,8 +27,12 @@ pub(super) struct Table {
 pub(super) enum Cell {
     /// Words.
     Text(String),
-    /// Something to be read letter by letter: an address, a key, a value.
+    /// Something to be read letter by letter, such as a value; it may be long.
     Code(String),
+    /// Something short that is not to be broken: an address, a duration.
+    Short(String),
+    /// A name of several parts, broken between them if need be: a key.
+    Key(String),
     /// A number, which lines up with those above and below.
     Number(u64),
     /// A path of this port.
@@ -38,7 +42,9 @@ pub(super) enum Cell {
 impl Cell {
     fn plain(&self) -> String {
         match self {
-            Self::Text(text) | Self::Code(text) => visible(text),
+            Self::Text(text) | Self::Code(text) | Self::Short(text) | Self::Key(text) => {
+                visible(text)
+            }
             Self::Number(number) => number.to_string(),
             Self::Link(path) => (*path).to_owned(),
         }
@@ -93,8 +99,11 @@ pub(super) fn html(page: &impl Page) -> String {
 fn table(html: &mut Html, page: &impl Page) {
     let Table { columns, rows } = page.table();
     html.markup("<table><caption>").text(page.title()).markup("</caption><thead><tr>");
-    for column in columns {
-        html.markup("<th scope=\"col\">").text(column).markup("</th>");
+    for (index, column) in columns.iter().enumerate() {
+        let first = rows.first().and_then(|row| row.get(index));
+        let is_number = matches!(first, Some(Cell::Number(_)));
+        html.markup(if is_number { "<th class=\"number\"" } else { "<th" });
+        html.markup(" scope=\"col\">").text(column).markup("</th>");
     }
     html.markup("</tr></thead><tbody>");
     for row in &rows {
@@ -113,6 +122,16 @@ fn cell(html: &mut Html, value: &Cell) {
     match value {
         Cell::Text(text) => html.markup("><span>").text(visible(text)).markup("</span>"),
         Cell::Code(text) => html.markup("><code>").text(visible(text)).markup("</code>"),
+        Cell::Short(text) => {
+            html.markup(" class=\"short\"><span>").text(visible(text)).markup("</span>")
+        }
+        Cell::Key(text) => {
+            html.markup(" class=\"key\"><span>");
+            for part in visible(text).split_inclusive(['.', '_']) {
+                html.text(part).markup("<wbr>");
+            }
+            html.markup("</span>")
+        }
         Cell::Number(number) => {
             html.markup(" class=\"number\"><span>").text(number).markup("</span>")
         }

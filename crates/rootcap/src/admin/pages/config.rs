@@ -31,9 +31,9 @@ impl Page for Config {
     fn table(&self) -> Table {
         let row = |row: &ConfigRow| {
             vec![
-                Cell::Code(row.key.clone()),
+                Cell::Key(row.key.clone()),
                 Cell::Code(row.value.clone()),
-                Cell::Text(row.source.clone()),
+                Cell::Key(row.source.clone()),
                 Cell::Text(row.doc.clone()),
             ]
         };

@@ -75,14 +75,14 @@ impl Page for Connections {
         ];
         let row = |row: &Row| {
             vec![
-                Cell::Code(row.addr.clone()),
+                Cell::Short(row.addr.clone()),
                 Cell::Text(row.name.clone().unwrap_or_default()),
-                Cell::Text(row.session_duration.clone()),
+                Cell::Short(row.session_duration.clone()),
                 Cell::Number(row.open_streams),
                 Cell::Number(row.total_streams),
                 Cell::Number(row.bytes_in),
                 Cell::Number(row.bytes_out),
-                Cell::Text(row.last_activity.clone()),
+                Cell::Short(row.last_activity.clone()),
             ]
         };
         Table { columns, rows: self.connections.iter().map(row).collect() }

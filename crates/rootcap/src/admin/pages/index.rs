@@ -57,7 +57,7 @@ impl Page for Index {
             // A link is a GET; what changes something is not to be followed by a click.
             let path = match entry.method.as_str() {
                 "GET" => Cell::Link(entry.path),
-                _ => Cell::Code(entry.path.to_owned()),
+                _ => Cell::Short(entry.path.to_owned()),
             };
             let texts = [entry.method.as_str(), entry.access, entry.description];
             let [method, access, description] = texts.map(|text| Cell::Text(text.to_owned()));

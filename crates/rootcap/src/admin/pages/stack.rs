@@ -31,7 +31,7 @@ impl Page for Stack {
     fn table(&self) -> Table {
         let row = |row: &LayerRow| {
             vec![
-                Cell::Text(row.name.clone()),
+                Cell::Short(row.name.clone()),
                 Cell::Code(row.settings.clone()),
                 Cell::Text(row.reason.clone()),
             ]

@@ -312,6 +312,9 @@ impl std::io::Write for Lines {
 
 #[tokio::test]
 async fn every_change_is_logged_with_the_peer_the_old_and_the_new_value() {
+    // While there is only one subscriber, tracing asks the thread that first reaches an event whether
+    // anyone listens, and another test's thread would say no, for good.
+    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
     let lines = Lines::default();
     let writer = lines.clone();
     let subscriber =

@@ -5,11 +5,18 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use axum::body::Body;
+use http::{Method, Request, StatusCode};
+use tower::ServiceExt;
+
 use super::client::{connect, get, raw, read_to_end, send};
 use super::{Fake, start, start_with};
+use crate::admin::guard::{Access, Guard};
+use crate::admin::routes::{self, Row};
 use crate::admin::{AdminThread, Settings};
 
-const SOON: Duration = Duration::from_millis(100);
+/// Short for a test, long for a loaded machine.
+const SOON: Duration = Duration::from_millis(500);
 
 #[test]
 fn it_answers_while_every_worker_of_the_services_runtime_is_blocked() {
@@ -53,13 +60,25 @@ fn its_runtime_runs_what_must_go_on_without_the_service() {
 }
 
 #[test]
-fn stopping_closes_listeners_and_connections() {
+fn stopping_closes_connections() {
     let server = start(Fake::default());
     let mut idle = connect(server.address);
     ping(&mut idle);
     server.thread.stop();
     assert_eq!(idle.read(&mut [0; 1]).unwrap(), 0);
-    assert!(TcpStream::connect(server.address).is_err());
+}
+
+/// On an address of its own, whose port no other test can be given meanwhile.
+#[cfg(target_os = "linux")]
+#[test]
+fn stopping_closes_listeners() {
+    let listener = TcpListener::bind("127.0.0.77:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let process = Arc::new(Fake::default());
+    let admin = AdminThread::spawn(vec![listener], Settings::default(), process).unwrap();
+    assert_eq!(get(address, "/livez").status, 200);
+    admin.stop();
+    assert!(TcpStream::connect(address).is_err());
 }
 
 #[test]
@@ -126,6 +145,29 @@ fn what_is_no_http_1_is_cut_or_refused() {
     io.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
     assert_eq!(io.read(&mut [0; 1]).unwrap_or(0), 0);
     assert_eq!(get(server.address, "/livez").status, 200);
+}
+
+#[test]
+fn a_body_of_unknown_length_is_bounded_too() {
+    let server = start(Fake::default());
+    let head = "PUT /debug/test-setting HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+    let put = |body: &str| {
+        let chunk = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+        raw(server.address, format!("{head}Transfer-Encoding: chunked\r\n\r\n{chunk}").as_bytes())
+    };
+    assert_eq!(put(&"x".repeat(64 * 1024)).status, 200);
+    assert_eq!(put(&"x".repeat(64 * 1024 + 1)).status, 413);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_takes_too_long_is_given_up() {
+    let hang = Row::new(Method::GET, "/hang", Access::Public, std::future::pending::<()>, "hangs");
+    let router = routes::router(vec![hang], Arc::new(Fake::default()), Guard::new(None));
+    let began = tokio::time::Instant::now();
+    let request = Request::get("/hang").body(Body::empty()).unwrap();
+    let response = router.oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(began.elapsed(), Duration::from_secs(30));
 }
 
 /// One request on a connection that stays open.

@@ -1,0 +1,270 @@
+//! [`Line`]: one line of the log, as JSON or as text.
+
+use std::{
+    cell::Cell,
+    time::{Duration, SystemTime},
+};
+
+use tracing::Level;
+
+use super::{Output, escape, timestamp};
+
+/// How much is logged of a string that a caller controls, in bytes.
+pub const MAX_CALLER_STRING: usize = 256;
+
+/// A buffer that has grown beyond this is not kept.
+const MAX_KEPT: usize = 64 * 1024;
+
+thread_local! {
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// How a line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object per line.
+    Json,
+    /// `timestamp level message key=value ...`, for people.
+    Text,
+}
+
+impl Format {
+    /// Renders one line in a buffer of this thread and gives it to `output`; `fields` adds to it.
+    /// Nothing is allocated once the buffer has grown to the size of the lines.
+    pub fn write(
+        self,
+        output: &(impl Output + ?Sized),
+        at: SystemTime,
+        level: Level,
+        message: &str,
+        fields: impl FnOnce(&mut Line<'_>),
+    ) {
+        // Taken, not borrowed: a field's `Debug` may log a line itself.
+        let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
+        buffer.clear();
+        self.render(&mut buffer, at, level, message, fields);
+        output.write(&buffer);
+        if buffer.capacity() <= MAX_KEPT {
+            // A thread that is ending keeps no buffer.
+            let _ = BUFFER.try_with(|kept| kept.set(buffer));
+        }
+    }
+
+    /// Appends one line, with its line feed.
+    pub fn render(
+        self,
+        buffer: &mut Vec<u8>,
+        at: SystemTime,
+        level: Level,
+        message: &str,
+        fields: impl FnOnce(&mut Line<'_>),
+    ) {
+        let mut line = Line { out: buffer, format: self };
+        line.begin(at, level, message);
+        fields(&mut line);
+        if self == Format::Json {
+            line.out.push(b'}');
+        }
+        line.out.push(b'\n');
+    }
+}
+
+/// The name of a field.
+///
+/// As a constant it costs nothing to check whether it needs escapes.
+#[derive(Debug, Clone, Copy)]
+pub struct Key<'a> {
+    prefix: &'static str,
+    name: &'a str,
+    plain: bool,
+}
+
+impl<'a> Key<'a> {
+    /// A key with this name.
+    pub const fn new(name: &'a str) -> Self {
+        let bytes = name.as_bytes();
+        let mut plain = !bytes.is_empty();
+        let mut at = 0;
+        while at < bytes.len() {
+            plain &= bytes[at] > b' ' && bytes[at] <= b'~';
+            plain &= !matches!(bytes[at], b'"' | b'\\' | b'=');
+            at += 1;
+        }
+        Self { prefix: "", name, plain }
+    }
+
+    /// The same name behind a prefix, which must be visible ASCII without quotes.
+    #[must_use]
+    pub const fn under(mut self, prefix: &'static str) -> Self {
+        self.prefix = prefix;
+        self
+    }
+
+    fn push(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.prefix.as_bytes());
+        if self.plain {
+            out.extend_from_slice(self.name.as_bytes());
+        } else {
+            escape::push(out, self.name.as_bytes(), &escape::QUOTED);
+        }
+    }
+}
+
+/// A line that is being written. Whatever is given to it stays within this line and within its field.
+#[derive(Debug)]
+pub struct Line<'a> {
+    out: &'a mut Vec<u8>,
+    format: Format,
+}
+
+impl Line<'_> {
+    fn begin(&mut self, at: SystemTime, level: Level, message: &str) {
+        match self.format {
+            Format::Json => {
+                self.out.extend_from_slice(b"{\"timestamp\":\"");
+                timestamp::push(self.out, at);
+                self.out.extend_from_slice(b"\",\"level\":\"");
+                self.out.extend_from_slice(level.as_str().as_bytes());
+                self.out.extend_from_slice(b"\",\"message\":\"");
+                escape::push(self.out, message.as_bytes(), &escape::QUOTED);
+                self.out.push(b'"');
+            }
+            Format::Text => {
+                timestamp::push(self.out, at);
+                self.out.extend_from_slice(&b"      "[level.as_str().len()..]);
+                self.out.extend_from_slice(level.as_str().as_bytes());
+                self.out.push(b' ');
+                escape::push(self.out, message.as_bytes(), &escape::MESSAGE);
+            }
+        }
+    }
+
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// How long the line is so far, in bytes.
+    pub fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Never: a line begins with a timestamp.
+    pub fn is_empty(&self) -> bool {
+        self.out.is_empty()
+    }
+
+    /// A string, escaped; bytes that are not UTF-8 are replaced.
+    pub fn string(&mut self, key: Key<'_>, value: impl AsRef<[u8]>) {
+        self.key(key);
+        let value = value.as_ref();
+        let bare = self.format == Format::Text && !value.is_empty();
+        if bare && escape::plain_prefix(value, &escape::BARE) == value.len() {
+            self.out.extend_from_slice(value);
+            return;
+        }
+        self.out.push(b'"');
+        escape::push(self.out, value, &escape::QUOTED);
+        self.out.push(b'"');
+    }
+
+    /// The same for a string that a caller controls: cut at [`MAX_CALLER_STRING`] bytes.
+    pub fn caller_string(&mut self, key: Key<'_>, value: impl AsRef<[u8]>) {
+        self.string(key, escape::cut(value.as_ref(), MAX_CALLER_STRING));
+    }
+
+    /// A whole number.
+    pub fn integer(&mut self, key: Key<'_>, value: impl itoa::Integer) {
+        self.key(key);
+        self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    /// A number with a fraction; one that JSON does not know (infinite, or none at all) as a string.
+    pub fn float(&mut self, key: Key<'_>, value: f64) {
+        let text = format!("{value:?}");
+        match value.is_finite() {
+            true => self.raw(key, text.as_bytes()),
+            false => self.string(key, text),
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self, key: Key<'_>, value: bool) {
+        self.raw(key, if value { b"true" } else { b"false" });
+    }
+
+    /// A duration in milliseconds, with three decimals: `0.123`.
+    pub fn millis(&mut self, key: Key<'_>, value: Duration) {
+        self.key(key);
+        let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
+        self.out.extend_from_slice(itoa::Buffer::new().format(micros / 1_000).as_bytes());
+        let fraction = (micros % 1_000) as u16;
+        let digit = |of: u16| b'0' + (fraction / of % 10) as u8;
+        self.out.extend_from_slice(&[b'.', digit(100), digit(10), digit(1)]);
+    }
+
+    /// Lower-case hexadecimal digits; `N` is the number of digits.
+    pub(super) fn hex<const N: usize>(&mut self, key: Key<'_>, bytes: &[u8]) {
+        let mut digits = [0; N];
+        crate::hex::write(bytes, &mut digits);
+        self.plain(key, &digits);
+    }
+
+    /// A string that is known to be visible ASCII without quotes, `=` and backslashes, and not empty.
+    pub(super) fn plain(&mut self, key: Key<'_>, value: &[u8]) {
+        self.key(key);
+        match self.format {
+            Format::Json => {
+                self.out.push(b'"');
+                self.out.extend_from_slice(value);
+                self.out.push(b'"');
+            }
+            Format::Text => self.out.extend_from_slice(value),
+        }
+    }
+
+    /// Fields that were rendered before, in the same format.
+    pub(super) fn rendered(&mut self, fields: &[u8]) {
+        self.out.extend_from_slice(fields);
+    }
+
+    fn raw(&mut self, key: Key<'_>, value: &[u8]) {
+        self.key(key);
+        self.out.extend_from_slice(value);
+    }
+
+    fn key(&mut self, key: Key<'_>) {
+        let quotes = self.format == Format::Json || !key.plain;
+        self.out.extend_from_slice(match (self.format, quotes) {
+            (Format::Json, _) => b",\"",
+            (Format::Text, true) => b" \"",
+            (Format::Text, false) => b" ",
+        });
+        key.push(self.out);
+        self.out.extend_from_slice(match (self.format, quotes) {
+            (Format::Json, _) => b"\":",
+            (Format::Text, true) => b"\"=",
+            (Format::Text, false) => b"=",
+        });
+    }
+}
+
+/// Fields that are the same in many lines, rendered when they are first needed, once per format.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fragment {
+    json: std::sync::OnceLock<Box<[u8]>>,
+    text: std::sync::OnceLock<Box<[u8]>>,
+}
+
+impl Fragment {
+    pub(super) fn get(&self, format: Format, fields: impl FnOnce(&mut Line<'_>)) -> &[u8] {
+        let rendered = match format {
+            Format::Json => &self.json,
+            Format::Text => &self.text,
+        };
+        rendered.get_or_init(|| {
+            let mut out = Vec::new();
+            fields(&mut Line { out: &mut out, format });
+            out.into()
+        })
+    }
+}
