@@ -4,6 +4,11 @@
 
 mod calls;
 mod cancellation;
+mod counting;
+mod deadlines;
+mod identity;
+mod limiting;
 mod listening;
+mod panics;
 mod reflection;
 mod user_layers;

@@ -1,8 +1,10 @@
 //! Servers in the test's own process, on ports that the system chooses.
 
+use std::time::Duration;
+
 use rootcap::{
     Builder, Entry, Nil, Running, Server, Services,
-    config::{Config, Listener, LogCalls},
+    config::{Config, Listener, LogCalls, Rate},
 };
 use rootcap_examples::{faults::FaultsService, greeter::GreeterService};
 use rootcap_proto::{
@@ -68,4 +70,9 @@ pub async fn greeter(server: &Running) -> GreeterClient<Channel> {
 /// A client of Faults, on a connection of its own.
 pub async fn faults(server: &Running) -> FaultsClient<Channel> {
     FaultsClient::new(connect(server).await)
+}
+
+/// So many calls in an hour, the first of them at once: what a test uses up does not come back before its end.
+pub fn hourly(calls: u32) -> Option<Rate> {
+    Rate::new(calls.try_into().unwrap(), Duration::from_secs(3_600))
 }
