@@ -2,13 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod blocked;
 mod calls;
 mod cancellation;
+mod clients;
+mod connections;
 mod counting;
 mod deadlines;
+mod draining;
+mod health;
+mod hostile;
 mod identity;
 mod limiting;
 mod listening;
+mod load;
 mod panics;
 mod reflection;
 mod user_layers;
