@@ -88,7 +88,7 @@ settings! {
         keepalive_interval: Option<Duration> = Some(2 * HOUR), in TIMEOUT;
         /// How long the answer to such a ping may take.
         keepalive_timeout: Duration = 20 * SECOND, in TIMEOUT;
-        /// The most connections at a time; more wait to be accepted.
+        /// The most connections at a time; further ones are closed at once, and counted.
         max_connections: usize = 10_000, in 1..=MILLION;
         /// Whether small writes of several calls on one connection are sent together.
         coalesce_writes: Switch = Switch::On;
