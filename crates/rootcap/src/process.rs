@@ -34,9 +34,7 @@ pub(crate) struct Process {
 
 impl admin::Process for Process {
     fn metrics(&self) -> String {
-        let mut text = self.metrics.render(&self.methods);
-        self.logs.render_metrics(&mut text);
-        text
+        self.metrics.render(&self.methods, &self.logs.counters())
     }
 
     fn not_ready(&self) -> Vec<String> {

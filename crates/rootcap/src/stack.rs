@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::Request;
 use rootcap_layers::{
     CatchPanicLayer, ConcurrencyLayer, DeadlineLayer, Methods, RateLimitLayer,
+    access_log::AccessLog,
     admission::Admission,
     catch_panic::CatchPanic,
     concurrency::Limit,
@@ -26,7 +27,7 @@ use crate::{
 };
 
 /// What is told of every call, in this order.
-pub type Observers = (CallMetrics, ());
+pub type Observers = (CallMetrics, AccessLog);
 
 /// Everything between a connection and the user's layers and services.
 pub(crate) type Stack<A> = Observe<Observers, Guarded<A>>;

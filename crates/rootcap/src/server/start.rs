@@ -8,7 +8,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use rootcap_layers::{Methods, MethodsBuilder, Origin, metrics::CallMetrics};
+use rootcap_layers::{Methods, Origin, metrics::CallMetrics};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -67,7 +67,7 @@ where
         .map_err(Error::config)?;
     let listeners = Listeners::bind(parts.listeners, &config)?;
 
-    let logs = Logs::install(&config.log).map_err(Error::log)?;
+    let logs = Logs::install(&(&config.log).into()).map_err(Error::log)?;
     panic_hook::install();
     let metrics = Metrics::install();
     let stack = stack::Layers::new(&config, (CallMetrics, logs.access_log()), Arc::clone(&methods));
