@@ -89,7 +89,11 @@ impl fmt::Debug for Error {
         write!(f, "{self}")?;
         let mut source = self.source();
         while let Some(error) = source {
-            write!(f, ": {error}")?;
+            // Several problems stand on a line each, below what they are.
+            match error.to_string() {
+                text if text.contains('\n') => write!(f, ":\n  {}", text.replace('\n', "\n  "))?,
+                text => write!(f, ": {text}")?,
+            }
             source = error.source();
         }
         Ok(())

@@ -30,7 +30,6 @@ impl Reader<'_, '_> {
     fn variable(&mut self, text: &str, variables: &Variables) {
         match self.name {
             "RUST_LOG" => self.set("log.filter", text),
-            "OTEL_SERVICE_NAME" => self.set("service.name", text),
             "OTEL_SDK_DISABLED" => self.disabled(text),
             "OTEL_PROPAGATORS" => self.propagators(text),
             "OTEL_TRACES_SAMPLER" => self.sampler(text),
@@ -53,19 +52,16 @@ impl Reader<'_, '_> {
 
     fn disabled(&mut self, text: &str) {
         if text.eq_ignore_ascii_case("true") {
-            self.set("trace.spans", "off");
+            self.set("trace.ratio", "0");
         } else if !text.eq_ignore_ascii_case("false") {
             self.warn(&format!(r#"{} is neither "true" nor "false""#, quoted(text)));
         }
     }
 
     fn propagators(&mut self, text: &str) {
-        let mut names = text.split(',').map(str::trim);
-        let supported = names.clone().any(|name| name == "tracecontext")
-            && names.all(|name| matches!(name, "tracecontext" | "baggage"));
-        if !supported {
+        if text.trim() != "tracecontext" {
             self.warn(&format!(
-                r#"{} is not "tracecontext" or "tracecontext,baggage""#,
+                r#"{} is not "tracecontext", which is what is passed on"#,
                 quoted(text)
             ));
         }
