@@ -20,6 +20,15 @@ pub(super) fn read(variables: &Variables, found: &mut Found<'_>) {
     }
 }
 
+fn is_disabled(variables: &Variables) -> bool {
+    let disabled = variables.get("OTEL_SDK_DISABLED").and_then(|value| value.to_str());
+    disabled.is_some_and(is_true)
+}
+
+fn is_true(text: &str) -> bool {
+    text.eq_ignore_ascii_case("true")
+}
+
 /// Reads one variable.
 struct Reader<'r, 'f> {
     name: &'r str,
@@ -31,6 +40,8 @@ impl Reader<'_, '_> {
         match self.name {
             "RUST_LOG" => self.set("log.filter", text),
             "OTEL_SDK_DISABLED" => self.disabled(text),
+            // Nothing is sampled: what follows says only how it would be.
+            "OTEL_TRACES_SAMPLER" | "OTEL_TRACES_SAMPLER_ARG" if is_disabled(variables) => {}
             "OTEL_PROPAGATORS" => self.propagators(text),
             "OTEL_TRACES_SAMPLER" => self.sampler(text),
             "OTEL_TRACES_SAMPLER_ARG" => {
@@ -51,7 +62,7 @@ impl Reader<'_, '_> {
     }
 
     fn disabled(&mut self, text: &str) {
-        if text.eq_ignore_ascii_case("true") {
+        if is_true(text) {
             self.set("trace.ratio", "0");
         } else if !text.eq_ignore_ascii_case("false") {
             self.warn(&format!(r#"{} is neither "true" nor "false""#, quoted(text)));
