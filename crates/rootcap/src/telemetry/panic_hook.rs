@@ -26,11 +26,9 @@ pub(crate) fn install() {
     INSTALLED.call_once(|| {
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            Call::with_current(|call| {
-                if let Some(call) = call {
-                    log(call, info);
-                }
-            });
+            if let Some(call) = Call::current() {
+                log(&call, info);
+            }
             previous(info);
         }));
     });
