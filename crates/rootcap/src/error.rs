@@ -75,7 +75,7 @@ impl fmt::Display for Error {
             Kind::Descriptors => {
                 f.write_str("a descriptor set given to the builder cannot be used")
             }
-            Kind::Log => f.write_str("the log cannot be set up"),
+            Kind::Log => f.write_str("the log cannot be set up so"),
             Kind::Control => f.write_str("the thread of the admin port cannot be started"),
             Kind::Cut(calls) => {
                 write!(f, "the drain's deadline cut {calls} calls that were still running")

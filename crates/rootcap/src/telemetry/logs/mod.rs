@@ -147,11 +147,6 @@ impl Logs {
         self.installed.as_ref().map(|installed| installed.filter.text())
     }
 
-    /// How lines are written; `None` where the subscriber of this process is not ours.
-    pub(crate) fn format(&self) -> Option<Format> {
-        self.installed.as_ref().map(|installed| installed.format)
-    }
-
     /// Waits until all that was logged before is written, at most for `timeout`; tells whether it is.
     /// It blocks: before the process ends, and not on a worker of a runtime.
     pub(crate) fn flush(&self, timeout: Duration) -> bool {

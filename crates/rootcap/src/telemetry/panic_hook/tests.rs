@@ -8,9 +8,9 @@ use std::{
 };
 
 use super::*;
-use crate::telemetry::logs::{
-    LogFormat,
-    tests::{TestLog, serve},
+use crate::{
+    config::LogFormat,
+    telemetry::logs::tests::{TestLog, serve},
 };
 
 /// The test's own hook, below ours, counts the panics of this thread's name.
