@@ -14,6 +14,7 @@ use crate::{
     config::Loaded,
     lifecycle::{Heartbeat, Life},
     server::connections::{Connection, Connections},
+    stack,
     telemetry::{logs::Logs, metrics::Metrics},
 };
 
@@ -29,7 +30,7 @@ pub(crate) struct Process {
     pub(crate) heartbeat: Heartbeat,
     pub(crate) connections: Connections,
     pub(crate) settings: Loaded,
-    pub(crate) stack: Vec<LayerRow>,
+    pub(crate) stack: stack::Layers,
 }
 
 impl admin::Process for Process {
@@ -73,7 +74,7 @@ impl admin::Process for Process {
     }
 
     fn stack(&self) -> Vec<LayerRow> {
-        self.stack.clone()
+        self.stack.describe(&self.settings.config)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
 
 /// Passes health calls to the health service, and all others on.
 #[derive(Debug, Clone)]
-pub struct Aside<A> {
+pub(crate) struct Aside<A> {
     health: HealthServer<HealthService>,
     rest: A,
 }
@@ -60,7 +60,7 @@ impl<A: App> Service<Request<RequestBody>> for Aside<A> {
 pin_project! {
     /// Waits for a health call or another one.
     #[project = AsideFutureProjection]
-    pub enum AsideFuture<F> {
+    pub(crate) enum AsideFuture<F> {
         Health { future: BoxFuture<Response<Body>, Infallible> },
         Rest { #[pin] future: F },
     }

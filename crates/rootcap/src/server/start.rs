@@ -83,7 +83,7 @@ where
         life: life.clone(),
         heartbeat: Heartbeat::start(&life),
         connections: connections.clone(),
-        stack: stack.describe(&config),
+        stack: stack.clone(),
         settings: loaded,
     };
     warn(&process.settings.warnings);

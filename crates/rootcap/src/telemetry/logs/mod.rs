@@ -104,12 +104,15 @@ impl Logs {
     pub(crate) fn install(settings: &LogSettings) -> Result<Self, LogsError> {
         let filter = filter::parse(&settings.filter)?;
         let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
-        if installed.is_none() && !has_global_subscriber() {
+        if installed.is_none() {
             let (new, dispatch) = Installed::new(settings, filter, io::stdout())?;
-            // It fails if the process installs one of its own at this very moment: then that one stands.
-            if tracing::dispatcher::set_global_default(dispatch).is_ok() {
-                bridge_log_crate();
-                *installed = Some(new);
+            match tracing::dispatcher::set_global_default(dispatch) {
+                Ok(()) => {
+                    bridge_log_crate();
+                    *installed = Some(new);
+                }
+                // The process has one, which stands. What ours would have wanted is forgotten.
+                Err(_) => tracing::callsite::rebuild_interest_cache(),
             }
         }
         Ok(Self::of(installed.clone(), settings))
@@ -142,11 +145,6 @@ impl Logs {
     /// The filter; `None` where the subscriber of this process is not ours.
     pub(crate) fn filter(&self) -> Option<String> {
         self.installed.as_ref().map(|installed| installed.filter.text())
-    }
-
-    /// How lines are written; `None` where the subscriber of this process is not ours.
-    pub(crate) fn format(&self) -> Option<Format> {
-        self.installed.as_ref().map(|installed| installed.format)
     }
 
     /// Waits until all that was logged before is written, at most for `timeout`; tells whether it is.
@@ -184,19 +182,10 @@ impl Installed {
     }
 }
 
-/// Whether a process-wide subscriber is set; one that is set for a single thread does not count.
-fn has_global_subscriber() -> bool {
-    use tracing::{dispatcher, subscriber::NoSubscriber};
-    let seen_elsewhere =
-        std::thread::spawn(|| dispatcher::get_default(|default| !default.is::<NoSubscriber>()));
-    // A thread without a subscriber of its own sees the process's.
-    dispatcher::has_been_set() && seen_elsewhere.join().unwrap_or(true)
-}
-
 /// Has what is logged with the `log` crate go through the same filter. A process that has a logger keeps it.
 fn bridge_log_crate() {
     let _ = tracing_log::LogTracer::builder().with_max_level(filter::log_level()).init();
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
