@@ -10,26 +10,31 @@ use rootcap_proto::{
 use rootcap_tests::{example::Example, wait};
 use tonic::transport::Channel;
 
+/// A server that has not answered for so long is taken for blocked.
+const SILENCE: Duration = Duration::from_secs(1);
+
 async fn channel(example: &Example) -> Channel {
     Channel::from_shared(format!("http://{}", example.address)).unwrap().connect().await.unwrap()
 }
 
-/// Blocks all workers of `example`, for longer than any test takes.
+/// Blocks workers of `example`, for longer than any test takes, until nothing is served any more.
+///
+/// That may take fewer calls than there are workers: tokio does not wake a second worker for the one task that the
+/// first, which waited for IO, is about to run; when that blocks, nobody waits for IO.
 async fn block(example: &Example) {
     let workers = example.admin.metrics().await.sum("rootcap_runtime_workers", &[]) as usize;
-    // One connection each, and some more: a blocked worker takes along what it was about to run.
     for _ in 0..workers + 2 {
-        let channel = channel(example).await;
-        let mut client = FaultsClient::new(channel);
+        let mut client = FaultsClient::new(channel(example).await);
         tokio::spawn(async move { client.block(BlockRequest { millis: 600_000 }).await });
+        let served = async {
+            let mut client = GreeterClient::new(channel(example).await);
+            client.say_hello(HelloRequest::default()).await.unwrap();
+        };
+        if tokio::time::timeout(SILENCE, served).await.is_err() {
+            return;
+        }
     }
-    // A worker that is not blocked would take up the rest, and be blocked.
-    let blocked = async || {
-        let in_flight = [("grpc_method", "Block")];
-        let blocked = example.admin.metrics().await.sum("rootcap_calls_in_flight", &in_flight);
-        (blocked >= workers as f64).then_some(())
-    };
-    wait::until("all workers to be blocked", blocked).await;
+    panic!("more workers than there are serve");
 }
 
 #[tokio::test]
@@ -46,7 +51,7 @@ async fn the_admin_port_answers() {
         assert_eq!(example.admin.status(page).await, StatusCode::OK, "{page}");
         assert!(begin.elapsed() < Duration::from_secs(2), "{page}: {:?}", begin.elapsed());
     }
-    assert!(example.admin.connections().await.len() > 2);
+    assert!(!example.admin.connections().await.is_empty());
     assert!(!probe.is_finished(), "all workers are blocked");
     probe.abort();
 }

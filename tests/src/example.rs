@@ -35,7 +35,15 @@ impl Example {
     /// # Panics
     /// When it does not start.
     pub async fn start(name: &str, settings: &[(&str, &str)]) -> Self {
-        let mut child = command(name, settings)
+        Self::spawn(command(name, settings)).await
+    }
+
+    /// Starts any program that prints its addresses as the examples do.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn spawn(mut command: AsyncCommand) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -97,7 +105,12 @@ impl Output {
 
 /// An example with no settings but these, to be run.
 pub fn command(name: &str, settings: &[(&str, &str)]) -> AsyncCommand {
-    let mut command = Command::new(path(name));
+    program(&path(name), settings)
+}
+
+/// A server with no settings but these, to be run.
+pub fn program(path: &Path, settings: &[(&str, &str)]) -> AsyncCommand {
+    let mut command = Command::new(path);
     for (variable, _) in env::vars_os() {
         let of_the_server = ["ROOTCAP_", "OTEL_", "RUST_LOG"];
         if of_the_server.iter().any(|prefix| variable.to_string_lossy().starts_with(prefix)) {

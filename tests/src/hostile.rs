@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use rootcap::{Running, config::Size};
-use rootcap_proto::helloworld::HelloRequest;
+use rootcap_proto::{helloworld::HelloRequest, testing::EchoRequest};
 use rootcap_tests::{
     admin::Admin,
     frames::Frames,
     raw::Raw,
-    server::{greeter, services, start, without_descriptors},
+    server::{faults, greeter, services, start, without_descriptors},
 };
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
@@ -33,7 +33,9 @@ async fn is_well(server: &Running, before: &[String]) {
     Admin::of(server).connections().await;
 }
 
+/// The series of calls, once each method that is called here is known.
 async fn series(server: &Running) -> Vec<String> {
+    faults(server).await.echo(EchoRequest::default()).await.unwrap();
     greeter(server).await.say_hello(HelloRequest::default()).await.unwrap();
     let metrics = Admin::of(server).until("rootcap_calls_in_flight", &[], 0.0).await;
     metrics.series("grpc_").into_iter().map(str::to_owned).collect()

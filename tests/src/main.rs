@@ -16,6 +16,7 @@ mod identity;
 mod limiting;
 mod listening;
 mod load;
+mod logging;
 mod panics;
 mod reflection;
 mod user_layers;
