@@ -50,6 +50,16 @@ async fn client_stream() {
     assert_eq!((reply.get_ref().messages, reply.get_ref().bytes), (1_000, 499_500));
 }
 
+/// The HTTP/2 library closes a connection on which too many tiny frames wait to be read.
+#[tokio::test]
+async fn very_many_tiny_messages() {
+    const COUNT: u64 = 100_000;
+    let server = start(|_| {}).await;
+    let requests = (0..COUNT).map(|_| CollectRequest { payload: vec![1].into() });
+    let reply = server::faults(&server).await.collect(stream::iter(requests)).await.unwrap();
+    assert_eq!((reply.get_ref().messages, reply.get_ref().bytes), (COUNT, COUNT));
+}
+
 #[tokio::test]
 async fn bidirectional_stream() {
     let server = start(|_| {}).await;
@@ -170,6 +180,7 @@ async fn several_services_one_of_them_optional() {
     server::greeter(&server).await.say_hello(HelloRequest::default()).await.unwrap();
 }
 
+/// More of them at a time than the server lets be open: the rest wait.
 #[tokio::test]
 async fn calls_share_a_connection() {
     let server = start(|_| {}).await;
@@ -178,7 +189,7 @@ async fn calls_share_a_connection() {
         let mut client = GreeterClient::new(channel.clone());
         async move { client.say_hello(HelloRequest { name: number.to_string() }).await }
     });
-    let replies: Vec<_> = stream::iter(calls).buffer_unordered(100).try_collect().await.unwrap();
+    let replies: Vec<_> = stream::iter(calls).buffer_unordered(400).try_collect().await.unwrap();
     assert_eq!(replies.len(), 500);
     assert_eq!(Admin::of(&server).connections().await.len(), 1);
 }

@@ -6,14 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rootcap::config::Config;
+use bytes::Bytes;
+use rootcap::{Running, config::Config};
 use rootcap_layers::Call;
 use rootcap_proto::{
     helloworld::{
         HelloReply, HelloRequest,
         greeter_server::{Greeter, GreeterServer},
     },
-    testing::{SleepRequest, StreamRequest},
+    testing::{EchoRequest, SleepRequest, StreamRequest},
 };
 use rootcap_tests::{
     admin::Admin,
@@ -57,22 +58,31 @@ async fn a_stream_ends_when_its_time_is_up() {
     assert_eq!(metrics.codes("Stream"), [("DeadlineExceeded", 1.0)]);
 }
 
-#[tokio::test]
-async fn a_stream_ends_when_its_time_is_up_though_its_reader_stalls() {
-    let server = start(|_| {}).await;
-    // Nothing of a body may be sent, ever.
+/// Calls a method with a timeout, over a connection on which nothing of any body may be sent, ever; returns how long
+/// it took to be reset.
+async fn stalled(server: &Running, method: &str, message: Bytes) -> Duration {
     let mut builder = h2::client::Builder::new();
     builder.initial_window_size(0);
     let raw = Raw::connect_with(server.local_addr(), &builder).await;
-    let head = raw.head("/rootcap.testing.Faults/Stream").header("grpc-timeout", "200m");
+    let path = format!("/rootcap.testing.Faults/{method}");
+    let head = raw.head(&path).header("grpc-timeout", "200m");
     let begin = Instant::now();
-    let request = StreamRequest { size: 100_000, interval_millis: 0, ..ENDLESS };
-    let mut body = raw.begin(head, raw::message(&request)).await.unwrap().into_body();
-    let ended = wait::for_end("the stalled stream", body.data()).await;
+    let mut body = raw.begin(head, message).await.unwrap().into_body();
+    let ended = wait::for_end("the end of a stalled call", body.data()).await;
     assert!(ended.is_none_or(|data| data.is_err()), "the stream is reset");
-    assert!(begin.elapsed() >= Duration::from_millis(200));
-    let metrics = Admin::of(&server).until(IN_FLIGHT, &[], 0.0).await;
-    assert_eq!(metrics.codes("Stream"), [("DeadlineExceeded", 1.0)]);
+    begin.elapsed()
+}
+
+#[tokio::test]
+async fn a_call_ends_when_its_time_is_up_though_its_reader_stalls() {
+    let server = start(|_| {}).await;
+    let endless = StreamRequest { size: 100_000, interval_millis: 0, ..ENDLESS };
+    let large = EchoRequest { payload: vec![0; 1_000_000].into() };
+    for (method, message) in [("Stream", raw::message(&endless)), ("Echo", raw::message(&large))] {
+        assert!(stalled(&server, method, message).await >= Duration::from_millis(200));
+        let metrics = Admin::of(&server).until(IN_FLIGHT, &[], 0.0).await;
+        assert_eq!(metrics.codes(method), [("DeadlineExceeded", 1.0)], "{method}");
+    }
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use rootcap_tests::{
     admin::Admin,
     example::Example,
     frames::Frames,
+    raw::{self, Raw},
     server::{connect, faults, start},
     wait,
 };
@@ -127,6 +128,21 @@ async fn an_endless_stream_is_cut_at_the_deadline() {
     cut.unwrap_err();
     let said = example.lines().iter().any(|line| line.contains("cut 1 calls"));
     assert!(said, "{:?}", example.lines());
+}
+
+#[tokio::test]
+async fn a_stream_whose_reader_stalls_is_cut_at_the_deadline() {
+    let mut example = Example::start("faults", &[("ROOTCAP_DRAIN__DEADLINE", "1s")]).await;
+    let mut builder = h2::client::Builder::new();
+    builder.initial_window_size(0);
+    let raw = Raw::connect_with(example.address, &builder).await;
+    let request = StreamRequest { count: u32::MAX, size: 10_000, interval_millis: 0 };
+    let head = raw.head("/rootcap.testing.Faults/Stream");
+    let _stalled = raw.begin(head, raw::message(&request)).await.unwrap();
+    let (code, took) = end(&mut example, "TERM").await;
+    assert!(code.is_some_and(|code| code != 0), "{code:?}: {:?}", example.lines());
+    let deadline = Duration::from_secs(1);
+    assert!((deadline..deadline * 2 + SLACK).contains(&took), "{took:?}");
 }
 
 #[tokio::test]

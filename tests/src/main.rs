@@ -19,4 +19,6 @@ mod load;
 mod logging;
 mod panics;
 mod reflection;
+mod refusing;
+mod series;
 mod user_layers;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rootcap::{
     Builder, Entry, Nil, Running, Server, Services,
-    config::{Config, Listener, LogCalls, Rate},
+    config::{Admin, Config, Listener, Log, LogCalls, Rate},
 };
 use rootcap_examples::{faults::FaultsService, greeter::GreeterService};
 use rootcap_proto::{
@@ -19,12 +19,12 @@ pub type Both =
 
 /// Settings for a test: loopback, ports that the system chooses, and no log among the tests' output.
 pub fn settings() -> Config {
-    let mut settings = Config::default();
-    settings.listen = vec![anywhere()];
-    settings.admin.listen = Some(anywhere());
-    settings.log.calls = LogCalls::Off;
-    settings.log.filter = "off".to_owned();
-    settings
+    Config {
+        listen: vec![anywhere()],
+        admin: Admin { listen: Some(anywhere()), ..Admin::default() },
+        log: Log { calls: LogCalls::Off, filter: "off".to_owned(), ..Log::default() },
+        ..Config::default()
+    }
 }
 
 /// A loopback port that the system chooses.
