@@ -71,7 +71,9 @@ fn log(call: &Call, info: &PanicHookInfo<'_>) {
 }
 
 fn message<'a>(info: &'a PanicHookInfo<'_>) -> &'a str {
-    info.payload_as_str().unwrap_or("no text")
+    let payload = info.payload();
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text")
 }
 
 /// The frames below those of the panic itself, which are the same every time.
