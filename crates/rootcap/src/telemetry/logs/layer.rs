@@ -101,7 +101,8 @@ impl Keys<'_> {
     /// Adds the fields whose names were not seen: the event's own come first, then those of the inner spans.
     fn push(&mut self, line: &mut Line<'_>, fields: &Fields) {
         for (name, value) in fields.iter() {
-            if line.len() > MAX_LINE || self.seen.contains(&name) || self.repeats_id(name, value) {
+            if line.length() > MAX_LINE || self.seen.contains(&name) || self.repeats_id(name, value)
+            {
                 continue;
             }
             self.seen.push(name);
