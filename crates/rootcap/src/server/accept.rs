@@ -1,6 +1,11 @@
 //! The accept loop of one listener.
 
-use std::{io, sync::Arc, time::Instant};
+use std::{
+    io,
+    net::{SocketAddr, SocketAddrV4},
+    sync::Arc,
+    time::Instant,
+};
 
 use metrics::counter;
 use rootcap_layers::Peer;
@@ -9,13 +14,14 @@ use tokio::{
     net::TcpStream,
     sync::watch,
 };
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::TcpConnectInfo;
 
 use super::{
     backoff::{Backoff, Decision},
     connection::{self, ConnectionSettings},
     connections::{Alive, Connections},
     listen::Bound,
+    refusals::Refusals,
 };
 use crate::{bounds::App, lifecycle::Phase, stack::Stack};
 
@@ -42,10 +48,17 @@ impl<A: App> Clone for Acceptor<A> {
     }
 }
 
+/// What became of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Accepted {
+    Serving,
+    Refused,
+}
+
 impl<A: App> Acceptor<A> {
     /// Accepts connections until the server drains, and serves each on a task of its own.
     pub(crate) async fn run(mut self, listener: Bound) {
-        let mut backoff = Backoff::default();
+        let (mut backoff, mut refusals) = (Backoff::default(), Refusals::default());
         let mut life = self.life.clone();
         loop {
             let accepted = tokio::select! {
@@ -53,7 +66,12 @@ impl<A: App> Acceptor<A> {
                 accepted = self.accept(&listener) => accepted,
             };
             match accepted {
-                Ok(()) => recovered(&mut backoff),
+                Ok(accepted) => {
+                    recovered(&mut backoff);
+                    if accepted == Accepted::Refused {
+                        self.tell(&mut refusals);
+                    }
+                }
                 Err(error) => tokio::select! {
                     _ = life.wait_for(|phase| *phase >= Phase::Draining) => return,
                     () = failed(&mut backoff, &error) => {}
@@ -63,37 +81,35 @@ impl<A: App> Acceptor<A> {
     }
 
     /// Cancel safe: accepting is.
-    async fn accept(&mut self, listener: &Bound) -> io::Result<()> {
+    async fn accept(&mut self, listener: &Bound) -> io::Result<Accepted> {
         match listener {
             Bound::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
                 // Without it, the last small segment of a response may wait for an acknowledgement.
                 let _ = stream.set_nodelay(true);
-                let address =
-                    std::net::SocketAddr::new(address.ip().to_canonical(), address.port());
+                let address = canonical(address);
                 let info = connect_info(&stream, address);
-                self.serve(stream, Peer::new(address), Some(info));
+                Ok(self.serve(stream, Peer::new(address), Some(info)))
             }
-            Bound::Unix(listener, _) => {
+            Bound::Unix(_, listener) => {
                 let (stream, _) = listener.accept().await?;
                 let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
                 let name = peer.map_or("unix".to_owned(), |pid| format!("unix:pid={pid}"));
-                self.serve(stream, Peer::local(name), None);
+                Ok(self.serve(stream, Peer::local(name), None))
             }
         }
-        Ok(())
     }
 
-    fn serve<IO>(&self, io: IO, peer: Peer, info: Option<TcpConnectInfo>)
+    fn serve<IO>(&self, io: IO, peer: Peer, info: Option<TcpConnectInfo>) -> Accepted
     where
         IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        counter!("rootcap_connections_accepted_total").increment(1);
         if self.connections.len() >= self.max_connections {
             counter!("rootcap_connections_refused_total", "reason" => "max_connections")
                 .increment(1);
-            return;
+            return Accepted::Refused;
         }
+        counter!("rootcap_connections_accepted_total").increment(1);
         let peer = Arc::new(peer);
         let registered = self.connections.register(Arc::clone(&peer), self.alive.clone());
         let stack = self.stack.clone().peer(peer);
@@ -102,12 +118,32 @@ impl<A: App> Acceptor<A> {
             let reason = connection::drive(io, stack, info, registered, settings, life).await;
             counter!("rootcap_connections_closed_total", "reason" => reason.as_str()).increment(1);
         });
+        Accepted::Serving
+    }
+
+    fn tell(&self, refusals: &mut Refusals) {
+        if let Some(refused) = refusals.refused(Instant::now()) {
+            let max = self.max_connections;
+            tracing::warn!(refused, max, "too many connections: closing new ones at once");
+        }
+    }
+}
+
+/// An address of IPv4 as such, where it came through a listener of IPv6.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
+            Some(v4) => SocketAddrV4::new(v4, v6.port()).into(),
+            None => address,
+        },
+        SocketAddr::V4(_) => address,
     }
 }
 
 /// What tonic's `Request::remote_addr` and `local_addr` answer.
-fn connect_info(stream: &TcpStream, remote: std::net::SocketAddr) -> TcpConnectInfo {
-    TcpConnectInfo { remote_addr: Some(remote), ..stream.connect_info() }
+fn connect_info(stream: &TcpStream, remote: SocketAddr) -> TcpConnectInfo {
+    let local_addr = stream.local_addr().ok().map(canonical);
+    TcpConnectInfo { local_addr, remote_addr: Some(remote) }
 }
 
 fn recovered(backoff: &mut Backoff) {
@@ -126,3 +162,6 @@ async fn failed(backoff: &mut Backoff, error: &io::Error) {
         tokio::time::sleep(delay).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,9 @@
-//! Health calls go aside, past the limits and the user's layers: a limit or an auth layer must not fail the
-//! kubelet's probe.
+//! What goes no further than here.
+//!
+//! - Health calls go aside, past the limits and the user's layers: a limit or an auth layer must not fail the
+//!   kubelet's probe.
+//! - CONNECT is refused. A successful answer, which a trailers-only rejection is to HTTP, would make hyper open a
+//!   tunnel that nobody reads, on a task that belongs to no call.
 
 use std::{
     convert::Infallible,
@@ -8,7 +12,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tonic::{body::Body, codegen::BoxFuture, server::NamedService};
 use tower_service::Service;
@@ -19,7 +23,7 @@ use crate::{
     health::{HealthServer, HealthService},
 };
 
-/// Passes health calls to the health service, and all others on.
+/// Passes health calls to the health service, refuses CONNECT, and passes all others on.
 #[derive(Debug, Clone)]
 pub(crate) struct Aside<A> {
     health: HealthServer<HealthService>,
@@ -49,7 +53,11 @@ impl<A: App> Service<Request<RequestBody>> for Aside<A> {
     }
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
-        if is_health(request.uri().path()) {
+        if request.method() == Method::CONNECT {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+            AsideFuture::Refused { response: Some(response) }
+        } else if is_health(request.uri().path()) {
             AsideFuture::Health { future: self.health.call(request) }
         } else {
             AsideFuture::Rest { future: self.rest.call(request) }
@@ -58,9 +66,10 @@ impl<A: App> Service<Request<RequestBody>> for Aside<A> {
 }
 
 pin_project! {
-    /// Waits for a health call or another one.
+    /// Waits for a health call or another one; a refusal is there at once.
     #[project = AsideFutureProjection]
     pub(crate) enum AsideFuture<F> {
+        Refused { response: Option<Response<Body>> },
         Health { future: BoxFuture<Response<Body>, Infallible> },
         Rest { #[pin] future: F },
     }
@@ -74,6 +83,10 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(match self.project() {
+            AsideFutureProjection::Refused { response } => {
+                let response = response.take().expect("a future is not polled after completion");
+                Ok(response.map(EitherBody::left))
+            }
             AsideFutureProjection::Health { future } => {
                 ready!(future.as_mut().poll(cx)).map(|response| response.map(EitherBody::left))
             }

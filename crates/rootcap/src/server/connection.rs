@@ -4,8 +4,11 @@ mod phases;
 
 use std::{
     convert::Infallible,
+    error::Error,
+    future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::{Arc, Mutex, PoisonError},
+    task::Poll,
 };
 
 use http::{Request, Response};
@@ -26,6 +29,7 @@ use super::{
     coalesce::{Coalesce, CoalesceWrites},
     connections::Registered,
     executor::{Executor, Slot},
+    io_stats::IoStats,
 };
 use crate::{
     bounds::App,
@@ -90,25 +94,48 @@ where
     loop {
         let phase = *life.borrow_and_update();
         if phase == Phase::Cut {
+            send_what_is_ready(hyper, &connection.io).await;
             return CloseReason::Drain;
         }
         let facts = Facts {
             now: Instant::now(),
             preface_seen: connection.io.bytes_in() >= PREFACE_BYTES,
             open_calls: connection.io.open_calls(),
-            last_activity: connection.io.last_activity(),
+            last_call: connection.io.last_call(),
+            last_write: connection.io.last_write(),
             draining: phase >= Phase::Draining,
         };
         match phases.step(&facts) {
-            Step::Close(reason) => return reason,
+            Step::Close(reason) => {
+                send_what_is_ready(hyper, &connection.io).await;
+                return reason;
+            }
             Step::GoAway => Pin::as_mut(&mut hyper).graceful_shutdown(),
             Step::WaitUntil(instant) => tokio::select! {
-                ended = &mut hyper => return phases.ended(ended.is_err()),
+                ended = &mut hyper => {
+                    if let Err(error) = &ended {
+                        tracing::debug!(peer = connection.peer.as_str(), error = error as &dyn Error, "connection failed");
+                    }
+                    return phases.ended(ended.is_err());
+                }
                 () = tokio::time::sleep_until(instant) => {}
-                _ = life.changed() => {}
+                changed = life.changed() => if changed.is_err() {
+                    // The server is gone, without a word.
+                    return CloseReason::Drain;
+                }
             },
         }
     }
+}
+
+/// Polls a connection for the last time, so that answers which wait for others to join them are not lost.
+async fn send_what_is_ready(mut hyper: Pin<&mut impl Future>, io: &IoStats) {
+    io.write_through();
+    poll_fn(|cx| {
+        let _ = hyper.as_mut().poll(cx);
+        Poll::Ready(())
+    })
+    .await;
 }
 
 /// Every limit is set, and finite: leaving one out would remove hyper's own default.

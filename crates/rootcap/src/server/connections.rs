@@ -95,7 +95,7 @@ impl Connection {
         self.io.open_call()
     }
 
-    /// How long ago bytes last arrived, or the last open call ended.
+    /// How long ago bytes last went in either direction.
     pub(crate) fn idle(&self) -> Duration {
         self.io.last_activity().elapsed()
     }

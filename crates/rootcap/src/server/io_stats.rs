@@ -13,8 +13,10 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(crate) struct IoStats {
     born: Instant,
-    /// Nanoseconds after `born`.
-    last_activity: AtomicU64,
+    // Nanoseconds after `born`.
+    last_read: AtomicU64,
+    last_write: AtomicU64,
+    last_call: AtomicU64,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     writes: AtomicU64,
@@ -27,7 +29,9 @@ impl Default for IoStats {
     fn default() -> Self {
         Self {
             born: Instant::now(),
-            last_activity: AtomicU64::new(0),
+            last_read: AtomicU64::new(0),
+            last_write: AtomicU64::new(0),
+            last_call: AtomicU64::new(0),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             writes: AtomicU64::new(0),
@@ -39,13 +43,27 @@ impl Default for IoStats {
 }
 
 impl IoStats {
-    /// When bytes last arrived, or the last of the open calls ended.
+    /// When bytes last went in either direction.
     pub(crate) fn last_activity(&self) -> Instant {
-        self.born + Duration::from_nanos(self.last_activity.load(Relaxed))
+        self.instant(&self.last_read).max(self.last_write())
     }
 
-    fn touch(&self) {
-        self.last_activity.store(self.born.elapsed().as_nanos() as u64, Relaxed);
+    /// When the transport last accepted bytes for the peer.
+    pub(crate) fn last_write(&self) -> Instant {
+        self.instant(&self.last_write)
+    }
+
+    /// When the last of the open calls ended; the beginning of the connection before the first one.
+    pub(crate) fn last_call(&self) -> Instant {
+        self.instant(&self.last_call)
+    }
+
+    fn instant(&self, time: &AtomicU64) -> Instant {
+        self.born + Duration::from_nanos(time.load(Relaxed))
+    }
+
+    fn set_to_now(&self, time: &AtomicU64) {
+        time.store(self.born.elapsed().as_nanos() as u64, Relaxed);
     }
 
     /// Bytes read from the peer.
@@ -94,12 +112,13 @@ impl IoStats {
 
     pub(super) fn count_read(&self, bytes: usize) {
         self.bytes_in.fetch_add(bytes as u64, Relaxed);
-        self.touch();
+        self.set_to_now(&self.last_read);
     }
 
     pub(super) fn count_write(&self, bytes: usize) {
         self.bytes_out.fetch_add(bytes as u64, Relaxed);
         self.writes.fetch_add(1, Relaxed);
+        self.set_to_now(&self.last_write);
     }
 
     pub(super) fn count_held(&self) {
@@ -115,7 +134,7 @@ pub(crate) struct OpenCall(Arc<IoStats>);
 impl Drop for OpenCall {
     fn drop(&mut self) {
         if self.0.open_calls.fetch_sub(1, Relaxed) == 1 {
-            self.0.touch();
+            self.0.set_to_now(&self.0.last_call);
         }
     }
 }

@@ -18,7 +18,8 @@ const BACKLOG: u32 = 1_024;
 #[derive(Debug)]
 pub(crate) enum Bound {
     Tcp(TcpListener),
-    Unix(UnixListener, SocketFile),
+    // Dropped in this order: once nobody listens, the file may be that of another process.
+    Unix(SocketFile, UnixListener),
 }
 
 /// The file of a Unix socket; removed when dropped.
@@ -63,7 +64,7 @@ impl Bound {
     pub(crate) fn local_addr(&self) -> io::Result<LocalAddr> {
         match self {
             Bound::Tcp(listener) => listener.local_addr().map(LocalAddr::Tcp),
-            Bound::Unix(_, file) => Ok(LocalAddr::Unix(file.0.clone())),
+            Bound::Unix(file, _) => Ok(LocalAddr::Unix(file.0.clone())),
         }
     }
 }
@@ -105,7 +106,7 @@ fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
 fn unix(path: &Path) -> io::Result<Bound> {
     remove_stale(path)?;
     let listener = UnixListener::bind(path)?;
-    Ok(Bound::Unix(listener, SocketFile(path.to_owned())))
+    Ok(Bound::Unix(SocketFile(path.to_owned()), listener))
 }
 
 /// A socket file on which nobody listens is left from a process that has gone.

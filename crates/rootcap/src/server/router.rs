@@ -260,3 +260,6 @@ impl<F: Future> Future for RouterFuture<F> {
         self.project().future.poll(cx).map(Ok)
     }
 }
+
+#[cfg(test)]
+mod tests;

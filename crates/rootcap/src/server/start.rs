@@ -138,6 +138,8 @@ async fn end(
     stopped: oneshot::Sender<()>,
 ) {
     let None = all_gone.recv().await;
+    // Nothing was left to cut; what waits for the cut, such as the heartbeat, ends too.
+    life.advance(Phase::Cut);
     match (life.cut_calls(), life.drain_time()) {
         (0, took) => tracing::info!(?took, "drained"),
         (cut, took) => tracing::warn!(?took, cut, "drained, but calls were cut at the deadline"),

@@ -64,7 +64,9 @@ pub(crate) struct Facts {
     pub(crate) now: Instant,
     pub(crate) preface_seen: bool,
     pub(crate) open_calls: usize,
-    pub(crate) last_activity: Instant,
+    /// When the last of the open calls ended.
+    pub(crate) last_call: Instant,
+    pub(crate) last_write: Instant,
     pub(crate) draining: bool,
 }
 
@@ -129,15 +131,26 @@ impl Phases {
         match facts {
             facts if facts.draining => Step::Close(CloseReason::Drain),
             facts if facts.now >= until => Step::Close(CloseReason::PrefaceTimeout),
-            _ => Step::WaitUntil(until),
+            // Nobody tells when the preface is whole: look when that could matter.
+            facts => match self.aged().into_iter().chain(self.idle(facts)).min() {
+                Some(at) if facts.now < at => Step::WaitUntil(at.min(until)),
+                _ => Step::WaitUntil(until),
+            },
         }
     }
 
+    fn aged(&self) -> Option<Instant> {
+        self.limits.max_age.map(|age| self.accepted + age)
+    }
+
+    /// While calls are open the connection is not idle: this is then the soonest that it could be.
+    fn idle(&self, facts: &Facts) -> Option<Instant> {
+        let since = if facts.open_calls > 0 { facts.now } else { facts.last_call };
+        self.limits.idle.map(|idle| since + idle)
+    }
+
     fn open(&mut self, facts: &Facts) -> Step {
-        let aged = self.limits.max_age.map(|age| self.accepted + age);
-        // While calls are open the connection is not idle: look again after the shortest time it could be.
-        let idle_since = if facts.open_calls > 0 { facts.now } else { facts.last_activity };
-        let idle = self.limits.idle.map(|idle| idle_since + idle);
+        let (aged, idle) = (self.aged(), self.idle(facts));
         let reached = |at: Option<Instant>| at.is_some_and(|at| facts.now >= at);
         let reason = match () {
             () if facts.draining => CloseReason::Drain,
@@ -153,10 +166,17 @@ impl Phases {
     }
 
     fn leaving(&mut self, facts: &Facts, reason: CloseReason, since: Instant) -> Step {
-        // A drain has a deadline of its own, which closes what is left.
-        let grace = (reason == CloseReason::MaxAge).then(|| since + self.limits.max_age_grace);
+        let has_grace = match reason {
+            CloseReason::MaxAge => true,
+            // A peer may send pings for ever; a call that came in between has all its time.
+            CloseReason::Idle => facts.open_calls == 0,
+            // A drain has a deadline of its own, which closes what is left.
+            _ => false,
+        };
+        let grace = has_grace.then(|| since + self.limits.max_age_grace);
         let hang_up = match facts.open_calls {
-            0 => facts.last_activity.max(since) + HANG_UP,
+            // As long as the peer takes bytes, it is still being given the end of an answer.
+            0 => facts.last_call.max(facts.last_write).max(since) + HANG_UP,
             _ => facts.now + HANG_UP,
         };
         let until = grace.map_or(hang_up, |grace| grace.min(hang_up));
@@ -187,7 +207,8 @@ mod tests {
             now: start,
             preface_seen: false,
             open_calls: 0,
-            last_activity: start,
+            last_call: start,
+            last_write: start,
             draining: false,
         };
         Peer { phases: Phases::new(start, LIMITS), start, facts }
@@ -251,8 +272,7 @@ mod tests {
         (peer.facts.preface_seen, peer.facts.open_calls, peer.facts.draining) = (true, 1, true);
         assert_eq!(peer.at(1), Step::GoAway);
         assert_eq!(peer.at(50), peer.wait_until(55));
-        (peer.facts.open_calls, peer.facts.last_activity) =
-            (0, peer.start + Duration::from_secs(52));
+        (peer.facts.open_calls, peer.facts.last_call) = (0, peer.start + Duration::from_secs(52));
         assert_eq!(peer.at(55), peer.wait_until(57));
         assert_eq!(peer.at(57), Step::Close(CloseReason::Drain));
     }

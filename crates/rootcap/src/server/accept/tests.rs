@@ -1,0 +1,122 @@
+//! The accept loop over real listeners.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{convert::Infallible, io::ErrorKind};
+
+use rootcap_layers::{Methods, metrics::CallMetrics};
+use tokio::{io::AsyncReadExt, net::UnixStream, sync::mpsc, task::JoinHandle};
+
+use super::*;
+use crate::{
+    config::{Config, Listener},
+    health::Health,
+    lifecycle::Life,
+    server::{
+        listen::{self, LocalAddr},
+        router::{Nil, Router, Services},
+    },
+    stack::Layers,
+    telemetry::logs::Logs,
+};
+
+struct Server {
+    life: Life,
+    connections: Connections,
+    local: LocalAddr,
+    accepting: JoinHandle<()>,
+    _gone: mpsc::Receiver<Infallible>,
+}
+
+fn server(listener: &Listener, max_connections: usize) -> Server {
+    let (config, health) = (Config::default(), Health::new());
+    let observers = (CallMetrics, Logs::install(&config.log).unwrap().access_log());
+    let layers = Layers::new(&config, observers, Arc::new(Methods::builder().build()));
+    let (life, connections) = (Life::new(health.clone()), Connections::default());
+    let (alive, gone) = mpsc::channel(1);
+    let acceptor = Acceptor {
+        stack: layers.around(Router::new(Services::<Nil>::default()), &health),
+        settings: Arc::new(ConnectionSettings::new(&config)),
+        max_connections,
+        connections: connections.clone(),
+        life: life.watch(),
+        alive,
+    };
+    let bound = listen::bind("listen", listener).unwrap();
+    let local = bound.local_addr().unwrap();
+    Server { life, connections, local, accepting: tokio::spawn(acceptor.run(bound)), _gone: gone }
+}
+
+async fn connect(server: &Server) -> TcpStream {
+    let port = server.local.tcp().unwrap().port();
+    TcpStream::connect(("127.0.0.1", port)).await.unwrap()
+}
+
+/// Reads the server's settings; `None` where it hangs up instead.
+async fn greeting(stream: &mut TcpStream) -> Option<[u8; 9]> {
+    let mut head = [0; 9];
+    match stream.read_exact(&mut head).await {
+        Ok(_) => Some(head),
+        Err(error) => {
+            let kinds = [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset];
+            assert!(kinds.contains(&error.kind()), "{error}");
+            None
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_too_many_is_closed_at_once_and_the_others_go_on() {
+    let server = server(&Listener::Port(0), 1);
+    let mut first = connect(&server).await;
+    assert!(greeting(&mut first).await.is_some());
+    assert_eq!(greeting(&mut connect(&server).await).await, None);
+    assert_eq!(server.connections.len(), 1);
+    drop(first);
+    while server.connections.len() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(greeting(&mut connect(&server).await).await.is_some());
+}
+
+#[tokio::test]
+async fn a_peer_of_ipv4_has_an_address_of_ipv4() {
+    let server = server(&Listener::Port(0), 10);
+    let mut peer = connect(&server).await;
+    greeting(&mut peer).await.unwrap();
+    let address = peer.local_addr().unwrap().to_string();
+    assert_eq!(server.connections.all()[0].peer.as_str(), address);
+}
+
+#[tokio::test]
+async fn a_drain_closes_the_listener() {
+    let server = server(&Listener::Port(0), 10);
+    server.life.advance(Phase::Draining);
+    server.accepting.await.unwrap();
+    let refused = TcpStream::connect(("127.0.0.1", server.local.tcp().unwrap().port())).await;
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+}
+
+#[tokio::test]
+async fn a_drain_removes_the_file_of_a_unix_socket() {
+    let name = format!("rootcap-accept-{}.sock", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let server = server(&Listener::Unix(path.clone()), 10);
+    let mut stream = UnixStream::connect(&path).await.unwrap();
+    stream.read_exact(&mut [0; 9]).await.unwrap();
+    assert!(server.connections.all()[0].peer.as_str().starts_with("unix"));
+    server.life.advance(Phase::Draining);
+    server.accepting.await.unwrap();
+    assert!(!path.exists());
+}
+
+#[test]
+fn the_scope_of_a_link_local_address_is_kept() {
+    for (address, expected) in [
+        ("[::ffff:192.0.2.1]:5", "192.0.2.1:5"),
+        ("[fe80::1%3]:5", "[fe80::1%3]:5"),
+        ("[2001:db8::1]:5", "[2001:db8::1]:5"),
+        ("192.0.2.1:5", "192.0.2.1:5"),
+    ] {
+        assert_eq!(canonical(address.parse().unwrap()).to_string(), expected);
+    }
+}

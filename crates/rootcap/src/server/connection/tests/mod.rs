@@ -1,0 +1,28 @@
+//! The driver over an in-memory connection: a test per sentence that is documented of a connection's life.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod age;
+mod counts;
+mod deadline;
+mod drain;
+mod idle;
+mod limits;
+mod peer;
+mod preface;
+mod requests;
+mod server;
+mod service;
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::CloseReason;
+use crate::lifecycle::Phase;
+use peer::Kind;
+use server::Server;
+
+/// Seconds, as a duration.
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}

@@ -1,0 +1,54 @@
+//! From the first moment to a whole preface.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_peer_is_closed_when_the_preface_takes_too_long() {
+    let server = Server::with(|config| config.connection.preface_timeout = seconds(7));
+    let began = Instant::now();
+    let (_peer, end) = server.accept();
+    assert_eq!(end.await.unwrap(), CloseReason::PrefaceTimeout);
+    assert_eq!(began.elapsed(), seconds(7));
+    assert_eq!(server.connections.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_byte_at_a_time_does_not_put_it_off() {
+    let server = Server::new();
+    let began = Instant::now();
+    let (mut peer, end) = server.accept();
+    tokio::spawn(async move {
+        for byte in b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0" {
+            peer.write(&[*byte]).await;
+            tokio::time::sleep(seconds(1)).await;
+        }
+    });
+    assert_eq!(end.await.unwrap(), CloseReason::PrefaceTimeout);
+    assert_eq!(began.elapsed(), seconds(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_protocol_is_closed_at_once() {
+    let server = Server::new();
+    let began = Instant::now();
+    for greeting in
+        ["GET / HTTP/1.1\r\n", "\x16\x03\x01\x02", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nnot a frame"]
+    {
+        let (mut peer, end) = server.accept();
+        peer.write(greeting.as_bytes()).await;
+        assert_eq!(end.await.unwrap(), CloseReason::Error, "{greeting:?}");
+    }
+    assert_eq!(began.elapsed(), seconds(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_greets_in_time_stays() {
+    let server = Server::new();
+    let (mut peer, end) = server.accept();
+    peer.greet(&[]).await;
+    tokio::time::sleep(seconds(60)).await;
+    peer.call(1, "/test/Now").await;
+    peer.end_of(1).await;
+    drop(peer);
+    assert_eq!(end.await.unwrap(), CloseReason::Done);
+}

@@ -1,0 +1,96 @@
+//! The server's end: everything between a listener and the service, with nothing but the socket left out.
+
+use std::{convert::Infallible, sync::Arc};
+
+use rootcap_layers::{Methods, Peer as PeerName, metrics::CallMetrics};
+use tokio::{sync::mpsc, task::JoinHandle};
+
+use super::{
+    super::{CloseReason, ConnectionSettings, drive},
+    peer::Peer,
+    service::Calls,
+};
+use crate::{
+    config::Config,
+    health::Health,
+    lifecycle::{Life, Phase},
+    server::{connections::Connections, io_stats::IoStats},
+    stack::{Layers, Observers, Stack},
+    telemetry::logs::Logs,
+};
+
+pub(super) struct Server {
+    pub(super) calls: Calls,
+    pub(super) life: Life,
+    pub(super) connections: Connections,
+    pub(super) methods: Arc<Methods>,
+    stack: Stack<Calls>,
+    settings: Arc<ConnectionSettings>,
+    alive: mpsc::Sender<Infallible>,
+    gone: mpsc::Receiver<Infallible>,
+}
+
+/// More than any test writes ahead.
+const PIPE: usize = 1 << 20;
+
+fn observers(config: &Config) -> Observers {
+    (CallMetrics, Logs::install(&config.log).unwrap().access_log())
+}
+
+impl Server {
+    /// With the default settings.
+    pub(super) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub(super) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::default();
+        config.log.calls = crate::config::LogCalls::Off;
+        change(&mut config);
+        let (health, calls) = (Health::new(), Calls::new());
+        let methods = Arc::new(Methods::builder().service("test").build());
+        let layers = Layers::new(&config, observers(&config), Arc::clone(&methods));
+        let life = Life::new(health.clone());
+        life.advance(Phase::Serving);
+        let (alive, gone) = mpsc::channel(1);
+        Self {
+            stack: layers.around(calls.clone(), &health),
+            settings: Arc::new(ConnectionSettings::new(&config)),
+            connections: Connections::default(),
+            calls,
+            life,
+            methods,
+            alive,
+            gone,
+        }
+    }
+
+    /// A new connection, and what will tell why it ended.
+    pub(super) fn accept(&self) -> (Peer, JoinHandle<CloseReason>) {
+        self.accept_over(PIPE)
+    }
+
+    /// A new connection that holds `pipe` bytes in either direction.
+    pub(super) fn accept_over(&self, pipe: usize) -> (Peer, JoinHandle<CloseReason>) {
+        let (near, far) = tokio::io::duplex(pipe);
+        let name = Arc::new(PeerName::local("test".to_owned()));
+        let registered = self.connections.register(name, self.alive.clone());
+        let settings = Arc::clone(&self.settings);
+        let life = self.life.watch();
+        (Peer(far), tokio::spawn(drive(near, self.stack.clone(), None, registered, settings, life)))
+    }
+
+    /// What is counted of the only connection.
+    pub(super) fn io(&self) -> Arc<IoStats> {
+        let all = self.connections.all();
+        assert_eq!(all.len(), 1);
+        Arc::clone(&all[0].io)
+    }
+
+    /// Waits until nothing of any connection or call is left.
+    pub(super) async fn all_gone(self) {
+        let Self { alive, mut gone, .. } = self;
+        drop(alive);
+        assert_eq!(gone.recv().await, None);
+    }
+}

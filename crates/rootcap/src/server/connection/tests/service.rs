@@ -1,0 +1,132 @@
+//! A service whose calls the test holds in its hand.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
+use tokio::sync::{Semaphore, watch};
+use tower_service::Service;
+
+use crate::bounds::{BoxError, RequestBody};
+
+type Body = UnsyncBoxBody<Bytes, BoxError>;
+
+/// Frames of a body that never ends.
+const FRAME: usize = 16 * 1024;
+
+/// Its methods: `Now` answers at once, `Wait` when the test says so, `Flood` sends for ever, `Large` sends
+/// [`LARGE`] bytes.
+#[derive(Clone)]
+pub(super) struct Calls(Arc<State>);
+
+/// The length of the answer of `Large`.
+pub(super) const LARGE: usize = 256 * 1024;
+
+struct State {
+    permits: Semaphore,
+    handlers: watch::Sender<usize>,
+    frames: watch::Sender<usize>,
+}
+
+/// Counts as a handler until it is dropped.
+struct Handler(Arc<State>);
+
+impl Drop for Handler {
+    fn drop(&mut self) {
+        self.0.handlers.send_modify(|handlers| *handlers -= 1);
+    }
+}
+
+impl Calls {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(State {
+            permits: Semaphore::new(0),
+            handlers: watch::Sender::new(0),
+            frames: watch::Sender::new(0),
+        }))
+    }
+
+    /// Lets one call of `Wait` go on.
+    pub(super) fn release(&self) {
+        self.0.permits.add_permits(1);
+    }
+
+    /// How many handlers there are.
+    pub(super) fn handlers(&self) -> usize {
+        *self.0.handlers.borrow()
+    }
+
+    /// Waits until there are so many handlers.
+    pub(super) async fn handlers_are(&self, handlers: usize) {
+        self.0.handlers.subscribe().wait_for(|now| *now == handlers).await.unwrap();
+    }
+
+    /// How many bytes of `Flood` have been taken off its hands.
+    pub(super) fn flooded(&self) -> usize {
+        *self.0.frames.borrow() * FRAME
+    }
+
+    fn start(&self) -> Handler {
+        self.0.handlers.send_modify(|handlers| *handlers += 1);
+        Handler(Arc::clone(&self.0))
+    }
+
+    fn flood(&self, handler: Handler) -> Response<Body> {
+        let state = Arc::clone(&self.0);
+        let frames = stream::repeat(()).map(move |()| {
+            let _ = &handler;
+            state.frames.send_modify(|frames| *frames += 1);
+            Ok(Frame::data(Bytes::from_static(&[0; FRAME])))
+        });
+        Response::new(StreamBody::new(frames).boxed_unsync())
+    }
+}
+
+fn large() -> Response<Body> {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", HeaderValue::from_static("0"));
+    let frames = [Frame::data(Bytes::from_static(&[0; LARGE])), Frame::trailers(trailers)].map(Ok);
+    Response::new(StreamBody::new(stream::iter(frames)).boxed_unsync())
+}
+
+fn nothing() -> Response<Body> {
+    let mut response = Response::new(Body::default());
+    response.headers_mut().insert("grpc-status", HeaderValue::from_static("0"));
+    response
+}
+
+impl Service<Request<RequestBody>> for Calls {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+        let calls = self.clone();
+        let handler = calls.start();
+        Box::pin(async move {
+            Ok(match request.uri().path() {
+                "/test/Flood" => calls.flood(handler),
+                "/test/Large" => large(),
+                "/test/Wait" => {
+                    calls.0.permits.acquire().await.unwrap().forget();
+                    drop(handler);
+                    nothing()
+                }
+                _ => nothing(),
+            })
+        })
+    }
+}
