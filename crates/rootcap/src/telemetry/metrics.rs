@@ -95,6 +95,14 @@ fn describe() {
         "rootcap_connections_closed_total",
         "Connections that have ended, by reason."
     );
+    describe_counter!(
+        "rootcap_connection_writes_total",
+        "Writes to the sockets of ended connections."
+    );
+    describe_counter!(
+        "rootcap_connection_writes_held_total",
+        "Writes of ended connections that waited for others, to go out together."
+    );
     describe_counter!("rootcap_accept_errors_total", "Failures to accept a connection.");
     describe_counter!("rootcap_log_lines_written_total", "Lines of the log that were written.");
     describe_counter!(

@@ -34,7 +34,7 @@ pub(super) struct Server {
 const PIPE: usize = 1 << 20;
 
 fn observers(config: &Config) -> Observers {
-    (CallMetrics, Logs::install(&config.log).unwrap().access_log())
+    (CallMetrics, Logs::install(&(&config.log).into()).unwrap().access_log())
 }
 
 impl Server {
