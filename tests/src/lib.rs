@@ -1,1 +1,16 @@
 //! What the tests share: servers, clients and programs to find.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a test fails by panicking, here too"
+)]
+
+pub mod admin;
+pub mod example;
+pub mod frames;
+pub mod metrics;
+pub mod programs;
+pub mod raw;
+pub mod server;
+pub mod wait;

@@ -11,10 +11,10 @@ use tower_service::Service;
 use crate::stack::Observers;
 
 /// Any error.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The body of a request below the framework's layers.
-pub type RequestBody = ObservedRequest<Observers, Incoming>;
+pub(crate) type RequestBody = ObservedRequest<Observers, Incoming>;
 
 /// What stands below the framework's layers: a router, behind the user's layers if there are any.
 pub trait App:

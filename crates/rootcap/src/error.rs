@@ -75,7 +75,7 @@ impl fmt::Display for Error {
             Kind::Descriptors => {
                 f.write_str("a descriptor set given to the builder cannot be used")
             }
-            Kind::Log => f.write_str("the log cannot be set up"),
+            Kind::Log => f.write_str("the log cannot be set up so"),
             Kind::Control => f.write_str("the thread of the admin port cannot be started"),
             Kind::Cut(calls) => {
                 write!(f, "the drain's deadline cut {calls} calls that were still running")
@@ -89,7 +89,11 @@ impl fmt::Debug for Error {
         write!(f, "{self}")?;
         let mut source = self.source();
         while let Some(error) = source {
-            write!(f, ": {error}")?;
+            // Several problems stand on a line each, below what they are.
+            match error.to_string() {
+                text if text.contains('\n') => write!(f, ":\n  {}", text.replace('\n', "\n  "))?,
+                text => write!(f, ": {text}")?,
+            }
             source = error.source();
         }
         Ok(())

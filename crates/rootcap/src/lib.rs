@@ -1,4 +1,4 @@
-//! A gRPC base server.
+#![doc = include_str!("../README.md")]
 
 mod admin;
 pub(crate) mod bounds;

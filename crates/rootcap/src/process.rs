@@ -14,6 +14,7 @@ use crate::{
     config::Loaded,
     lifecycle::{Heartbeat, Life},
     server::connections::{Connection, Connections},
+    stack,
     telemetry::{logs::Logs, metrics::Metrics},
 };
 
@@ -29,14 +30,12 @@ pub(crate) struct Process {
     pub(crate) heartbeat: Heartbeat,
     pub(crate) connections: Connections,
     pub(crate) settings: Loaded,
-    pub(crate) stack: Vec<LayerRow>,
+    pub(crate) stack: stack::Layers,
 }
 
 impl admin::Process for Process {
     fn metrics(&self) -> String {
-        let mut text = self.metrics.render(&self.methods);
-        self.logs.render_metrics(&mut text);
-        text
+        self.metrics.render(&self.methods, &self.logs.counters())
     }
 
     fn not_ready(&self) -> Vec<String> {
@@ -75,7 +74,7 @@ impl admin::Process for Process {
     }
 
     fn stack(&self) -> Vec<LayerRow> {
-        self.stack.clone()
+        self.stack.describe(&self.settings.config)
     }
 }
 

@@ -1,10 +1,13 @@
 //! The standard stack, outermost first, with a reason per line.
 
+mod describe;
+
 use std::sync::Arc;
 
 use http::Request;
 use rootcap_layers::{
     CatchPanicLayer, ConcurrencyLayer, DeadlineLayer, Methods, RateLimitLayer,
+    access_log::AccessLog,
     admission::Admission,
     catch_panic::CatchPanic,
     concurrency::Limit,
@@ -18,7 +21,6 @@ use tower::ServiceBuilder;
 use tower_service::Service;
 
 use crate::{
-    admin::LayerRow,
     bounds::{App, RequestBody},
     config::{self, Config},
     health::Health,
@@ -26,7 +28,7 @@ use crate::{
 };
 
 /// What is told of every call, in this order.
-pub type Observers = (CallMetrics, ());
+pub(crate) type Observers = (CallMetrics, AccessLog);
 
 /// Everything between a connection and the user's layers and services.
 pub(crate) type Stack<A> = Observe<Observers, Guarded<A>>;
@@ -83,64 +85,6 @@ impl Layers {
             // Innermost: a call that was refused above has not used up any of the rate.
             .layer(self.rate_limit.clone())
             .service(app)
-    }
-}
-
-impl Layers {
-    /// What `/debug/stack` shows, in the order of [`around`](Self::around).
-    pub(crate) fn describe(&self, config: &Config) -> Vec<LayerRow> {
-        let off = || "off".to_owned();
-        let limits = &config.limits;
-        let row = |name: &str, settings: String, reason: &str| LayerRow {
-            name: name.into(),
-            settings,
-            reason: reason.into(),
-        };
-        vec![
-            row(
-                "observe",
-                format!(
-                    "metrics, log ({:?}), trace (ratio {})",
-                    config.log.calls, config.trace.ratio
-                ),
-                "outermost: sees everything below, rejections and panics too",
-            ),
-            row(
-                "catch_panic",
-                "on".into(),
-                "a panic in any layer below ends one call and no other",
-            ),
-            row(
-                "deadline",
-                format!(
-                    "max {}, {} services, {} methods",
-                    config.deadline.max.map_or_else(off, |max| format!("{max:?}")),
-                    config.deadline.services.len(),
-                    config.deadline.methods.len()
-                ),
-                "time spent in any policy or layer below counts",
-            ),
-            row("health", "on".into(), "health calls go aside here, past limits and user layers"),
-            row(
-                "concurrency",
-                self.concurrency.limit().map_or_else(off, |limit| {
-                    format!("max {}, in flight {}", limit.max(), limit.in_flight())
-                }),
-                "a slot is given back at the end of the call's body",
-            ),
-            row(
-                "rate_limit",
-                self.rate_limit
-                    .quota()
-                    .map_or_else(off, |quota| format!("{quota}, burst {:?}", limits.rate_burst)),
-                "a call that was refused above has not used up any of the rate",
-            ),
-            row(
-                "user layers, router",
-                "see the program".into(),
-                "the border: errors become responses",
-            ),
-        ]
     }
 }
 

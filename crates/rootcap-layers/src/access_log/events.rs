@@ -9,8 +9,9 @@ use tonic::Code;
 use tracing::Level;
 
 use super::{
-    FINISHED, MAX_CALLER_STRING, STARTED, TARGET, escape,
-    observer::{deadline_ms, sent_names},
+    FINISHED, MAX_CALLER_STRING, STARTED, TARGET,
+    call_fields::{deadline_ms, sent_names},
+    escape,
 };
 use crate::{
     call::{Call, Direction},

@@ -117,7 +117,12 @@ pub struct Line<'a> {
     format: Format,
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
+    /// The middle of a line, whose beginning is elsewhere.
+    pub(super) fn inside(out: &'a mut Vec<u8>, format: Format) -> Self {
+        Self { out, format }
+    }
+
     fn begin(&mut self, at: SystemTime, level: Level, message: &str) {
         match self.format {
             Format::Json => {
@@ -144,13 +149,8 @@ impl Line<'_> {
     }
 
     /// How long the line is so far, in bytes.
-    pub fn len(&self) -> usize {
+    pub fn length(&self) -> usize {
         self.out.len()
-    }
-
-    /// Never: a line begins with a timestamp.
-    pub fn is_empty(&self) -> bool {
-        self.out.is_empty()
     }
 
     /// A string, escaped; bytes that are not UTF-8 are replaced.
@@ -245,26 +245,5 @@ impl Line<'_> {
             (Format::Text, true) => b"\"=",
             (Format::Text, false) => b"=",
         });
-    }
-}
-
-/// Fields that are the same in many lines, rendered when they are first needed, once per format.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Fragment {
-    json: std::sync::OnceLock<Box<[u8]>>,
-    text: std::sync::OnceLock<Box<[u8]>>,
-}
-
-impl Fragment {
-    pub(super) fn get(&self, format: Format, fields: impl FnOnce(&mut Line<'_>)) -> &[u8] {
-        let rendered = match format {
-            Format::Json => &self.json,
-            Format::Text => &self.text,
-        };
-        rendered.get_or_init(|| {
-            let mut out = Vec::new();
-            fields(&mut Line { out: &mut out, format });
-            out.into()
-        })
     }
 }

@@ -39,16 +39,18 @@
 //! # }
 //! ```
 
+mod call_fields;
 mod escape;
 mod events;
+mod fragment;
 mod level;
 mod line;
 mod observer;
 mod output;
 mod timestamp;
 
+pub(crate) use fragment::Fragment;
 pub use level::level_of;
-pub(crate) use line::Fragment;
 pub use line::{Format, Key, Line, MAX_CALLER_STRING};
 pub use observer::{AccessLog, BuiltinCalls, Calls};
 pub use output::Output;

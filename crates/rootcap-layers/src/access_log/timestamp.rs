@@ -115,7 +115,9 @@ mod tests {
 
     /// Counts year by year and month by month: slow, and plainly right.
     fn counted(mut days: u64) -> (u32, u32, u32) {
-        let leap = |year: u32| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let leap = |year: u32| {
+            year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+        };
         let mut year = 1970;
         while days >= 365 + u64::from(leap(year)) {
             days -= 365 + u64::from(leap(year));

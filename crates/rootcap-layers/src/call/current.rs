@@ -37,7 +37,7 @@ impl Call {
     pub fn enter(&self) -> Scope {
         Scope {
             previous: CURRENT.with(|current| current.replace(Some(self.clone()))),
-            _otel: self.0.otel.clone().attach(),
+            _otel: self.inner().otel.clone().attach(),
             _not_send: PhantomData,
         }
     }

@@ -3,6 +3,7 @@
 mod current;
 mod message_count;
 mod peer;
+mod recycle;
 mod request_id;
 
 pub use current::Scope;
@@ -46,7 +47,10 @@ struct Traffic {
 /// Inside a handler, and inside every layer below [`Observe`](crate::observe::Observe),
 /// [`Call::current`] gives the call that is being served.
 #[derive(Clone)]
-pub struct Call(Arc<Inner>);
+pub struct Call(
+    /// `None` only while it is dropped.
+    Option<Arc<Inner>>,
+);
 
 struct Inner {
     method: Arc<Method>,
@@ -92,7 +96,7 @@ impl Call {
             Some(Ok(timeout)) => nanos(*timeout),
             _ => u64::MAX,
         };
-        Call(Arc::new(Inner {
+        Call(Some(recycle::make(Inner {
             otel: start.trace.to_otel(),
             method: start.method,
             path: start.path,
@@ -111,64 +115,68 @@ impl Call {
             panicked: AtomicBool::new(false),
             cut: OnceLock::new(),
             rejected_by: OnceLock::new(),
-        }))
+        })))
+    }
+
+    fn inner(&self) -> &Inner {
+        self.0.as_deref().expect("it is there until it is dropped")
     }
 
     /// The method, with its statistics. Methods that are not known share one entry, `unknown`.
     pub fn method(&self) -> &Arc<Method> {
-        &self.0.method
+        &self.inner().method
     }
 
     /// The path as the caller sent it: `/package.Service/Method` of a well-formed call. Not to be trusted.
     pub fn path(&self) -> &str {
-        self.0.path.path()
+        self.inner().path.path()
     }
 
     /// The id of this request: the caller's `x-request-id` if that was acceptable, else a new one.
     pub fn request_id(&self) -> &RequestId {
-        &self.0.request_id
+        &self.inner().request_id
     }
 
     /// The W3C trace context of this call.
     pub fn trace(&self) -> &TraceContext {
-        &self.0.trace
+        &self.inner().trace
     }
 
     /// The other end of the connection, where the server told.
     pub fn peer(&self) -> Option<&Arc<Peer>> {
-        self.0.peer.as_ref()
+        self.inner().peer.as_ref()
     }
 
     /// The caller's `user-agent`. Not to be trusted.
     pub fn user_agent(&self) -> Option<&HeaderValue> {
-        self.0.user_agent.as_ref()
+        self.inner().user_agent.as_ref()
     }
 
     /// The request's metadata that a setting lists for the log.
     pub fn logged_metadata(&self) -> &[(HeaderName, HeaderValue)] {
-        self.0.headers.as_deref().unwrap_or_default()
+        self.inner().headers.as_deref().unwrap_or_default()
     }
 
     /// When the call's headers had arrived.
     pub fn started(&self) -> Instant {
-        self.0.started
+        self.inner().started
     }
 
     /// [`started`](Self::started) by the wall clock.
     pub fn started_at(&self) -> SystemTime {
-        self.0.started_at
+        self.inner().started_at
     }
 
     /// What the caller sent as `grpc-timeout`.
     pub(crate) fn timeout(&self) -> Option<&Result<Duration, grpc_timeout::Malformed>> {
-        self.0.timeout.as_ref()
+        self.inner().timeout.as_ref()
     }
 
     /// When the call must have ended: the earlier of the caller's `grpc-timeout` and the configured maximum.
     pub fn deadline(&self) -> Option<Instant> {
-        match self.0.deadline.load(Relaxed) {
+        match self.inner().deadline.load(Relaxed) {
             u64::MAX => None,
-            nanos => self.0.started.checked_add(Duration::from_nanos(nanos)),
+            nanos => self.inner().started.checked_add(Duration::from_nanos(nanos)),
         }
     }
 
@@ -180,7 +188,7 @@ impl Call {
 
     /// Makes the deadline `timeout` after the start of the call, unless it is earlier already.
     pub fn limit_to(&self, timeout: Duration) {
-        self.0.deadline.fetch_min(nanos(timeout), Relaxed);
+        self.inner().deadline.fetch_min(nanos(timeout), Relaxed);
     }
 
     /// Complete messages seen so far in `direction`.
@@ -201,48 +209,56 @@ impl Call {
 
     fn traffic(&self, direction: Direction) -> &Traffic {
         match direction {
-            Direction::Received => &self.0.received,
-            Direction::Sent => &self.0.sent,
+            Direction::Received => &self.inner().received,
+            Direction::Sent => &self.inner().sent,
         }
     }
 
     pub(crate) fn set_answered(&self) {
-        self.0.answered.store(true, Relaxed);
+        self.inner().answered.store(true, Relaxed);
     }
 
     /// Whether the head of the response is out.
     pub fn is_answered(&self) -> bool {
-        self.0.answered.load(Relaxed)
+        self.inner().answered.load(Relaxed)
     }
 
     /// Notes that `policy` is about to drop the call, and the status that stands for it.
     pub fn cut(&self, code: Code, policy: &'static str) {
-        let _ = self.0.cut.set(code);
+        let _ = self.inner().cut.set(code);
         self.set_rejected_by(policy);
     }
 
     pub(crate) fn cut_code(&self) -> Option<Code> {
-        self.0.cut.get().copied()
+        self.inner().cut.get().copied()
     }
 
     /// Notes that the handler or a layer panicked.
     pub fn set_panicked(&self) {
-        self.0.panicked.store(true, Relaxed);
+        self.inner().panicked.store(true, Relaxed);
     }
 
     /// Whether the handler or a layer panicked.
     pub fn panicked(&self) -> bool {
-        self.0.panicked.load(Relaxed)
+        self.inner().panicked.load(Relaxed)
     }
 
     /// Notes which policy refused the call, or cut it; the first one to say so stands.
     pub fn set_rejected_by(&self, policy: &'static str) {
-        let _ = self.0.rejected_by.set(policy);
+        let _ = self.inner().rejected_by.set(policy);
     }
 
     /// The policy that refused the call, or cut it, if one did.
     pub fn rejected_by(&self) -> Option<&'static str> {
-        self.0.rejected_by.get().copied()
+        self.inner().rejected_by.get().copied()
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if let Some(inner) = self.0.take() {
+            recycle::take_back(inner);
+        }
     }
 }
 

@@ -13,7 +13,7 @@ pub const MAX_LEN: usize = 128;
 
 const OWN_LEN: usize = 32;
 /// Ids made at a time: they share one allocation.
-const BLOCK: usize = 64;
+const BLOCK: usize = 256;
 
 thread_local! {
     static IDS: RefCell<Bytes> = const { RefCell::new(Bytes::new()) };

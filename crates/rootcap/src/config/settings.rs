@@ -88,7 +88,7 @@ settings! {
         keepalive_interval: Option<Duration> = Some(2 * HOUR), in TIMEOUT;
         /// How long the answer to such a ping may take.
         keepalive_timeout: Duration = 20 * SECOND, in TIMEOUT;
-        /// The most connections at a time; those beyond are closed at once.
+        /// The most connections at a time; further ones are closed at once, and counted.
         max_connections: usize = 10_000, in 1..=MILLION;
         /// Whether small writes of several calls on one connection are sent together.
         coalesce_writes: Switch = Switch::On;
@@ -161,16 +161,12 @@ settings! {
 
     /// Traces.
     pub struct Trace {
-        /// Whether spans are recorded at all. The caller's trace context is passed on in either case.
-        spans: Switch = Switch::On;
         /// The part of calls to trace, from 0 for none to 1 for all, where the caller has not decided.
         ratio: f64 = 0.0, in 0.0..=1.0;
     }
 
     /// The service as a whole.
     pub struct Service {
-        /// The name by which traces know the service. "auto" is the name of the executable.
-        name: Auto<String> = Auto::Auto;
         /// Whether the reflection service answers callers who ask for the descriptors given to the builder.
         reflection: Switch = Switch::On;
     }

@@ -20,6 +20,15 @@ pub(super) fn read(variables: &Variables, found: &mut Found<'_>) {
     }
 }
 
+fn is_disabled(variables: &Variables) -> bool {
+    let disabled = variables.get("OTEL_SDK_DISABLED").and_then(|value| value.to_str());
+    disabled.is_some_and(is_true)
+}
+
+fn is_true(text: &str) -> bool {
+    text.eq_ignore_ascii_case("true")
+}
+
 /// Reads one variable.
 struct Reader<'r, 'f> {
     name: &'r str,
@@ -30,8 +39,9 @@ impl Reader<'_, '_> {
     fn variable(&mut self, text: &str, variables: &Variables) {
         match self.name {
             "RUST_LOG" => self.set("log.filter", text),
-            "OTEL_SERVICE_NAME" => self.set("service.name", text),
             "OTEL_SDK_DISABLED" => self.disabled(text),
+            // Nothing is sampled: what follows says only how it would be.
+            "OTEL_TRACES_SAMPLER" | "OTEL_TRACES_SAMPLER_ARG" if is_disabled(variables) => {}
             "OTEL_PROPAGATORS" => self.propagators(text),
             "OTEL_TRACES_SAMPLER" => self.sampler(text),
             "OTEL_TRACES_SAMPLER_ARG" => {
@@ -52,20 +62,17 @@ impl Reader<'_, '_> {
     }
 
     fn disabled(&mut self, text: &str) {
-        if text.eq_ignore_ascii_case("true") {
-            self.set("trace.spans", "off");
+        if is_true(text) {
+            self.set("trace.ratio", "0");
         } else if !text.eq_ignore_ascii_case("false") {
             self.warn(&format!(r#"{} is neither "true" nor "false""#, quoted(text)));
         }
     }
 
     fn propagators(&mut self, text: &str) {
-        let mut names = text.split(',').map(str::trim);
-        let supported = names.clone().any(|name| name == "tracecontext")
-            && names.all(|name| matches!(name, "tracecontext" | "baggage"));
-        if !supported {
+        if text.trim() != "tracecontext" {
             self.warn(&format!(
-                r#"{} is not "tracecontext" or "tracecontext,baggage""#,
+                r#"{} is not "tracecontext", which is what is passed on"#,
                 quoted(text)
             ));
         }

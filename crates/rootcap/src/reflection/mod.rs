@@ -5,7 +5,7 @@
 
 mod boxed;
 
-pub use boxed::{ReflectionV1, ReflectionV1Alpha};
+pub(crate) use boxed::{ReflectionV1, ReflectionV1Alpha};
 
 use tonic_reflection::pb;
 use tonic_reflection::server::Builder;

@@ -114,9 +114,12 @@ impl<A: App> Acceptor<A> {
         let registered = self.connections.register(Arc::clone(&peer), self.alive.clone());
         let stack = self.stack.clone().peer(peer);
         let (settings, life) = (Arc::clone(&self.settings), self.life.clone());
+        let stats = Arc::clone(&registered.connection.io);
         tokio::spawn(async move {
             let reason = connection::drive(io, stack, info, registered, settings, life).await;
             counter!("rootcap_connections_closed_total", "reason" => reason.as_str()).increment(1);
+            counter!("rootcap_connection_writes_total").increment(stats.writes());
+            counter!("rootcap_connection_writes_held_total").increment(stats.held());
         });
         Accepted::Serving
     }

@@ -25,7 +25,7 @@ use crate::{
 
 /// Passes health calls to the health service, refuses CONNECT, and passes all others on.
 #[derive(Debug, Clone)]
-pub struct Aside<A> {
+pub(crate) struct Aside<A> {
     health: HealthServer<HealthService>,
     rest: A,
 }
@@ -68,7 +68,7 @@ impl<A: App> Service<Request<RequestBody>> for Aside<A> {
 pin_project! {
     /// Waits for a health call or another one; a refusal is there at once.
     #[project = AsideFutureProjection]
-    pub enum AsideFuture<F> {
+    pub(crate) enum AsideFuture<F> {
         Refused { response: Option<Response<Body>> },
         Health { future: BoxFuture<Response<Body>, Infallible> },
         Rest { #[pin] future: F },

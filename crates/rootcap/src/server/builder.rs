@@ -39,6 +39,8 @@ pub struct Builder<L = NoLayers> {
     parts: Parts,
 }
 
+type OnStart = Box<dyn FnOnce(&Running) + Send>;
+
 /// What settings cannot express.
 #[derive(Default)]
 pub(super) struct Parts {
@@ -46,7 +48,7 @@ pub(super) struct Parts {
     pub(super) listeners: Vec<StdTcpListener>,
     pub(super) health: Health,
     pub(super) build_info: BuildInfo,
-    on_start: Option<Box<dyn FnOnce(&Running) + Send>>,
+    on_start: Option<OnStart>,
     arguments: Vec<OsString>,
 }
 

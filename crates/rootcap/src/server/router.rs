@@ -51,6 +51,7 @@ impl<S: NamedService> Services<Entry<S, Nil>> {
 impl<L> Services<L> {
     /// And another one.
     #[must_use]
+    #[expect(clippy::should_implement_trait, reason = "a list has no sum")]
     pub fn add<S: NamedService>(self, service: S) -> Services<Entry<S, L>> {
         self.add_optional(Some(service))
     }

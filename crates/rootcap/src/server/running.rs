@@ -63,6 +63,20 @@ impl Running {
         &self.health
     }
 
+    /// The filter of the log; `None` where the process's `tracing` subscriber is not the framework's.
+    pub fn log_filter(&self) -> Option<String> {
+        self.control.logs.filter()
+    }
+
+    /// Replaces the filter of the log (the setting `log.filter`), for events and for the lines of calls.
+    ///
+    /// # Errors
+    /// When the filter is not valid, which then stays as it was, or the process's `tracing` subscriber is not the
+    /// framework's.
+    pub fn set_log_filter(&self, filter: &str) -> Result<(), Error> {
+        self.control.logs.set_filter(filter).map_err(Error::log)
+    }
+
     /// Begins a drain: not ready at once; after `drain.lame_duck` no new connections, open calls finish; at
     /// `drain.deadline` what is left is dropped. Asking again changes nothing.
     pub fn stop(&self) {

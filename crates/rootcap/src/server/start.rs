@@ -67,7 +67,7 @@ where
         .map_err(Error::config)?;
     let listeners = Listeners::bind(parts.listeners, &config)?;
 
-    let logs = Logs::install(&config.log).map_err(Error::log)?;
+    let logs = Logs::install(&(&config.log).into()).map_err(Error::log)?;
     panic_hook::install();
     let metrics = Metrics::install();
     let stack = stack::Layers::new(&config, (CallMetrics, logs.access_log()), Arc::clone(&methods));
@@ -83,7 +83,7 @@ where
         life: life.clone(),
         heartbeat: Heartbeat::start(&life),
         connections: connections.clone(),
-        stack: stack.describe(&config),
+        stack: stack.clone(),
         settings: loaded,
     };
     warn(&process.settings.warnings);
@@ -203,7 +203,7 @@ fn bind_admin(listener: &Listener) -> Result<StdTcpListener, Error> {
         Bound::Unix(..) => {
             let unsupported = "the admin port listens on an internet address only";
             Err(Error::bind(
-                listener,
+                format_args!("{listener} (setting `admin.listen`)"),
                 std::io::Error::new(std::io::ErrorKind::Unsupported, unsupported),
             ))
         }

@@ -2,9 +2,11 @@
 
 use std::{sync::OnceLock, time::Duration};
 
-use metrics::{describe_counter, describe_gauge, gauge};
+use metrics::{counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rootcap_layers::{DEFAULT_BUCKETS, Methods};
+
+use super::sink::SinkCounters;
 
 /// The recorder of this process, if it is ours: it can be installed only once, and never replaces the user's.
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
@@ -41,9 +43,12 @@ impl Metrics {
     }
 
     /// The text exposition.
-    pub(crate) fn render(&self, methods: &Methods) -> String {
+    pub(crate) fn render(&self, methods: &Methods, log: &SinkCounters) -> String {
         self.process.collect();
         self.collect_runtime();
+        counter!("rootcap_log_lines_written_total").absolute(log.lines_written);
+        counter!("rootcap_log_lines_dropped_total").absolute(log.lines_dropped);
+        counter!("rootcap_log_written_bytes_total").absolute(log.bytes_written);
         let mut text = rootcap_layers::metrics::render(methods);
         if let Some(recorder) = &self.recorder {
             text.push_str(&recorder.render());
@@ -90,6 +95,20 @@ fn describe() {
         "rootcap_connections_closed_total",
         "Connections that have ended, by reason."
     );
+    describe_counter!(
+        "rootcap_connection_writes_total",
+        "Writes to the sockets of ended connections."
+    );
+    describe_counter!(
+        "rootcap_connection_writes_held_total",
+        "Writes of ended connections that waited for others, to go out together."
+    );
     describe_counter!("rootcap_accept_errors_total", "Failures to accept a connection.");
+    describe_counter!("rootcap_log_lines_written_total", "Lines of the log that were written.");
+    describe_counter!(
+        "rootcap_log_lines_dropped_total",
+        "Lines of the log that were dropped: the buffer was full."
+    );
+    describe_counter!("rootcap_log_written_bytes_total", "Bytes of the log that were written.");
     rootcap_layers::admission::register_metrics();
 }

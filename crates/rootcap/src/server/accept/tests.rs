@@ -29,7 +29,7 @@ struct Server {
 
 fn server(listener: &Listener, max_connections: usize) -> Server {
     let (config, health) = (Config::default(), Health::new());
-    let observers = (CallMetrics, Logs::install(&config.log).unwrap().access_log());
+    let observers = (CallMetrics, Logs::install(&(&config.log).into()).unwrap().access_log());
     let layers = Layers::new(&config, observers, Arc::new(Methods::builder().build()));
     let (life, connections) = (Life::new(health.clone()), Connections::default());
     let (alive, gone) = mpsc::channel(1);

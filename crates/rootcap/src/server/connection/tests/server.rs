@@ -35,7 +35,7 @@ pub(super) struct Server<A: App = Calls> {
 const PIPE: usize = 1 << 20;
 
 fn observers(config: &Config) -> Observers {
-    (CallMetrics, Logs::install(&config.log).unwrap().access_log())
+    (CallMetrics, Logs::install(&(&config.log).into()).unwrap().access_log())
 }
 
 impl Server {

@@ -1,0 +1,135 @@
+//! What the lines of a call say of it.
+
+use tonic::Code;
+
+use super::{Key, Line};
+use crate::{
+    call::{Call, Direction},
+    method,
+    outcome::{Outcome, code_name},
+};
+
+/// The fields of the line of a call that starts.
+pub(super) fn started(line: &mut Line<'_>, call: &Call) {
+    ids(line, call);
+    names(line, call);
+    deadline(line, call);
+    caller(line, call);
+    metadata(line, call);
+}
+
+/// The fields of the line of a call that has ended.
+pub(super) fn finished(line: &mut Line<'_>, call: &Call, outcome: &Outcome) {
+    const CODE: Key<'static> = Key::new("grpc.code");
+    const MESSAGE: Key<'static> = Key::new("grpc.message");
+    const TIME: Key<'static> = Key::new("grpc.time_ms");
+    const REJECTED_BY: Key<'static> = Key::new("rejected_by");
+    ids(line, call);
+    names(line, call);
+    line.plain(CODE, code_name(outcome.code()).as_bytes());
+    if outcome.code() != Code::Ok
+        && let Some(message) = outcome.message()
+    {
+        line.caller_string(MESSAGE, message.as_bytes());
+    }
+    line.millis(TIME, outcome.duration());
+    deadline(line, call);
+    traffic(line, call);
+    caller(line, call);
+    if let Some(policy) = call.rejected_by() {
+        line.string(REJECTED_BY, policy);
+    }
+    metadata(line, call);
+}
+
+/// The ids that all lines of a call share.
+fn ids(line: &mut Line<'_>, call: &Call) {
+    const REQUEST_ID: Key<'static> = Key::new("request_id");
+    const TRACE_ID: Key<'static> = Key::new("trace_id");
+    const SPAN_ID: Key<'static> = Key::new("span_id");
+    line.string(REQUEST_ID, call.request_id().header_value());
+    line.hex::<32>(TRACE_ID, &call.trace().trace_id().to_bytes());
+    line.hex::<16>(SPAN_ID, &call.trace().span_id().to_bytes());
+}
+
+impl Line<'_> {
+    /// The ids of a call: `request_id`, `trace_id`, `span_id`.
+    pub fn call_ids(&mut self, call: &Call) {
+        ids(self, call);
+    }
+}
+
+const SERVICE: Key<'static> = Key::new("grpc.service");
+const METHOD: Key<'static> = Key::new("grpc.method");
+const TYPE: Key<'static> = Key::new("grpc.type");
+
+fn names(line: &mut Line<'_>, call: &Call) {
+    let method = call.method();
+    if method.is_unknown() {
+        let (service, name) = sent_names(call);
+        line.caller_string(SERVICE, service);
+        line.caller_string(METHOD, name);
+        line.plain(TYPE, method.kind().as_str().as_bytes());
+        return;
+    }
+    let rendered = method.fragment().get(line.format(), |line| {
+        line.caller_string(SERVICE, method.service());
+        line.caller_string(METHOD, method.name());
+        line.plain(TYPE, method.kind().as_str().as_bytes());
+    });
+    line.rendered(rendered);
+}
+
+/// Service and method as the caller sent them; of a path without a method all is service.
+pub(super) fn sent_names(call: &Call) -> (&str, &str) {
+    let path = call.path();
+    method::split(path).unwrap_or((path.strip_prefix('/').unwrap_or(path), ""))
+}
+
+fn deadline(line: &mut Line<'_>, call: &Call) {
+    const DEADLINE: Key<'static> = Key::new("grpc.deadline_ms");
+    if let Some(millis) = deadline_ms(call) {
+        line.integer(DEADLINE, millis);
+    }
+}
+
+/// From the start of the call to its deadline.
+pub(super) fn deadline_ms(call: &Call) -> Option<u64> {
+    let whole = call.deadline()?.saturating_duration_since(call.started());
+    Some(u64::try_from(whole.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn traffic(line: &mut Line<'_>, call: &Call) {
+    const RECV_MSGS: Key<'static> = Key::new("grpc.recv_msgs");
+    const SENT_MSGS: Key<'static> = Key::new("grpc.sent_msgs");
+    const RECV_BYTES: Key<'static> = Key::new("grpc.recv_bytes");
+    const SENT_BYTES: Key<'static> = Key::new("grpc.sent_bytes");
+    line.integer(RECV_MSGS, call.messages(Direction::Received));
+    line.integer(SENT_MSGS, call.messages(Direction::Sent));
+    line.integer(RECV_BYTES, call.bytes(Direction::Received));
+    line.integer(SENT_BYTES, call.bytes(Direction::Sent));
+}
+
+fn caller(line: &mut Line<'_>, call: &Call) {
+    const ADDRESS: Key<'static> = Key::new("peer.address");
+    const IDENTITY: Key<'static> = Key::new("peer.identity");
+    const USER_AGENT: Key<'static> = Key::new("user_agent");
+    if let Some(peer) = call.peer() {
+        let rendered = peer.fragment().get(line.format(), |line| {
+            line.caller_string(ADDRESS, peer.as_str());
+            if let Some(identity) = peer.proved_identity() {
+                line.caller_string(IDENTITY, identity);
+            }
+        });
+        line.rendered(rendered);
+    }
+    if let Some(user_agent) = call.user_agent() {
+        line.caller_string(USER_AGENT, user_agent);
+    }
+}
+
+fn metadata(line: &mut Line<'_>, call: &Call) {
+    for (name, value) in call.logged_metadata() {
+        line.caller_string(Key::new(name.as_str()).under("metadata."), value);
+    }
+}

@@ -1,0 +1,76 @@
+//! The stack as `/debug/stack` shows it.
+
+use super::Layers;
+use crate::{admin::LayerRow, config::Config};
+
+impl Layers {
+    /// A row per layer, in the order of [`around`](Layers::around), with its settings and what it does now.
+    pub(crate) fn describe(&self, config: &Config) -> Vec<LayerRow> {
+        vec![
+            row(
+                "observe",
+                observe(config),
+                "outermost: sees everything below, rejections and panics too",
+            ),
+            row(
+                "catch_panic",
+                "on".into(),
+                "a panic in any layer below ends one call and no other",
+            ),
+            row("deadline", deadline(config), "time spent in any policy or layer below counts"),
+            row("health", "on".into(), "health calls go aside here, past limits and user layers"),
+            row(
+                "concurrency",
+                self.concurrency(),
+                "a slot is given back at the end of the call's body",
+            ),
+            row(
+                "rate_limit",
+                self.rate(config),
+                "a call that was refused above has not used up any of the rate",
+            ),
+            row(
+                "border and router",
+                "user layers, services".into(),
+                "errors of user layers become responses here",
+            ),
+        ]
+    }
+
+    fn concurrency(&self) -> String {
+        match self.concurrency.limit() {
+            Some(limit) => format!("{} in flight of at most {}", limit.in_flight(), limit.max()),
+            None => "off".into(),
+        }
+    }
+
+    fn rate(&self, config: &Config) -> String {
+        match (self.rate_limit.quota(), config.limits.rate_burst.as_set()) {
+            (Some(quota), Some(burst)) => format!("{quota}, {burst} at once"),
+            (Some(quota), None) => quota.to_string(),
+            (None, _) => "off".into(),
+        }
+    }
+}
+
+fn row(name: &str, settings: String, reason: &str) -> LayerRow {
+    LayerRow { name: name.into(), settings, reason: reason.into() }
+}
+
+fn observe(config: &Config) -> String {
+    format!(
+        "metrics, log of calls: {}, ratio of traces: {}",
+        config.log.calls.as_str(),
+        config.trace.ratio
+    )
+}
+
+fn deadline(config: &Config) -> String {
+    let deadline = &config.deadline;
+    let max = deadline.max.map_or_else(|| "off".to_owned(), |max| format!("{max:?}"));
+    format!(
+        "maximum {max}, {} services, {} methods",
+        deadline.services.len(),
+        deadline.methods.len()
+    )
+}

@@ -1,0 +1,191 @@
+//! The log of the process: lines of calls and the user's `tracing` events, in one format, through one buffer.
+//!
+//! [`Logs::install`] installs a `tracing` subscriber where the process has none. Then the lines of calls
+//! and all events (those of the `log` crate too) go to stdout through one [`Sink`]; what is logged while a
+//! call is served carries its ids. A process that has a subscriber keeps it, and gets the lines of calls
+//! as events.
+//!
+//! A process has one log. A second [`Logs::install`] shares what the first one installed: its format, its
+//! buffer and its filter stay; which lines of calls are written is each server's own setting.
+
+mod call_lines;
+mod error;
+mod fields;
+mod filter;
+mod layer;
+
+pub(crate) use error::LogsError;
+
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rootcap_layers::access_log::{AccessLog, BuiltinCalls, Calls, Format};
+use tracing::Dispatch;
+use tracing_subscriber::layer::SubscriberExt;
+
+use self::{call_lines::CallLines, filter::Filter, layer::EventLines};
+use super::sink::{Sink, SinkCounters};
+use crate::config::{self, LogCalls, LogFormat, Switch};
+
+/// What [`Logs::install`] is told.
+#[derive(Debug, Clone)]
+pub(crate) struct LogSettings {
+    /// How lines are written.
+    pub(crate) format: LogFormat,
+    /// Which lines of calls are written.
+    pub(crate) calls: Calls,
+    /// Whether calls of health and reflection have lines.
+    pub(crate) builtin: BuiltinCalls,
+    /// Which events are written: directives `target=level`, separated by commas, as in `RUST_LOG`.
+    pub(crate) filter: String,
+    /// How many bytes may wait to be written.
+    pub(crate) buffer: usize,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Auto,
+            calls: Calls::default(),
+            builtin: BuiltinCalls::default(),
+            filter: "info".into(),
+            buffer: 4 * 1024 * 1024,
+        }
+    }
+}
+
+impl From<&config::Log> for LogSettings {
+    fn from(settings: &config::Log) -> Self {
+        Self {
+            format: settings.format,
+            calls: match settings.calls {
+                LogCalls::Both => Calls::Both,
+                LogCalls::End => Calls::End,
+                LogCalls::Errors => Calls::Errors,
+                LogCalls::Off => Calls::Off,
+            },
+            builtin: match settings.builtin_calls {
+                Switch::On => BuiltinCalls::Log,
+                Switch::Off => BuiltinCalls::Skip,
+            },
+            filter: settings.filter.clone(),
+            buffer: settings.buffer.as_usize(),
+        }
+    }
+}
+
+/// The log of this process, as one server sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Logs {
+    /// `None` where the subscriber is not ours.
+    installed: Option<Installed>,
+    calls: Calls,
+    builtin: BuiltinCalls,
+}
+
+/// What the process has one of.
+#[derive(Debug, Clone)]
+struct Installed {
+    sink: Arc<Sink>,
+    format: Format,
+    filter: Filter,
+}
+
+static INSTALLED: Mutex<Option<Installed>> = Mutex::new(None);
+
+impl Logs {
+    /// Installs a subscriber that writes to stdout, where the process has none.
+    ///
+    /// # Errors
+    /// When the filter cannot be parsed, or the thread that writes cannot be started.
+    pub(crate) fn install(settings: &LogSettings) -> Result<Self, LogsError> {
+        let filter = filter::parse(&settings.filter)?;
+        let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+        if installed.is_none() {
+            let (new, dispatch) = Installed::new(settings, filter, io::stdout())?;
+            match tracing::dispatcher::set_global_default(dispatch) {
+                Ok(()) => {
+                    bridge_log_crate();
+                    *installed = Some(new);
+                }
+                // The process has one, which stands. What ours would have wanted is forgotten.
+                Err(_) => tracing::callsite::rebuild_interest_cache(),
+            }
+        }
+        Ok(Self::of(installed.clone(), settings))
+    }
+
+    fn of(installed: Option<Installed>, settings: &LogSettings) -> Self {
+        Self { installed, calls: settings.calls, builtin: settings.builtin }
+    }
+
+    /// The observer that writes the lines of calls.
+    pub(crate) fn access_log(&self) -> AccessLog {
+        let log = match &self.installed {
+            Some(ours) => AccessLog::new(CallLines(Arc::clone(&ours.sink)), ours.format),
+            None => AccessLog::events(),
+        };
+        log.calls(self.calls).builtin(self.builtin)
+    }
+
+    /// Replaces the filter; it applies at once, to the lines of calls too (their target is
+    /// `rootcap::call`).
+    ///
+    /// # Errors
+    /// When it cannot be parsed, or the subscriber of this process is not ours.
+    pub(crate) fn set_filter(&self, filter: &str) -> Result<(), LogsError> {
+        let parsed = filter::parse(filter)?;
+        let installed = self.installed.as_ref().ok_or(LogsError::NotOurs)?;
+        installed.filter.set(filter, parsed)
+    }
+
+    /// The filter; `None` where the subscriber of this process is not ours.
+    pub(crate) fn filter(&self) -> Option<String> {
+        self.installed.as_ref().map(|installed| installed.filter.text())
+    }
+
+    /// Waits until all that was logged before is written, at most for `timeout`; tells whether it is.
+    /// It blocks: before the process ends, and not on a worker of a runtime.
+    pub(crate) fn flush(&self, timeout: Duration) -> bool {
+        self.installed.as_ref().is_none_or(|installed| installed.sink.flush(timeout))
+    }
+
+    /// Lines and bytes so far; zeros where the subscriber of this process is not ours.
+    pub(crate) fn counters(&self) -> SinkCounters {
+        self.installed.as_ref().map(|installed| installed.sink.counters()).unwrap_or_default()
+    }
+}
+
+impl Installed {
+    /// The log, and the subscriber that feeds it.
+    fn new(
+        settings: &LogSettings,
+        filter: tracing_subscriber::EnvFilter,
+        out: impl Write + Send + 'static,
+    ) -> Result<(Self, Dispatch), LogsError> {
+        let format = match settings.format {
+            LogFormat::Json => Format::Json,
+            LogFormat::Text => Format::Text,
+            LogFormat::Auto if io::stdout().is_terminal() => Format::Text,
+            LogFormat::Auto => Format::Json,
+        };
+        let sink = Sink::start(out, settings.buffer, format).map_err(LogsError::Thread)?;
+        let sink = Arc::new(sink);
+        let (layer, filter) = filter::reloadable(&settings.filter, filter);
+        let subscriber = tracing_subscriber::registry()
+            .with(layer)
+            .with(EventLines::new(Arc::clone(&sink), format));
+        Ok((Self { sink, format, filter }, Dispatch::new(subscriber)))
+    }
+}
+
+/// Has what is logged with the `log` crate go through the same filter. A process that has a logger keeps it.
+fn bridge_log_crate() {
+    let _ = tracing_log::LogTracer::builder().with_max_level(filter::log_level()).init();
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,78 @@
+//! A client of the admin port.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::TokioIo;
+use rootcap::Running;
+use tokio::net::TcpStream;
+
+use crate::{metrics::Metrics, wait};
+
+/// The admin port of a server.
+#[derive(Debug, Clone, Copy)]
+pub struct Admin(SocketAddr);
+
+impl Admin {
+    /// The admin port at this address.
+    pub fn at(address: SocketAddr) -> Self {
+        Self(address)
+    }
+
+    /// The admin port of `server`.
+    pub fn of(server: &Running) -> Self {
+        Self(server.admin_addr().unwrap())
+    }
+
+    /// Gets a page, as curl does.
+    pub async fn get(&self, path: &str) -> (StatusCode, String) {
+        wait::for_end(path, async {
+            let io = TokioIo::new(TcpStream::connect(self.0).await.unwrap());
+            let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
+            tokio::spawn(connection);
+            let request = Request::get(path).header("host", self.0.to_string());
+            let request = request.body(Empty::<Bytes>::new()).unwrap();
+            let response = sender.send_request(request).await.unwrap();
+            let status = response.status();
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            (status, String::from_utf8(body.to_vec()).unwrap())
+        })
+        .await
+    }
+
+    /// The status of a page.
+    pub async fn status(&self, path: &str) -> StatusCode {
+        self.get(path).await.0
+    }
+
+    /// What `/metrics` shows.
+    pub async fn metrics(&self) -> Metrics {
+        let (status, text) = self.get("/metrics").await;
+        assert_eq!(status, StatusCode::OK, "{text}");
+        Metrics::parse(text)
+    }
+
+    /// What `/connections` shows: the rows.
+    pub async fn connections(&self) -> Vec<serde_json::Value> {
+        let (status, text) = self.get("/connections").await;
+        assert_eq!(status, StatusCode::OK, "{text}");
+        let page: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let rows = page["Connections"].as_array().unwrap().clone();
+        assert_eq!(page["CurrentConnectionCount"], rows.len());
+        rows
+    }
+
+    /// Waits until `/metrics` shows `value` for the series of `name` with these labels, added up.
+    pub async fn until(&self, name: &str, labels: &[(&str, &str)], value: f64) -> Metrics {
+        let mut last = f64::NAN;
+        let what = format!("{name}{labels:?} to be {value}");
+        let look = async || {
+            let metrics = self.metrics().await;
+            last = metrics.sum(name, labels);
+            (last == value).then_some(metrics)
+        };
+        wait::until(&what, look).await.0
+    }
+}

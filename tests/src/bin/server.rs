@@ -1,0 +1,40 @@
+//! A program whose handler logs, for the tests of what leaves a process.
+//!
+//! With `TEST_SUBSCRIBER` in its environment it has a `tracing` subscriber of its own, which writes to stderr.
+
+use rootcap_proto::helloworld::{
+    HelloReply, HelloRequest,
+    greeter_server::{Greeter, GreeterServer},
+};
+use tonic::{Request, Response, Status};
+
+/// Logs before and after an await, and panics when the name asks for it.
+struct Logging;
+
+#[tonic::async_trait]
+impl Greeter for Logging {
+    async fn say_hello(
+        &self,
+        request: Request<HelloRequest>,
+    ) -> Result<Response<HelloReply>, Status> {
+        let name = request.into_inner().name;
+        tracing::info!(name, "handling");
+        tokio::task::yield_now().await;
+        assert!(name != "panic", "panicking as asked");
+        tracing::debug!("handled");
+        Ok(Response::new(HelloReply { message: name }))
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), rootcap::Error> {
+    std::panic::set_hook(Box::new(|_| eprintln!("the program's own panic hook")));
+    if std::env::var_os("TEST_SUBSCRIBER").is_some() {
+        tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stderr).init();
+    }
+    rootcap::Server::builder()
+        .descriptors(rootcap_proto::FILE_DESCRIPTOR_SET)
+        .on_start(|server| println!("{server}"))
+        .serve(GreeterServer::new(Logging))
+        .await
+}

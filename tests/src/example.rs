@@ -1,0 +1,154 @@
+//! The examples as processes of their own.
+
+use std::{
+    env,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, OnceLock},
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::{Child, Command as AsyncCommand},
+};
+
+use crate::{admin::Admin, wait};
+
+/// A running example; killed when dropped.
+pub struct Example {
+    child: Child,
+    /// Where it takes calls.
+    pub address: SocketAddr,
+    /// Its admin port.
+    pub admin: Admin,
+    output: Output,
+}
+
+/// The lines of a process, of both its outputs, as they come.
+#[derive(Clone, Default)]
+struct Output(Arc<Mutex<Vec<String>>>);
+
+impl Example {
+    /// Starts an example on ports that the system chooses, with no settings but these.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start(name: &str, settings: &[(&str, &str)]) -> Self {
+        Self::spawn(command(name, settings)).await
+    }
+
+    /// Starts any program that prints its addresses as the examples do.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn spawn(mut command: AsyncCommand) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let output = Output::default();
+        tokio::spawn(output.clone().read(child.stdout.take().unwrap()));
+        tokio::spawn(output.clone().read(child.stderr.take().unwrap()));
+        let address = output.address("listening on ").await;
+        let admin = Admin::at(output.address("admin on ").await);
+        Self { child, address, admin, output }
+    }
+
+    /// The number of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
+    /// Sends a signal, by its name without `SIG`.
+    pub fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.pid());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    /// Waits for the end of the process.
+    pub async fn wait(&mut self) -> ExitStatus {
+        wait::for_end("the end of the process", self.child.wait()).await.unwrap()
+    }
+
+    /// The lines that it has written so far.
+    pub fn lines(&self) -> Vec<String> {
+        self.output.0.lock().unwrap().clone()
+    }
+
+    /// Waits for a line that `choose` chooses.
+    pub async fn line(&self, what: &str, choose: impl Fn(&str) -> bool) -> String {
+        self.output.line(what, choose).await
+    }
+}
+
+impl Output {
+    async fn read(self, from: impl AsyncRead + Unpin) {
+        let mut lines = BufReader::new(from).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            self.0.lock().unwrap().push(line);
+        }
+    }
+
+    async fn line(&self, what: &str, choose: impl Fn(&str) -> bool) -> String {
+        let found = async || self.0.lock().unwrap().iter().find(|line| choose(line)).cloned();
+        wait::until(what, found).await.0
+    }
+
+    async fn address(&self, prefix: &str) -> SocketAddr {
+        let line = self.line(prefix, |line| line.starts_with(prefix)).await;
+        line[prefix.len()..].parse().unwrap()
+    }
+}
+
+/// An example with no settings but these, to be run.
+pub fn command(name: &str, settings: &[(&str, &str)]) -> AsyncCommand {
+    program(&path(name), settings)
+}
+
+/// A server with no settings but these, to be run.
+pub fn program(path: &Path, settings: &[(&str, &str)]) -> AsyncCommand {
+    let mut command = Command::new(path);
+    for (variable, _) in env::vars_os() {
+        let of_the_server = ["ROOTCAP_", "OTEL_", "RUST_LOG"];
+        if of_the_server.iter().any(|prefix| variable.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(variable);
+        }
+    }
+    command.env("ROOTCAP_LISTEN", "127.0.0.1:0").env("ROOTCAP_ADMIN__LISTEN", "127.0.0.1:0");
+    command.envs(settings.iter().copied());
+    command.into()
+}
+
+/// The example's executable, built by now.
+///
+/// # Panics
+/// When it cannot be built.
+fn path(name: &str) -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let path = BUILT.get_or_init(build).join(name);
+    assert!(path.is_file(), "there is no example {}", path.display());
+    path
+}
+
+/// Builds all examples where cargo runs the tests, which finds them built already after a `cargo test` of everything;
+/// returns their directory.
+fn build() -> PathBuf {
+    // <target>/<profile>/deps/tests-<hash>
+    let test = env::current_exe().unwrap();
+    let directory = test.ancestors().nth(2).unwrap();
+    if let Some(cargo) = env::var_os("CARGO") {
+        let profile = match directory.file_name().and_then(|name| name.to_str()).unwrap() {
+            "debug" => "dev",
+            profile => profile,
+        };
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        // The selection of a plain `cargo test`: another one would build the dependencies with other features.
+        let arguments = ["build", "--quiet", "--examples", "--profile", profile];
+        let status = Command::new(cargo).args(arguments).current_dir(root).status().unwrap();
+        assert!(status.success(), "the examples cannot be built");
+    }
+    directory.join("examples")
+}

@@ -1,0 +1,108 @@
+//! The limit on calls in flight and the rate limit.
+
+use rootcap::{Running, config::Config};
+use rootcap_proto::testing::{EchoRequest, SleepRequest};
+use rootcap_tests::{
+    admin::Admin,
+    server::{connect, faults, hourly, start},
+    wait,
+};
+use tonic::{Code, Status};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tonic_types::StatusExt;
+
+/// A refusal as all limits give it.
+fn is_refusal(status: &Status, method: &str) {
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert!(status.message().contains(method), "the method is named: {}", status.message());
+    let retry = status.get_error_details().retry_info().cloned();
+    let delay = retry.expect("there is a RetryInfo").retry_delay.expect("it has a delay");
+    assert!(!delay.is_zero());
+}
+
+async fn health_is_well(server: &Running) {
+    let mut health = HealthClient::new(connect(server).await);
+    for _ in 0..50 {
+        health.check(HealthCheckRequest::default()).await.unwrap();
+    }
+    let mut watch = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(watch.message().await.unwrap().unwrap().status, 1);
+}
+
+async fn counted(server: &Running, method: &str, refused: f64) {
+    let metrics = Admin::of(server).metrics().await;
+    assert_eq!(metrics.handled(method, "ResourceExhausted"), refused);
+}
+
+#[tokio::test]
+async fn calls_beyond_the_rate_are_refused() {
+    let limited = |settings: &mut Config| settings.limits.rate = hourly(3);
+    let server = start(limited).await;
+    let mut client = faults(&server).await;
+    for _ in 0..3 {
+        client.echo(EchoRequest::default()).await.unwrap();
+    }
+    for _ in 0..2 {
+        is_refusal(
+            &client.echo(EchoRequest::default()).await.unwrap_err(),
+            "/rootcap.testing.Faults/Echo",
+        );
+    }
+    counted(&server, "Echo", 2.0).await;
+    health_is_well(&server).await;
+}
+
+#[tokio::test]
+async fn a_burst_is_a_setting() {
+    let limited = |settings: &mut Config| {
+        settings.limits.rate = hourly(100);
+        settings.limits.rate_burst = rootcap::config::Auto::Set(2.try_into().unwrap());
+    };
+    let server = start(limited).await;
+    let mut client = faults(&server).await;
+    for _ in 0..2 {
+        client.echo(EchoRequest::default()).await.unwrap();
+    }
+    is_refusal(&client.echo(EchoRequest::default()).await.unwrap_err(), "Echo");
+}
+
+#[tokio::test]
+async fn calls_beyond_the_limit_in_flight_are_refused() {
+    let limited = |settings: &mut Config| settings.limits.concurrency = 2.try_into().ok();
+    let server = start(limited).await;
+    let admin = Admin::of(&server);
+    let mut client = faults(&server).await;
+    let sleeping: Vec<_> = (0..2)
+        .map(|_| {
+            let mut client = client.clone();
+            tokio::spawn(async move { client.sleep(SleepRequest { millis: 600_000 }).await })
+        })
+        .collect();
+    admin.until("rootcap_calls_in_flight", &[("grpc_method", "Sleep")], 2.0).await;
+    is_refusal(
+        &client.echo(EchoRequest::default()).await.unwrap_err(),
+        "/rootcap.testing.Faults/Echo",
+    );
+    counted(&server, "Echo", 1.0).await;
+    health_is_well(&server).await;
+
+    // The slots of calls that end, however they end, are free again.
+    sleeping.iter().for_each(tokio::task::JoinHandle::abort);
+    admin.until("rootcap_calls_in_flight", &[("grpc_method", "Sleep")], 0.0).await;
+    wait::for_end("a slot", client.echo(EchoRequest::default())).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_holds_its_slot_to_its_last_message() {
+    let limited = |settings: &mut Config| settings.limits.concurrency = 1.try_into().ok();
+    let server = start(limited).await;
+    let mut client = faults(&server).await;
+    let (requests, receiver) = tokio::sync::mpsc::channel(1);
+    let chat = client.chat(tokio_stream::wrappers::ReceiverStream::new(receiver)).await;
+    let mut replies = chat.unwrap().into_inner();
+    is_refusal(&client.echo(EchoRequest::default()).await.unwrap_err(), "Echo");
+    drop(requests);
+    assert!(replies.message().await.unwrap().is_none());
+    Admin::of(&server).until("rootcap_calls_in_flight", &[], 0.0).await;
+    client.echo(EchoRequest::default()).await.unwrap();
+}

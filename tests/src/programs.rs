@@ -1,0 +1,54 @@
+//! Programs that tests run where they are: a missing one skips the test, and fails it in CI.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// Finds a program on the PATH; `None`, with a word on why, where it is missing.
+///
+/// # Panics
+/// When it is missing and the environment has `CI=true`.
+pub fn find(name: &str) -> Option<PathBuf> {
+    let paths = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&paths).map(|path| path.join(name)).find(|path| path.is_file());
+    found.or_else(|| skip(&format!("{name} is not on the PATH")))
+}
+
+/// A Python that has grpcio: `TEST_PYTHON`, else `python3`.
+pub fn python() -> Option<PathBuf> {
+    let python = env::var_os("TEST_PYTHON").map(PathBuf::from).or_else(|| find("python3"))?;
+    if runs(&python, &["-c", "import grpc, grpc_tools, grpc_health, grpc_reflection"]) {
+        return Some(python);
+    }
+    let lacks = "lacks grpcio, grpcio-tools, grpcio-health-checking or grpcio-reflection (TEST_PYTHON names another)";
+    skip(&format!("{} {lacks}", python.display()))
+}
+
+/// A node that finds `@grpc/grpc-js`, in `TEST_NODE_MODULES` or where node looks.
+pub fn node() -> Option<PathBuf> {
+    let node = find("node")?;
+    let modules = env::var_os("TEST_NODE_MODULES").map(PathBuf::from);
+    let there = match &modules {
+        Some(modules) => modules.join("@grpc/grpc-js").is_dir(),
+        None => runs(&node, &["-e", "require('@grpc/grpc-js')"]),
+    };
+    if there {
+        Some(node)
+    } else {
+        skip("node finds no @grpc/grpc-js (TEST_NODE_MODULES names its directory)")
+    }
+}
+
+fn runs(program: &Path, arguments: &[&str]) -> bool {
+    let status =
+        Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
+
+fn skip<T>(why: &str) -> Option<T> {
+    assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "needed in CI: {why}");
+    eprintln!("skipped: {why}");
+    None
+}
