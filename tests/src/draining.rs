@@ -1,6 +1,9 @@
 //! How a process ends: signals, deadlines, and peers that do not help.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use http::StatusCode;
 use rootcap::config::Config;
@@ -10,7 +13,7 @@ use rootcap_proto::{
 };
 use rootcap_tests::{
     admin::Admin,
-    example::Example,
+    example::{self, Example},
     frames::Frames,
     raw::{self, Raw},
     server::{connect, faults, start},
@@ -57,6 +60,15 @@ async fn with_nothing_open_it_ends_promptly() {
         assert_eq!(code, Some(0), "SIG{signal}: {:?}", example.lines());
         assert!(took < PROMPTLY, "SIG{signal}: {took:?}");
     }
+}
+
+/// The handlers of signals were installed only after the program had been told that its server had started.
+#[tokio::test]
+async fn a_signal_at_the_very_start_is_a_drain() {
+    let path = Path::new(env!("CARGO_BIN_EXE_rootcap-test-server"));
+    let mut command = example::program(path, &[("TEST_SIGNAL", "yes")]);
+    let output = wait::for_end("the drain", command.output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
 
 #[tokio::test]

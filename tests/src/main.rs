@@ -6,6 +6,7 @@ mod blocked;
 mod calls;
 mod cancellation;
 mod clients;
+mod configuring;
 mod connections;
 mod counting;
 mod deadlines;

@@ -1,6 +1,9 @@
 //! A program whose handler logs, for the tests of what leaves a process.
 //!
-//! With `TEST_SUBSCRIBER` in its environment it has a `tracing` subscriber of its own, which writes to stderr.
+//! With `TEST_SUBSCRIBER` in its environment it has a `tracing` subscriber of its own, which writes to stderr. With
+//! `TEST_SIGNAL` it is sent SIGTERM as soon as it says that it has started.
+
+use std::process::Command;
 
 use rootcap_proto::helloworld::{
     HelloReply, HelloRequest,
@@ -34,7 +37,13 @@ async fn main() -> Result<(), rootcap::Error> {
     }
     rootcap::Server::builder()
         .descriptors(rootcap_proto::FILE_DESCRIPTOR_SET)
-        .on_start(|server| println!("{server}"))
+        .on_start(|server| {
+            println!("{server}");
+            if std::env::var_os("TEST_SIGNAL").is_some() {
+                let sent = Command::new("sh").args(["-c", "kill -TERM $PPID"]).status();
+                assert!(sent.is_ok_and(|status| status.success()), "there is a shell");
+            }
+        })
         .serve(GreeterServer::new(Logging))
         .await
 }

@@ -172,8 +172,13 @@ impl<L> Builder<L> {
             print!("{}", config::print(&self.settings?));
             return Ok(());
         }
+        let on_start = self.parts.on_start.take();
         let running = self.start(services).await?;
+        // First: whoever is told that the server has started may send a signal at once.
         running.drain_on_signals()?;
+        if let Some(on_start) = on_start {
+            on_start(&running);
+        }
         running.wait().await
     }
 
