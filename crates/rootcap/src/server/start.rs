@@ -239,9 +239,11 @@ fn methods(
 ) -> Result<Methods, Error> {
     let mut methods =
         Methods::builder().buckets(&config.metrics.buckets).cap(config.metrics.max_methods);
+    let mut not_described = served.clone();
     for method in descriptors::methods(sets).map_err(Error::descriptors)? {
         // A set may hold more than is served here.
         if served.contains(method.service.as_str()) {
+            not_described.remove(method.service.as_str());
             methods = methods.method(&method.service, &method.method, method.kind, Origin::User);
         }
     }
@@ -250,5 +252,6 @@ fn methods(
     {
         methods = methods.method(&method.service, &method.method, method.kind, Origin::Builtin);
     }
-    Ok(served.iter().fold(methods, |methods, name| methods.service(name)).build())
+    // Of a service that is described, all methods are known.
+    Ok(not_described.iter().fold(methods, |methods, name| methods.service(name)).build())
 }
