@@ -156,7 +156,8 @@ impl<L> Builder<L> {
     /// more connections and its calls finish; at `drain.deadline`, counted from the signal, what is left is dropped.
     ///
     /// A second signal ends the process at once, with 128 and the signal's number as its exit code. So does, with
-    /// exit code 1, a runtime that a blocked task keeps from being left by the deadline and a second.
+    /// exit code 1, a runtime that a blocked task keeps from being left by the deadline and a second: what the program
+    /// does after `serve` has returned must be done by then too.
     ///
     /// # Errors
     /// Those of [`start`](Self::start), and when the deadline cut calls ([`Error::is_cut`]).

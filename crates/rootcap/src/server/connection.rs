@@ -187,4 +187,4 @@ impl<A: App> hyper::service::Service<Request<Incoming>> for CallService<A> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,5 +1,8 @@
 //! [`Running`]: the handle of a server that has started.
 
+#[cfg(test)]
+mod tests;
+
 use std::{fmt, net::SocketAddr};
 
 use tokio::{runtime::Handle, sync::oneshot};

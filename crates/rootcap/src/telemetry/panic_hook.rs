@@ -24,6 +24,9 @@ const MAX_BACKTRACES: u32 = 10;
 pub(crate) fn install() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
+        // Other tests start servers, which install the hook: whoever is first, the tests' own is below.
+        #[cfg(test)]
+        tests::install_below();
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             if let Some(call) = Call::current() {

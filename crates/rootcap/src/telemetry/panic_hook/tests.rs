@@ -17,17 +17,13 @@ use crate::{
 static CHAINED: AtomicUsize = AtomicUsize::new(0);
 const NAME: &str = "counted by the hook below";
 
-fn install_both() {
-    static COUNT: Once = Once::new();
-    COUNT.call_once(|| {
-        let previous = panic::take_hook();
-        panic::set_hook(Box::new(move |info| match thread::current().name() == Some(NAME) {
-            true => drop(CHAINED.fetch_add(1, SeqCst)),
-            false => previous(info),
-        }));
-        install();
-        install();
-    });
+/// To be called before ours is installed.
+pub(super) fn install_below() {
+    let previous = panic::take_hook();
+    panic::set_hook(Box::new(move |info| match thread::current().name() == Some(NAME) {
+        true => drop(CHAINED.fetch_add(1, SeqCst)),
+        false => previous(info),
+    }));
 }
 
 #[inline(never)]
@@ -44,7 +40,8 @@ fn on_a_thread(f: impl FnOnce() + Send) {
 
 #[test]
 fn a_panic_in_a_call_is_logged_under_its_ids_and_passed_on() {
-    install_both();
+    install();
+    install();
     let log = TestLog::new(LogFormat::Json, "info");
     let mut request_id = String::new();
     on_a_thread(|| {
@@ -78,7 +75,8 @@ fn a_panic_in_a_call_is_logged_under_its_ids_and_passed_on() {
 
 #[test]
 fn a_payload_without_text_is_no_trouble() {
-    install_both();
+    install();
+    install();
     let log = TestLog::new(LogFormat::Json, "info");
     log.run(|| {
         serve((), |_| {

@@ -2,16 +2,17 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod age;
+mod border;
 mod counts;
 mod deadline;
 mod drain;
 mod idle;
 mod limits;
-mod peer;
+pub(in crate::server) mod peer;
 mod preface;
 mod requests;
 mod server;
-mod service;
+pub(in crate::server) mod service;
 
 use std::time::Duration;
 

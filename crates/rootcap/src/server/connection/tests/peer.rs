@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream},
     time::timeout,
 };
 
 /// What a frame is (RFC 9113, 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::server) enum Kind {
     Data = 0,
     Headers = 1,
     Reset = 3,
@@ -36,35 +36,35 @@ impl Kind {
     }
 }
 
-pub(super) const ACK: u8 = 0x1;
+pub(in crate::server) const ACK: u8 = 0x1;
 const END_STREAM: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
 
 #[derive(Debug)]
-pub(super) struct Frame {
-    pub(super) kind: Kind,
-    pub(super) flags: u8,
-    pub(super) stream: u32,
-    pub(super) payload: Vec<u8>,
+pub(in crate::server) struct Frame {
+    pub(in crate::server) kind: Kind,
+    pub(in crate::server) flags: u8,
+    pub(in crate::server) stream: u32,
+    pub(in crate::server) payload: Vec<u8>,
 }
 
 impl Frame {
-    pub(super) fn ends_stream(&self) -> bool {
+    pub(in crate::server) fn ends_stream(&self) -> bool {
         matches!(self.kind, Kind::Data | Kind::Headers) && self.flags & END_STREAM != 0
     }
 
     /// The error code of a RST_STREAM.
-    pub(super) fn reset_code(&self) -> u32 {
+    pub(in crate::server) fn reset_code(&self) -> u32 {
         number(&self.payload)
     }
 
     /// The last stream and the error code of a GOAWAY.
-    pub(super) fn go_away(&self) -> (u32, u32) {
+    pub(in crate::server) fn go_away(&self) -> (u32, u32) {
         (number(&self.payload), number(&self.payload[4..]))
     }
 
     /// The value of a setting.
-    pub(super) fn setting(&self, id: u16) -> Option<u32> {
+    pub(in crate::server) fn setting(&self, id: u16) -> Option<u32> {
         let mut settings = self.payload.chunks(6);
         let found = settings.find(|setting| setting[..2] == id.to_be_bytes())?;
         Some(number(&found[2..]))
@@ -76,18 +76,24 @@ fn number(bytes: &[u8]) -> u32 {
 }
 
 /// The other end of a connection.
-pub(super) struct Peer(pub(super) DuplexStream);
+pub(in crate::server) struct Peer<IO = DuplexStream>(pub(in crate::server) IO);
 
 /// Longer than any test: a frame that does not come fails the test.
 const FOR_EVER: Duration = Duration::from_secs(86_400);
 
-impl Peer {
+impl<IO: AsyncRead + AsyncWrite + Unpin> Peer<IO> {
     /// Writes `bytes`; that the server has hung up meanwhile is seen by who reads.
-    pub(super) async fn write(&mut self, bytes: &[u8]) {
+    pub(in crate::server) async fn write(&mut self, bytes: &[u8]) {
         let _ = self.0.write_all(bytes).await;
     }
 
-    pub(super) async fn frame(&mut self, kind: Kind, flags: u8, stream: u32, payload: &[u8]) {
+    pub(in crate::server) async fn frame(
+        &mut self,
+        kind: Kind,
+        flags: u8,
+        stream: u32,
+        payload: &[u8],
+    ) {
         let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
         frame.extend([kind as u8, flags]);
         frame.extend(stream.to_be_bytes());
@@ -96,7 +102,7 @@ impl Peer {
     }
 
     /// The whole preface, with these settings, and the server's settings, which it acknowledges.
-    pub(super) async fn greet(&mut self, settings: &[(u16, u32)]) -> Frame {
+    pub(in crate::server) async fn greet(&mut self, settings: &[(u16, u32)]) -> Frame {
         self.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
         let mut payload = Vec::new();
         for (id, value) in settings {
@@ -110,17 +116,22 @@ impl Peer {
     }
 
     /// Begins a call without a message.
-    pub(super) async fn call(&mut self, stream: u32, path: &str) {
+    pub(in crate::server) async fn call(&mut self, stream: u32, path: &str) {
         self.request(stream, b"\x83", path, &[]).await;
     }
 
     /// Begins a call with a deadline.
-    pub(super) async fn call_with_timeout(&mut self, stream: u32, path: &str, timeout: &str) {
+    pub(in crate::server) async fn call_with_timeout(
+        &mut self,
+        stream: u32,
+        path: &str,
+        timeout: &str,
+    ) {
         self.request(stream, b"\x83", path, &[("grpc-timeout", timeout)]).await;
     }
 
     /// CONNECT, which has neither scheme nor path.
-    pub(super) async fn connect(&mut self, stream: u32) {
+    pub(in crate::server) async fn connect(&mut self, stream: u32) {
         let mut block = Vec::new();
         literal(&mut block, &[0x02], "CONNECT");
         literal(&mut block, &[0x01], "test:1");
@@ -128,7 +139,7 @@ impl Peer {
     }
 
     /// The head of a request, without compression: `:method` as given, `:scheme http`, `:path`, `:authority`.
-    pub(super) async fn request(
+    pub(in crate::server) async fn request(
         &mut self,
         stream: u32,
         method: &[u8],
@@ -148,7 +159,7 @@ impl Peer {
     }
 
     /// The next frame; `None` when the server has hung up.
-    pub(super) async fn next(&mut self) -> Option<Frame> {
+    pub(in crate::server) async fn next(&mut self) -> Option<Frame> {
         let mut head = [0; 9];
         timeout(FOR_EVER, self.0.read_exact(&mut head))
             .await
@@ -162,7 +173,7 @@ impl Peer {
     }
 
     /// The next frame of a kind; others are passed over.
-    pub(super) async fn next_of(&mut self, kind: Kind) -> Frame {
+    pub(in crate::server) async fn next_of(&mut self, kind: Kind) -> Frame {
         loop {
             let frame =
                 self.next().await.unwrap_or_else(|| panic!("the server hung up: no {kind:?}"));
@@ -173,7 +184,7 @@ impl Peer {
     }
 
     /// Reads up to the end of a call.
-    pub(super) async fn end_of(&mut self, stream: u32) {
+    pub(in crate::server) async fn end_of(&mut self, stream: u32) {
         loop {
             let frame = self.next().await.expect("the server hung up before the call's end");
             let of_the_call = frame.stream == stream;
@@ -185,13 +196,13 @@ impl Peer {
     }
 
     /// Waits for a ping, and answers it.
-    pub(super) async fn answer_ping(&mut self) {
+    pub(in crate::server) async fn answer_ping(&mut self) {
         let ping = self.next_of(Kind::Ping).await;
         self.frame(Kind::Ping, ACK, 0, &ping.payload).await;
     }
 
     /// Reads until the server hangs up; gives the frames.
-    pub(super) async fn rest(&mut self) -> Vec<Frame> {
+    pub(in crate::server) async fn rest(&mut self) -> Vec<Frame> {
         let mut frames = Vec::new();
         while let Some(frame) = self.next().await {
             frames.push(frame);

@@ -11,6 +11,7 @@ use super::{
     service::Calls,
 };
 use crate::{
+    bounds::App,
     config::Config,
     health::Health,
     lifecycle::{Life, Phase},
@@ -19,12 +20,12 @@ use crate::{
     telemetry::logs::Logs,
 };
 
-pub(super) struct Server {
+pub(super) struct Server<A: App = Calls> {
     pub(super) calls: Calls,
     pub(super) life: Life,
     pub(super) connections: Connections,
     pub(super) methods: Arc<Methods>,
-    stack: Stack<Calls>,
+    stack: Stack<A>,
     settings: Arc<ConnectionSettings>,
     alive: mpsc::Sender<Infallible>,
     gone: mpsc::Receiver<Infallible>,
@@ -44,6 +45,13 @@ impl Server {
     }
 
     pub(super) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::over(change, |calls| calls)
+    }
+}
+
+impl<A: App> Server<A> {
+    /// With what `app` puts around the calls.
+    pub(super) fn over(change: impl FnOnce(&mut Config), app: impl FnOnce(Calls) -> A) -> Self {
         let mut config = Config::default();
         config.log.calls = crate::config::LogCalls::Off;
         change(&mut config);
@@ -54,7 +62,7 @@ impl Server {
         life.advance(Phase::Serving);
         let (alive, gone) = mpsc::channel(1);
         Self {
-            stack: layers.around(calls.clone(), &health),
+            stack: layers.around(app(calls.clone()), &health),
             settings: Arc::new(ConnectionSettings::new(&config)),
             connections: Connections::default(),
             calls,

@@ -14,9 +14,10 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 use tokio::sync::{Semaphore, watch};
+use tonic::server::NamedService;
 use tower_service::Service;
 
-use crate::bounds::{BoxError, RequestBody};
+use crate::bounds::BoxError;
 
 type Body = UnsyncBoxBody<Bytes, BoxError>;
 
@@ -26,10 +27,10 @@ const FRAME: usize = 16 * 1024;
 /// Its methods: `Now` answers at once, `Wait` when the test says so, `Flood` sends for ever, `Large` sends
 /// [`LARGE`] bytes.
 #[derive(Clone)]
-pub(super) struct Calls(Arc<State>);
+pub(in crate::server) struct Calls(Arc<State>);
 
 /// The length of the answer of `Large`.
-pub(super) const LARGE: usize = 256 * 1024;
+pub(in crate::server) const LARGE: usize = 256 * 1024;
 
 struct State {
     permits: Semaphore,
@@ -47,7 +48,7 @@ impl Drop for Handler {
 }
 
 impl Calls {
-    pub(super) fn new() -> Self {
+    pub(in crate::server) fn new() -> Self {
         Self(Arc::new(State {
             permits: Semaphore::new(0),
             handlers: watch::Sender::new(0),
@@ -56,22 +57,22 @@ impl Calls {
     }
 
     /// Lets one call of `Wait` go on.
-    pub(super) fn release(&self) {
+    pub(in crate::server) fn release(&self) {
         self.0.permits.add_permits(1);
     }
 
     /// How many handlers there are.
-    pub(super) fn handlers(&self) -> usize {
+    pub(in crate::server) fn handlers(&self) -> usize {
         *self.0.handlers.borrow()
     }
 
     /// Waits until there are so many handlers.
-    pub(super) async fn handlers_are(&self, handlers: usize) {
+    pub(in crate::server) async fn handlers_are(&self, handlers: usize) {
         self.0.handlers.subscribe().wait_for(|now| *now == handlers).await.unwrap();
     }
 
     /// How many bytes of `Flood` have been taken off its hands.
-    pub(super) fn flooded(&self) -> usize {
+    pub(in crate::server) fn flooded(&self) -> usize {
         *self.0.frames.borrow() * FRAME
     }
 
@@ -104,7 +105,11 @@ fn nothing() -> Response<Body> {
     response
 }
 
-impl Service<Request<RequestBody>> for Calls {
+impl NamedService for Calls {
+    const NAME: &'static str = "test";
+}
+
+impl<B> Service<Request<B>> for Calls {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
@@ -113,11 +118,11 @@ impl Service<Request<RequestBody>> for Calls {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
-        let calls = self.clone();
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (path, calls) = (request.uri().path().to_owned(), self.clone());
         let handler = calls.start();
         Box::pin(async move {
-            Ok(match request.uri().path() {
+            Ok(match path.as_str() {
                 "/test/Flood" => calls.flood(handler),
                 "/test/Large" => large(),
                 "/test/Wait" => {
