@@ -80,7 +80,8 @@ settings! {
         preface_timeout: Duration = 10 * SECOND, in TIMEOUT;
         /// The age at which a connection is asked to go, so that callers spread over new servers; or "off".
         max_age: Option<Duration> = None, in TIMEOUT;
-        /// How long calls may go on after `connection.max_age`, before the connection is cut off.
+        /// How long calls may go on after `connection.max_age`, before the connection is cut off; and how long a peer
+        /// that was asked to go for want of calls may still send pings.
         max_age_grace: Duration = 30 * SECOND, in WAIT;
         /// How long a connection may stay without a call, or "off".
         idle_timeout: Option<Duration> = Some(HOUR), in TIMEOUT;

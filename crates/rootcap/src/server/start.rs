@@ -157,7 +157,7 @@ async fn end(
 }
 
 /// How long the last log lines may take.
-const FLUSH: std::time::Duration = std::time::Duration::from_millis(500);
+const FLUSH: std::time::Duration = std::time::Duration::from_secs(1);
 
 fn warn(warnings: &[String]) {
     panic_hook::warn_if_abort();
