@@ -200,13 +200,7 @@ fn take_over(listeners: Vec<StdTcpListener>) -> Result<Vec<Bound>, Error> {
 fn bind_admin(listener: &Listener) -> Result<StdTcpListener, Error> {
     match listen::bind("admin.listen", listener)? {
         Bound::Tcp(bound) => bound.into_std().map_err(|error| Error::bind(listener, error)),
-        Bound::Unix(..) => {
-            let unsupported = "the admin port listens on an internet address only";
-            Err(Error::bind(
-                format_args!("{listener} (setting `admin.listen`)"),
-                std::io::Error::new(std::io::ErrorKind::Unsupported, unsupported),
-            ))
-        }
+        Bound::Unix(..) => unreachable!("the settings refuse a Unix socket for the admin port"),
     }
 }
 
