@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::schema::settings;
 use super::value::{
-    Ascending, Auto, Keys, Listener, LogCalls, LogFormat, MetadataKeys, NotEmpty, Rate, Size,
-    Switch,
+    Ascending, Auto, Directives, Internet, Keys, Listener, LogCalls, LogFormat, MetadataKeys,
+    NotEmpty, Rate, Size, Switch,
 };
 
 /// Ten years: longer than anything here makes sense, and far from where clocks overflow.
@@ -58,7 +58,7 @@ settings! {
     /// The admin port: metrics, probes and debug pages, for operators.
     pub struct Admin {
         /// Where the admin pages are served, or "off".
-        listen: Option<Listener> = Some(Listener::Port(8080));
+        listen: Option<Listener> = Some(Listener::Port(8080)), in Internet;
         /// A file that holds the token which guarded pages ask for. Without one, only this host may see them.
         token_file: Option<PathBuf> = None;
         /// The most connections to the admin port at a time.
@@ -143,7 +143,7 @@ settings! {
         /// Which lines are logged for a call: "both" its start and its end, its "end", only "errors", or "off".
         calls: LogCalls = LogCalls::Both;
         /// Which events are logged, as directives of `tracing`: `info,my_crate=debug`.
-        filter: String = "info".to_owned();
+        filter: String = "info".to_owned(), in Directives;
         /// Whether calls to health and reflection are logged as well.
         builtin_calls: Switch = Switch::Off;
         /// The metadata whose values are logged.

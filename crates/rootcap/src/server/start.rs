@@ -24,8 +24,8 @@ use super::{
 use crate::{
     Error,
     admin::{self, AdminThread, Token},
-    config::{Config, Listener, Loaded, Switch},
-    descriptors,
+    config::{Config, Listener, Loaded, Served, Switch},
+    descriptors::{self, DescribedMethod},
     lifecycle::{DrainTimes, Heartbeat, Life, Phase},
     process::Process,
     reflection::{self, ReflectionV1, ReflectionV1Alpha},
@@ -56,7 +56,9 @@ where
 {
     let config = loaded.config.clone();
     let names = names(&services);
-    let methods = Arc::new(methods(&config, &names, &parts.descriptors)?);
+    let described = described(&parts.descriptors)?;
+    check_names(&loaded, &names, &described)?;
+    let methods = Arc::new(methods(&config, &names, &described));
     let services = with_reflection(services, &parts.descriptors, &config)?;
     let token = config
         .admin
@@ -200,13 +202,7 @@ fn take_over(listeners: Vec<StdTcpListener>) -> Result<Vec<Bound>, Error> {
 fn bind_admin(listener: &Listener) -> Result<StdTcpListener, Error> {
     match listen::bind("admin.listen", listener)? {
         Bound::Tcp(bound) => bound.into_std().map_err(|error| Error::bind(listener, error)),
-        Bound::Unix(..) => {
-            let unsupported = "the admin port listens on an internet address only";
-            Err(Error::bind(
-                format_args!("{listener} (setting `admin.listen`)"),
-                std::io::Error::new(std::io::ErrorKind::Unsupported, unsupported),
-            ))
-        }
+        Bound::Unix(..) => unreachable!("the settings refuse a Unix socket for the admin port"),
     }
 }
 
@@ -231,27 +227,51 @@ fn with_reflection<L>(
     Ok(services.add_optional(v1alpha).add_optional(v1))
 }
 
+/// The methods of the user's descriptors, and those of the framework's own services.
+struct Described {
+    user: Vec<DescribedMethod>,
+    builtin: Vec<DescribedMethod>,
+}
+
+fn described(sets: &[&'static [u8]]) -> Result<Described, Error> {
+    Ok(Described {
+        user: descriptors::methods(sets).map_err(Error::descriptors)?,
+        builtin: descriptors::methods(&reflection::BUILTIN_SETS)
+            .expect("the framework's own descriptors are valid"),
+    })
+}
+
+/// The settings name services and methods that there are.
+fn check_names(
+    loaded: &Loaded,
+    names: &BTreeSet<&'static str>,
+    described: &Described,
+) -> Result<(), Error> {
+    let mut served = Served::default();
+    names.iter().for_each(|name| served.service(name));
+    described.builtin.iter().for_each(|method| served.service(&method.service));
+    for method in described.user.iter().chain(&described.builtin) {
+        served.method(&method.service, &method.method);
+    }
+    loaded.check_names(&served).map_err(Error::config)
+}
+
 /// The table of methods: those of the descriptors, the framework's own, and what the services turn out to have.
-fn methods(
-    config: &Config,
-    served: &BTreeSet<&'static str>,
-    sets: &[&'static [u8]],
-) -> Result<Methods, Error> {
-    let mut methods =
-        Methods::builder().buckets(&config.metrics.buckets).cap(config.metrics.max_methods);
-    let mut not_described = served.clone();
-    for method in descriptors::methods(sets).map_err(Error::descriptors)? {
-        // A set may hold more than is served here.
-        if served.contains(method.service.as_str()) {
-            not_described.remove(method.service.as_str());
-            methods = methods.method(&method.service, &method.method, method.kind, Origin::User);
-        }
-    }
-    for method in descriptors::methods(&reflection::BUILTIN_SETS)
-        .expect("the framework's own descriptors are valid")
-    {
-        methods = methods.method(&method.service, &method.method, method.kind, Origin::Builtin);
-    }
+fn methods(config: &Config, served: &BTreeSet<&'static str>, described: &Described) -> Methods {
+    // A set may hold more than is served here.
+    let user = described.user.iter().filter(|method| served.contains(method.service.as_str()));
+    let methods = user
+        .clone()
+        .map(|method| (method, Origin::User))
+        .chain(described.builtin.iter().map(|method| (method, Origin::Builtin)))
+        .fold(
+            Methods::builder().buckets(&config.metrics.buckets).cap(config.metrics.max_methods),
+            |methods, (DescribedMethod { service, method, kind }, origin)| {
+                methods.method(service, method, *kind, origin)
+            },
+        );
     // Of a service that is described, all methods are known.
-    Ok(not_described.iter().fold(methods, |methods, name| methods.service(name)).build())
+    let described: BTreeSet<_> = user.map(|method| method.service.as_str()).collect();
+    let others = served.iter().filter(|name| !described.contains(*name));
+    others.fold(methods, |methods, name| methods.service(name)).build()
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::{RangeFrom, RangeFull, RangeInclusive};
 
-use super::{Problem, Problems, Ranged, Step, Value, bare};
+use super::{Listener, Problem, Problems, Ranged, Step, Value, bare};
+use crate::telemetry::logs;
 
 /// A rule that a setting's value must keep.
 pub(in crate::config) trait Rule<T> {
@@ -55,6 +56,38 @@ impl<T> Rule<Vec<T>> for NotEmpty {
 
     fn check(&self, value: &Vec<T>) -> Result<(), Problems> {
         if value.is_empty() { Err(Problems::because("the list is empty")) } else { Ok(()) }
+    }
+}
+
+/// An address of the internet, and no Unix socket; or "off".
+pub(in crate::config) struct Internet;
+
+impl Rule<Option<Listener>> for Internet {
+    fn accepts(&self, _: String) -> String {
+        r#""off", an address such as "127.0.0.1:8080" or "[::1]:8080", or ":8080" for all interfaces"#
+            .to_owned()
+    }
+
+    fn check(&self, value: &Option<Listener>) -> Result<(), Problems> {
+        match value {
+            Some(Listener::Unix(_)) => {
+                Err(Problems::because("a Unix socket is not supported here"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Directives of a filter of events.
+pub(in crate::config) struct Directives;
+
+impl Rule<String> for Directives {
+    fn accepts(&self, _: String) -> String {
+        logs::ACCEPTED_FILTER.to_owned()
+    }
+
+    fn check(&self, value: &String) -> Result<(), Problems> {
+        logs::check_filter(value).map_err(|error| Problems::because(error.to_string()))
     }
 }
 

@@ -14,7 +14,8 @@ mod fields;
 mod filter;
 mod layer;
 
-pub(crate) use error::LogsError;
+pub(crate) use error::{ACCEPTED_FILTER, LogsError};
+pub(crate) use filter::check as check_filter;
 
 use std::{
     io::{self, IsTerminal, Write},
