@@ -6,10 +6,12 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rootcap_layers::DEFAULT_BUCKETS;
+
 use super::schema::settings;
 use super::value::{
-    Ascending, Auto, Keys, Listener, LogCalls, LogFormat, MetadataKeys, NotEmpty, Rate, Size,
-    Switch,
+    Ascending, Auto, Directives, Keys, Listener, LogCalls, LogFormat, MetadataKeys, NotEmpty, Rate,
+    Size, Switch,
 };
 
 /// Ten years: longer than anything here makes sense, and far from where clocks overflow.
@@ -142,7 +144,7 @@ settings! {
         /// Which lines are logged for a call: "both" its start and its end, its "end", only "errors", or "off".
         calls: LogCalls = LogCalls::Both;
         /// Which events are logged, as directives of `tracing`: `info,my_crate=debug`.
-        filter: String = "info".to_owned();
+        filter: String = "info".to_owned(), in Directives;
         /// Whether calls to health and reflection are logged as well.
         builtin_calls: Switch = Switch::Off;
         /// The metadata whose values are logged.
@@ -154,7 +156,7 @@ settings! {
     /// Metrics.
     pub struct Metrics {
         /// The upper bounds of the buckets in which the seconds of calls are counted.
-        buckets: Vec<f64> = BUCKETS.to_vec(), in Ascending { at_most: 50 };
+        buckets: Vec<f64> = DEFAULT_BUCKETS.to_vec(), in Ascending { at_most: 50 };
         /// The most methods that are counted by name; calls to others are counted together, as unknown.
         max_methods: usize = 1000, in 1..=MILLION;
     }
@@ -171,9 +173,6 @@ settings! {
         reflection: Switch = Switch::On;
     }
 }
-
-/// Prometheus' default buckets.
-const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 const MOST_CALLS: NonZeroU32 = NonZeroU32::new(MILLION as u32).expect("a million is not zero");
 

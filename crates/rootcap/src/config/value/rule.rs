@@ -1,9 +1,11 @@
 //! Rules that the table of settings adds to what a type accepts: ranges, and what only one setting asks for.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::ops::{RangeFrom, RangeFull, RangeInclusive};
 
 use super::{Problem, Problems, Ranged, Step, Value, bare};
+use crate::telemetry::logs::{LogsError, check_filter};
 
 /// A rule that a setting's value must keep.
 pub(in crate::config) trait Rule<T> {
@@ -99,6 +101,22 @@ impl Rule<Vec<String>> for MetadataKeys {
         };
         let wrong = value.iter().enumerate().filter(|(_, key)| !valid(key));
         all_hold(wrong.map(|(index, _)| Step::Index(index)), "not a metadata key")
+    }
+}
+
+/// Directives of the log's filter.
+pub(in crate::config) struct Directives;
+
+impl Rule<String> for Directives {
+    fn accepts(&self, _: String) -> String {
+        LogsError::ACCEPTED_FILTER.to_owned()
+    }
+
+    fn check(&self, value: &String) -> Result<(), Problems> {
+        check_filter(value).map_err(|error| match error.source() {
+            Some(detail) => Problems::because(detail.to_string()),
+            None => Problems::plain(),
+        })
     }
 }
 

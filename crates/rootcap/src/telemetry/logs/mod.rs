@@ -159,6 +159,14 @@ impl Logs {
     }
 }
 
+/// Whether a filter can be parsed.
+///
+/// # Errors
+/// What is wrong with it, if it cannot.
+pub(crate) fn check_filter(filter: &str) -> Result<(), LogsError> {
+    filter::parse(filter).map(drop)
+}
+
 impl Installed {
     /// The log, and the subscriber that feeds it.
     fn new(
