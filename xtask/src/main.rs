@@ -4,6 +4,8 @@ mod args;
 mod bench;
 mod ci;
 mod codegen;
+#[cfg(test)]
+mod walls;
 
 use std::env;
 use std::error::Error;

@@ -9,7 +9,7 @@ pub mod call;
 pub mod catch_panic;
 pub mod concurrency;
 pub mod deadline;
-mod excerpt;
+pub mod excerpt;
 mod hex;
 pub mod hold;
 pub mod method;

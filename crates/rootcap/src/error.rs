@@ -11,13 +11,14 @@ pub struct Error {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 enum Kind {
     Config,
     Bind(String),
     Descriptors,
     Log,
-    Control,
+    AdminThread,
+    Signals,
     Cut(usize),
 }
 
@@ -43,8 +44,12 @@ impl Error {
         Self::new(Kind::Log, source)
     }
 
-    pub(crate) fn control(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::new(Kind::Control, source)
+    pub(crate) fn admin_thread(source: io::Error) -> Self {
+        Self::new(Kind::AdminThread, source)
+    }
+
+    pub(crate) fn signals(source: io::Error) -> Self {
+        Self::new(Kind::Signals, source)
     }
 
     pub(crate) fn cut(calls: usize) -> Self {
@@ -76,7 +81,8 @@ impl fmt::Display for Error {
                 f.write_str("a descriptor set given to the builder cannot be used")
             }
             Kind::Log => f.write_str("the log cannot be set up so"),
-            Kind::Control => f.write_str("the thread of the admin port cannot be started"),
+            Kind::AdminThread => f.write_str("the thread of the admin port cannot be started"),
+            Kind::Signals => f.write_str("the handlers of SIGTERM and SIGINT cannot be installed"),
             Kind::Cut(calls) => {
                 write!(f, "the drain's deadline cut {calls} calls that were still running")
             }

@@ -24,5 +24,5 @@ pub use server::{
     listen::LocalAddr,
     router::{Entry, IntoServices, List, Names, Nil, Router, Services},
     running::Running,
-    start::WithReflection,
+    served::WithReflection,
 };

@@ -1,6 +1,6 @@
 //! The life of a server: starting, serving, draining; who may ask for the drain, and who follows it.
 //!
-//! The drain's timers run on the control thread, because no timer of the service's runtime fires while its
+//! The drain's timers run on the admin thread, because no timer of the service's runtime fires while its
 //! workers are blocked.
 
 use std::{
@@ -88,7 +88,7 @@ impl Life {
         self.0.stop.notify_one();
     }
 
-    /// Waits for [`stop`](Self::stop), then drains: to be run on the control thread, once.
+    /// Waits for [`stop`](Self::stop), then drains: to be run on the admin thread, once.
     pub(crate) async fn drain_when_stopped(self, times: DrainTimes, connections: Connections) {
         self.0.stop.notified().await;
         self.drain(times, &connections).await;

@@ -1,5 +1,7 @@
 //! What makes any string safe inside a line: no control character, no escape sequence, no second line.
 
+use crate::excerpt::has_effect;
+
 /// Which ASCII characters stand for themselves.
 type Plain = [bool; 256];
 
@@ -53,7 +55,7 @@ fn push_chars(out: &mut Vec<u8>, bytes: &[u8], plain: &Plain) {
                 '\n' => out.extend_from_slice(b"\\n"),
                 '\r' => out.extend_from_slice(b"\\r"),
                 '\t' => out.extend_from_slice(b"\\t"),
-                char if is_unsafe(char) => push_unicode_escape(out, char),
+                char if has_effect(char) => push_unicode_escape(out, char),
                 char => out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
             }
         }
@@ -61,20 +63,6 @@ fn push_chars(out: &mut Vec<u8>, bytes: &[u8], plain: &Plain) {
             out.extend_from_slice("\u{fffd}".as_bytes());
         }
     }
-}
-
-/// Whether a character has no picture of its own but an effect on what surrounds it.
-pub(super) fn is_unsafe(char: char) -> bool {
-    char.is_control()
-        || matches!(
-            char,
-            // Soft hyphen, Arabic letter mark.
-            '\u{ad}' | '\u{61c}'
-            // Without width; marks of direction; separators; embeddings and overrides.
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            // Byte order mark, annotations, tags.
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-        )
 }
 
 fn push_unicode_escape(out: &mut Vec<u8>, char: char) {
@@ -139,7 +127,7 @@ mod tests {
         #[test]
         fn any_bytes_are_a_json_string_of_one_line(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let quoted = quoted(&bytes);
-            prop_assert!(!quoted.chars().any(is_unsafe));
+            prop_assert!(!quoted.chars().any(has_effect));
             let parsed: String = serde_json::from_str(&quoted).unwrap();
             prop_assert_eq!(parsed, String::from_utf8_lossy(&bytes));
         }
@@ -147,7 +135,7 @@ mod tests {
         #[test]
         fn any_text_survives(text in any::<String>()) {
             let quoted = quoted(text.as_bytes());
-            prop_assert!(!quoted.chars().any(is_unsafe));
+            prop_assert!(!quoted.chars().any(has_effect));
             prop_assert_eq!(serde_json::from_str::<String>(&quoted).unwrap(), text);
         }
 

@@ -3,7 +3,7 @@
 //! How they are written is the subscriber's matter. Since it may write text to a terminal without a look
 //! at what is in it, characters with an effect are escaped here already.
 
-use std::{borrow::Cow, fmt::Write};
+use std::borrow::Cow;
 
 use tonic::Code;
 use tracing::Level;
@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     call::{Call, Direction},
+    excerpt::without_effects,
     outcome::{Outcome, code_name},
 };
 
@@ -57,19 +58,10 @@ fn metadata(call: &Call) -> Option<String> {
 
 /// Cut, and with characters that have an effect escaped.
 fn safe(bytes: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(escape::cut(bytes, MAX_CALLER_STRING));
-    if !text.contains(escape::is_unsafe) {
-        return text;
+    match String::from_utf8_lossy(escape::cut(bytes, MAX_CALLER_STRING)) {
+        Cow::Borrowed(text) => without_effects(text),
+        Cow::Owned(text) => Cow::Owned(without_effects(&text).into_owned()),
     }
-    let mut escaped = String::with_capacity(2 * text.len());
-    for char in text.chars() {
-        if escape::is_unsafe(char) {
-            let _ = write!(escaped, "{}", char.escape_unicode());
-        } else {
-            escaped.push(char);
-        }
-    }
-    Cow::Owned(escaped)
 }
 
 pub(super) fn started(call: &Call) {

@@ -8,9 +8,10 @@ use std::{
 use tracing::Level;
 
 use super::{Output, escape, timestamp};
+use crate::excerpt;
 
 /// How much is logged of a string that a caller controls, in bytes.
-pub const MAX_CALLER_STRING: usize = 256;
+pub const MAX_CALLER_STRING: usize = excerpt::MAX_LEN;
 
 /// A buffer that has grown beyond this is not kept.
 const MAX_KEPT: usize = 64 * 1024;

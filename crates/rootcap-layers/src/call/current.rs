@@ -1,6 +1,6 @@
 //! The call that the current thread is serving, set while its future or one of its bodies is polled.
 
-use std::{cell::RefCell, marker::PhantomData};
+use std::{cell::RefCell, fmt, marker::PhantomData};
 
 use super::Call;
 
@@ -18,6 +18,9 @@ impl Call {
     }
 
     /// Calls `f` with the call that is being served here, without cloning it.
+    ///
+    /// # Panics
+    /// When `f` calls [`enter`](Self::enter): the call must not change while it is lent.
     pub fn with_current<T>(f: impl FnOnce(Option<&Call>) -> T) -> T {
         // A thread that is ending has no current call any more.
         let mut f = Some(f);
@@ -36,7 +39,7 @@ impl Call {
     /// context, until the guard is dropped. For synchronous work only: never hold it across an `.await`.
     pub fn enter(&self) -> Scope {
         Scope {
-            previous: CURRENT.with(|current| current.replace(Some(self.clone()))),
+            previous: replace(Some(self.clone())),
             _otel: self.inner().otel.clone().attach(),
             _not_send: PhantomData,
         }
@@ -53,7 +56,18 @@ pub struct Scope {
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        let previous = self.previous.take();
-        CURRENT.with(|current| current.replace(previous));
+        replace(self.previous.take());
     }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").field("previous", &self.previous).finish_non_exhaustive()
+    }
+}
+
+/// Sets the current call of this thread; returns the one before. A thread that is ending keeps none: what a
+/// runtime drops there, calls that were not finished, must not panic.
+fn replace(call: Option<Call>) -> Option<Call> {
+    CURRENT.try_with(|current| current.replace(call)).ok().flatten()
 }

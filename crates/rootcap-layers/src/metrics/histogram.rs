@@ -20,6 +20,7 @@ pub struct Histogram {
 
 /// A histogram at one instant.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct HistogramSnapshot {
     /// Upper bounds in seconds, ascending, without the last, infinite one.
     pub bounds: Arc<[f64]>,

@@ -30,6 +30,7 @@ pub struct Stats {
 
 /// [`Stats`] at one instant.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct StatsSnapshot {
     /// Calls begun.
     pub started: u64,

@@ -35,8 +35,6 @@ pub(super) enum MethodIs {
     Settled,
     /// Seen for the first time.
     Provisional,
-    /// It was provisional, and the answer showed that it exists.
-    Proved,
 }
 
 impl<O: Observer> Guard<O> {
@@ -68,7 +66,6 @@ impl<O: Observer> Guard<O> {
         self.call.set_answered();
         if self.method == MethodIs::Provisional && self.proves_the_method(end.as_ref()) {
             self.shared.methods.adopt(self.call.method());
-            self.method = MethodIs::Proved;
         }
         if let Some(end) = end {
             self.set_end(end);
@@ -106,9 +103,8 @@ impl<O: Observer> Drop for Guard<O> {
         let end = self.end.take().unwrap_or_else(|| unfinished(&self.call));
         let outcome = end.after(duration);
         self.shared.observer.on_end(&self.call, state, &outcome);
-        if self.method != MethodIs::Settled {
-            let exists = self.method == MethodIs::Proved;
-            self.shared.methods.absorb(self.call.method(), exists);
+        if self.method == MethodIs::Provisional {
+            self.shared.methods.absorb(self.call.method());
         }
     }
 }

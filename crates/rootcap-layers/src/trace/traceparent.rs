@@ -1,5 +1,7 @@
 //! The header `traceparent` (W3C Trace Context, 3.2).
 
+use std::{error::Error, fmt};
+
 use opentelemetry::{SpanId, TraceFlags, TraceId};
 
 /// A well-formed `traceparent`.
@@ -15,7 +17,16 @@ pub struct TraceParent {
 
 /// The header is not `version-traceid-parentid-flags` in lower-case hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ParseError;
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a well-formed traceparent")
+    }
+}
+
+impl Error for ParseError {}
 
 const LEN: usize = 55;
 

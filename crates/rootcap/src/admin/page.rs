@@ -1,7 +1,8 @@
 //! A page: a title, a few facts and a table, written once and rendered as HTML or as text.
 
+use rootcap_layers::excerpt::without_effects;
+
 use super::html::Html;
-use super::text::visible;
 
 /// What a handler shows. The JSON form is the type's own `Serialize`.
 pub(super) trait Page: serde::Serialize {
@@ -43,7 +44,7 @@ impl Cell {
     fn plain(&self) -> String {
         match self {
             Self::Text(text) | Self::Code(text) | Self::Short(text) | Self::Key(text) => {
-                visible(text)
+                without_effects(text).into_owned()
             }
             Self::Number(number) => number.to_string(),
             Self::Link(path) => (*path).to_owned(),
@@ -63,7 +64,7 @@ pub(super) fn text(page: &impl Page) -> String {
 
     let mut out = String::new();
     for fact in page.facts() {
-        out.push_str(&visible(&fact));
+        out.push_str(&without_effects(&fact));
         out.push('\n');
     }
     for line in &lines {
@@ -88,7 +89,7 @@ pub(super) fn html(page: &impl Page) -> String {
         .text(page.title())
         .markup("</h1></header><main>");
     for fact in page.facts() {
-        html.markup("<p>").text(visible(&fact)).markup("</p>");
+        html.markup("<p>").text(without_effects(&fact)).markup("</p>");
     }
     table(&mut html, page);
     html.markup("</main></body></html>\n");
@@ -120,14 +121,14 @@ fn table(html: &mut Html, page: &impl Page) {
 
 fn cell(html: &mut Html, value: &Cell) {
     match value {
-        Cell::Text(text) => html.markup("><span>").text(visible(text)).markup("</span>"),
-        Cell::Code(text) => html.markup("><code>").text(visible(text)).markup("</code>"),
+        Cell::Text(text) => html.markup("><span>").text(without_effects(text)).markup("</span>"),
+        Cell::Code(text) => html.markup("><code>").text(without_effects(text)).markup("</code>"),
         Cell::Short(text) => {
-            html.markup(" class=\"short\"><span>").text(visible(text)).markup("</span>")
+            html.markup(" class=\"short\"><span>").text(without_effects(text)).markup("</span>")
         }
         Cell::Key(text) => {
             html.markup(" class=\"key\"><span>");
-            for part in visible(text).split_inclusive(['.', '_']) {
+            for part in without_effects(text).split_inclusive(['.', '_']) {
                 html.text(part).markup("<wbr>");
             }
             html.markup("</span>")

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -23,15 +23,12 @@ use super::guard::Peer;
 use super::slots::{Marker, Slot, Slots};
 use super::stall::StallTimeout;
 use super::token::Token;
+use crate::server::backoff::{Backoff, Decision};
 
 /// The largest head of a request; with a longer one the answer is 431.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// The most headers in one request.
 const MAX_HEADERS: usize = 64;
-/// The first and the longest wait after an accept that failed.
-const MIN_PAUSE: Duration = Duration::from_millis(10);
-const MAX_PAUSE: Duration = Duration::from_secs(1);
-
 /// The admin port's settings.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -74,8 +71,9 @@ impl Server {
 
     /// Accepts from `listener` for ever.
     pub(super) async fn accept(self: Arc<Self>, listener: TcpListener) {
+        let mut backoff = Backoff::default();
         loop {
-            let (io, peer) = accepted(|| listener.accept()).await;
+            let (io, peer) = accepted(&mut backoff, || listener.accept()).await;
             let slot = self.slots.take(peer.ip());
             tokio::spawn(self.clone().serve(io, peer, slot));
         }
@@ -121,33 +119,29 @@ impl Server {
     }
 }
 
-/// The next connection. A failure to accept is waited out, longer each time, and said once: with
-/// all file descriptors in use, trying again at once would take a whole core and mend nothing.
-async fn accepted<T, F>(accept: impl Fn() -> F) -> T
+/// The next connection. A failure to accept is waited out, longer each time, and said once.
+async fn accepted<T, F>(backoff: &mut Backoff, accept: impl Fn() -> F) -> T
 where
     F: Future<Output = io::Result<T>>,
 {
-    let mut pause = MIN_PAUSE;
     loop {
         match accept().await {
-            Ok(connection) => return connection,
-            Err(error) if is_of_the_peer(&error) => {}
+            Ok(connection) => {
+                // The service port, which is as short of descriptors, tells of the recovery.
+                backoff.accepted(Instant::now());
+                return connection;
+            }
             Err(error) => {
                 metrics::counter!("rootcap_admin_accept_errors_total").increment(1);
-                if pause == MIN_PAUSE {
-                    tracing::warn!(%error, "the admin port cannot accept connections; trying on");
+                if let Decision::Pause { delay, begins } = backoff.next(&error, Instant::now()) {
+                    if begins {
+                        tracing::warn!(%error, "the admin port cannot accept connections; trying on");
+                    }
+                    tokio::time::sleep(delay).await;
                 }
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(MAX_PAUSE);
             }
         }
     }
-}
-
-/// Whether the connection failed, not the listener: the next one may be waiting.
-fn is_of_the_peer(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
 #[cfg(test)]
@@ -165,9 +159,9 @@ mod tests {
             std::future::ready(done)
         };
         let began = Instant::now();
-        assert_eq!(accepted(accept).await, "io");
+        assert_eq!(accepted(&mut Backoff::default(), accept).await, "io");
         // 10 + 20 + .. + 640 ms, and then 13 times the longest pause.
-        assert_eq!(began.elapsed(), Duration::from_millis(1_270) + MAX_PAUSE * 13);
+        assert_eq!(began.elapsed(), Duration::from_millis(1_270 + 13_000));
     }
 
     #[tokio::test(start_paused = true)]
@@ -179,7 +173,7 @@ mod tests {
             std::future::ready(if tries.get() > 3 { Ok(()) } else { Err(left) })
         };
         let began = Instant::now();
-        accepted(accept).await;
+        accepted(&mut Backoff::default(), accept).await;
         assert_eq!(began.elapsed(), Duration::ZERO);
     }
 }

@@ -6,6 +6,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rootcap_layers::DEFAULT_BUCKETS;
+
 use super::schema::settings;
 use super::value::{
     Ascending, Auto, Directives, Internet, Keys, Listener, LogCalls, LogFormat, MetadataKeys,
@@ -155,7 +157,7 @@ settings! {
     /// Metrics.
     pub struct Metrics {
         /// The upper bounds of the buckets in which the seconds of calls are counted.
-        buckets: Vec<f64> = BUCKETS.to_vec(), in Ascending { at_most: 50 };
+        buckets: Vec<f64> = DEFAULT_BUCKETS.to_vec(), in Ascending { at_most: 50 };
         /// The most methods that are counted by name; calls to others are counted together, as unknown.
         max_methods: usize = 1000, in 1..=MILLION;
     }
@@ -172,9 +174,6 @@ settings! {
         reflection: Switch = Switch::On;
     }
 }
-
-/// Prometheus' default buckets.
-const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 const MOST_CALLS: NonZeroU32 = NonZeroU32::new(MILLION as u32).expect("a million is not zero");
 

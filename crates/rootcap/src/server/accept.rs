@@ -104,14 +104,15 @@ impl<A: App> Acceptor<A> {
     where
         IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        if self.connections.len() >= self.max_connections {
+        let peer = Arc::new(peer);
+        let registered =
+            self.connections.register(Arc::clone(&peer), self.alive.clone(), self.max_connections);
+        let Some(registered) = registered else {
             counter!("rootcap_connections_refused_total", "reason" => "max_connections")
                 .increment(1);
             return Accepted::Refused;
-        }
+        };
         counter!("rootcap_connections_accepted_total").increment(1);
-        let peer = Arc::new(peer);
-        let registered = self.connections.register(Arc::clone(&peer), self.alive.clone());
         let stack = self.stack.clone().peer(peer);
         let (settings, life) = (Arc::clone(&self.settings), self.life.clone());
         let stats = Arc::clone(&registered.connection.io);

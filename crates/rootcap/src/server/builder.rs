@@ -1,12 +1,19 @@
 //! [`Server`] and its [`Builder`].
 
-use std::{env, ffi::OsString, fmt, net::TcpListener as StdTcpListener};
+use std::{
+    env,
+    ffi::OsString,
+    fmt,
+    io::{self, Write},
+    net::TcpListener as StdTcpListener,
+};
 
 use super::{
     layers::{Layers, NoLayers, Serve},
     router::{IntoServices, Names},
     running::Running,
-    start::{self, WithReflection},
+    served::WithReflection,
+    start,
 };
 use crate::{
     BuildInfo, Error,
@@ -156,8 +163,8 @@ impl<L> Builder<L> {
     /// more connections and its calls finish; at `drain.deadline`, counted from the signal, what is left is dropped.
     ///
     /// A second signal ends the process at once, with 128 and the signal's number as its exit code. So does, with
-    /// exit code 1, a runtime that a blocked task keeps from being left by the deadline and a second: what the program
-    /// does after `serve` has returned must be done by then too.
+    /// exit code 1, a runtime that a blocked task keeps from being left by the deadline and a second. Nobody can tell
+    /// that from a program that still has something to do: what it does after `serve` must have ended by then.
     ///
     /// # Errors
     /// Those of [`start`](Self::start), and when the deadline cut calls ([`Error::is_cut`]).
@@ -170,7 +177,9 @@ impl<L> Builder<L> {
         L: Serve<WithReflection<S::List>>,
     {
         if self.wants_to_print()? {
-            print!("{}", config::print(&self.settings?));
+            let text = config::print(&self.settings?);
+            // Who has closed the pipe has seen enough of it.
+            let _ = io::stdout().write_all(text.as_bytes());
             return Ok(());
         }
         let on_start = self.parts.on_start.take();

@@ -53,7 +53,13 @@ pub(crate) struct Registered {
 }
 
 impl Connections {
-    pub(crate) fn register(&self, peer: Arc<Peer>, alive: Alive) -> Registered {
+    /// Takes a connection in; `None` when `max` are open.
+    pub(crate) fn register(&self, peer: Arc<Peer>, alive: Alive, max: usize) -> Option<Registered> {
+        let mut table = self.lock();
+        // Looked at and taken under one lock: the accept loops of several listeners share the cap.
+        if table.open.len() >= max {
+            return None;
+        }
         let connection = Arc::new(Connection {
             peer,
             accepted: Instant::now(),
@@ -62,20 +68,20 @@ impl Connections {
             closed_by: OnceLock::new(),
             _alive: alive,
         });
-        let mut table = self.lock();
         let number = table.next;
         table.next += 1;
         table.open.insert(number, Arc::clone(&connection));
-        Registered { table: self.clone(), number, connection }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.lock().open.len()
+        Some(Registered { table: self.clone(), number, connection })
     }
 
     /// Calls open on all connections.
     pub(crate) fn open_calls(&self) -> usize {
         self.lock().open.values().map(|connection| connection.io.open_calls()).sum()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.lock().open.len()
     }
 
     /// All connections, oldest first.
@@ -114,5 +120,20 @@ impl Connection {
     /// How long ago bytes last went in either direction.
     pub(crate) fn idle(&self) -> Duration {
         self.io.last_activity().elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_takes_as_many_as_it_may_and_again_one_when_one_has_gone() {
+        let (table, (alive, _gone)) = (Connections::default(), mpsc::channel(1));
+        let register = || table.register(Arc::new(Peer::local("test")), Alive::clone(&alive), 2);
+        let (first, second) = (register(), register());
+        assert!(first.is_some() && second.is_some() && register().is_none());
+        drop(first);
+        assert!(register().is_some());
     }
 }

@@ -34,6 +34,7 @@ impl Drop for SocketFile {
 
 /// Where a server listens, as it is printed: the address, or the path of a Unix socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LocalAddr {
     /// An internet address.
     Tcp(SocketAddr),

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use rootcap_layers::method;
+use rootcap_layers::{excerpt::Excerpt, method};
 use tonic::{Status, body::Body, server::NamedService};
 use tower::util::Oneshot;
 use tower_service::Service;
@@ -74,8 +74,8 @@ impl<L> Services<L> {
     }
 }
 
-/// What can be served: one generated service, or [`Services`].
-pub trait IntoServices {
+/// What can be served: one generated service, or [`Services`]. Sealed: for these two.
+pub trait IntoServices: sealed::IntoServices {
     /// The list of services.
     type List;
 
@@ -99,8 +99,8 @@ impl<S: NamedService> IntoServices for S {
     }
 }
 
-/// A list of services that take requests with bodies of type `B`.
-pub trait List<B>: Clone + Send + 'static {
+/// A list of services that take requests with bodies of type `B`. Sealed: for [`Nil`] and [`Entry`].
+pub trait List<B>: sealed::List + Clone + Send + 'static {
     /// The body of responses.
     type Body: http_body::Body<Data = Bytes, Error = BoxError> + Default + Send + 'static;
     /// Waits for the response.
@@ -113,10 +113,22 @@ pub trait List<B>: Clone + Send + 'static {
     fn call(&self, position: usize, request: Request<B>) -> Self::Future;
 }
 
-/// The names of the services of a list.
-pub trait Names {
+/// The names of the services of a list. Sealed: for [`Nil`] and [`Entry`].
+pub trait Names: sealed::List {
     /// Calls `f` with each name.
     fn each_name(&self, f: &mut dyn FnMut(&'static str));
+}
+
+mod sealed {
+    use tonic::server::NamedService;
+
+    pub trait IntoServices {}
+    impl<L> IntoServices for super::Services<L> {}
+    impl<S: NamedService> IntoServices for S {}
+
+    pub trait List {}
+    impl List for super::Nil {}
+    impl<S, R> List for super::Entry<S, R> {}
 }
 
 impl Names for Nil {
@@ -141,9 +153,8 @@ impl<B> List<B> for Nil {
     }
 
     fn call(&self, _: usize, request: Request<B>) -> Self::Future {
-        let path: String = request.uri().path().chars().take(256).collect();
-        let status =
-            Status::unimplemented(format!("there is no service for {}", path.escape_debug()));
+        let path = Excerpt(request.uri().path());
+        let status = Status::unimplemented(format!("there is no service for {path}"));
         ready(status.into_http())
     }
 }

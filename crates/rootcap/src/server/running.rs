@@ -107,7 +107,7 @@ impl Running {
     pub(super) fn drain_on_signals(&self) -> Result<(), Error> {
         let Control { runtime, times, connections, logs } = &self.control;
         let _on_the_admin_thread = runtime.enter();
-        let signals = Signals::install().map_err(Error::control)?;
+        let signals = Signals::install().map_err(Error::signals)?;
         runtime.spawn(signals.handle(self.life.clone(), *times, connections.clone(), logs.clone()));
         Ok(())
     }

@@ -1,14 +1,13 @@
 //! Starting a server: everything that can fail first, then the tasks and the thread that serve.
 
 use std::{
-    collections::BTreeSet,
     convert::Infallible,
-    net::{SocketAddr, TcpListener as StdTcpListener},
+    net::TcpListener as StdTcpListener,
     sync::Arc,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
-use rootcap_layers::{Methods, Origin, metrics::CallMetrics};
+use rootcap_layers::metrics::CallMetrics;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -17,32 +16,25 @@ use super::{
     connection::ConnectionSettings,
     connections::Connections,
     layers::Serve,
-    listen::{self, Bound, LocalAddr},
-    router::{Entry, Names, Router, Services},
+    listen::Bound,
+    listeners::Listeners,
+    router::{Names, Router, Services},
     running::{Control, Running},
+    served::{self, Described, WithReflection},
 };
 use crate::{
     Error,
     admin::{self, AdminThread, Token},
-    config::{Config, Listener, Loaded, Served, Switch},
-    descriptors::{self, DescribedMethod},
+    bounds::App,
+    config::{self, Loaded},
     lifecycle::{DrainTimes, Heartbeat, Life, Phase},
     process::Process,
-    reflection::{self, ReflectionV1, ReflectionV1Alpha},
     stack,
     telemetry::{logs::Logs, metrics::Metrics, panic_hook},
 };
 
-/// A list of services with reflection in front, if it is on.
-pub type WithReflection<L> = Entry<ReflectionV1, Entry<ReflectionV1Alpha, L>>;
-
-/// What is bound, before anything is started.
-struct Listeners {
-    service: Vec<Bound>,
-    local: Vec<LocalAddr>,
-    admin: Option<StdTcpListener>,
-    admin_addr: Option<SocketAddr>,
-}
+/// How long the last log lines may take.
+const FLUSH: Duration = Duration::from_millis(500);
 
 pub(super) fn start<L, N>(
     loaded: Loaded,
@@ -55,23 +47,15 @@ where
     N: Serve<WithReflection<L>>,
 {
     let config = loaded.config.clone();
-    let names = names(&services);
-    let described = described(&parts.descriptors)?;
-    check_names(&loaded, &names, &described)?;
-    let methods = Arc::new(methods(&config, &names, &described));
-    let services = with_reflection(services, &parts.descriptors, &config)?;
-    let token = config
-        .admin
-        .token_file
-        .as_deref()
-        .map(Token::from_file)
-        .transpose()
-        .map_err(Error::config)?;
+    let names = served::names(&services);
+    let described = Described::read(&parts.descriptors)?;
+    described.check_names(&loaded, &names)?;
+    let methods = Arc::new(described.methods(&names, &config.metrics));
+    let services = served::with_reflection(services, &parts.descriptors, &config.service)?;
+    let token = token(&config.admin)?;
     let listeners = Listeners::bind(parts.listeners, &config)?;
 
-    let logs = Logs::install(&(&config.log).into()).map_err(Error::log)?;
-    panic_hook::install();
-    let metrics = Metrics::install();
+    let (logs, metrics) = install_telemetry(&loaded)?;
     let stack = stack::Layers::new(&config, (CallMetrics, logs.access_log()), Arc::clone(&methods));
     let life = Life::new(parts.health.clone());
     let connections = Connections::default();
@@ -88,15 +72,7 @@ where
         stack: stack.clone(),
         settings: loaded,
     };
-    warn(&process.settings.warnings);
-    let admin_settings = admin::Settings {
-        token,
-        max_connections: config.admin.max_connections,
-        ..Default::default()
-    };
-    let admin = listeners.admin.into_iter().collect();
-    let thread =
-        AdminThread::spawn(admin, admin_settings, Arc::new(process)).map_err(Error::control)?;
+    let thread = admin_thread(listeners.admin, token, &config.admin, process)?;
     let times = DrainTimes { deadline: config.drain.deadline, lame_duck: config.drain.lame_duck };
     thread.runtime().spawn(metrics.keep_up());
     thread.runtime().spawn(life.clone().drain_when_stopped(times, connections.clone()));
@@ -110,9 +86,7 @@ where
         life: life.watch(),
         alive,
     };
-    for listener in listeners.service {
-        tokio::spawn(acceptor.clone().run(listener));
-    }
+    accept_on_all(listeners.service, acceptor);
     names.iter().for_each(|name| parts.health.register(name));
     parts.health.ready();
     life.advance(Phase::Serving);
@@ -129,6 +103,43 @@ where
         control,
         stopped: Some(stop),
     })
+}
+
+fn token(settings: &config::Admin) -> Result<Option<Token>, Error> {
+    settings.token_file.as_deref().map(Token::from_file).transpose().map_err(Error::config)
+}
+
+/// Log first: what the others have to say goes there.
+fn install_telemetry(loaded: &Loaded) -> Result<(Logs, Metrics), Error> {
+    let logs = Logs::install(&(&loaded.config.log).into()).map_err(Error::log)?;
+    panic_hook::install();
+    panic_hook::warn_if_abort();
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok((logs, Metrics::install()))
+}
+
+fn admin_thread(
+    listener: Option<StdTcpListener>,
+    token: Option<Token>,
+    settings: &config::Admin,
+    process: Process,
+) -> Result<AdminThread, Error> {
+    let settings = admin::Settings {
+        token,
+        max_connections: settings.max_connections,
+        ..admin::Settings::default()
+    };
+    let listeners = listener.into_iter().collect();
+    AdminThread::spawn(listeners, settings, Arc::new(process)).map_err(Error::admin_thread)
+}
+
+/// Ends with the acceptor's own part in what is alive: from here on, the server is its tasks.
+fn accept_on_all<A: App>(listeners: Vec<Bound>, acceptor: Acceptor<A>) {
+    for listener in listeners {
+        tokio::spawn(acceptor.clone().run(listener));
+    }
 }
 
 /// Waits until all that serves has gone, then ends the rest: the admin thread, and last the log.
@@ -156,122 +167,4 @@ async fn end(
     }
     // Nobody may be waiting.
     let _ = stopped.send(());
-}
-
-/// How long the last log lines may take.
-const FLUSH: std::time::Duration = std::time::Duration::from_secs(1);
-
-fn warn(warnings: &[String]) {
-    panic_hook::warn_if_abort();
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
-}
-
-impl Listeners {
-    fn bind(handed_over: Vec<StdTcpListener>, config: &Config) -> Result<Self, Error> {
-        let service = if handed_over.is_empty() {
-            config
-                .listen
-                .iter()
-                .map(|listener| listen::bind("listen", listener))
-                .collect::<Result<_, _>>()?
-        } else {
-            take_over(handed_over)?
-        };
-        let admin = config.admin.listen.as_ref().map(bind_admin).transpose()?;
-        let local = service.iter().map(Bound::local_addr).collect::<Result<_, _>>();
-        Ok(Self {
-            service,
-            local: local.map_err(|error| Error::bind("a listener", error))?,
-            admin_addr: admin.as_ref().and_then(|admin| admin.local_addr().ok()),
-            admin,
-        })
-    }
-}
-
-fn take_over(listeners: Vec<StdTcpListener>) -> Result<Vec<Bound>, Error> {
-    let take_over = |listener: StdTcpListener| {
-        listener.set_nonblocking(true)?;
-        tokio::net::TcpListener::from_std(listener).map(Bound::Tcp)
-    };
-    let bound = listeners.into_iter().map(take_over).collect::<Result<_, _>>();
-    bound.map_err(|error| Error::bind("a listener that was handed over", error))
-}
-
-fn bind_admin(listener: &Listener) -> Result<StdTcpListener, Error> {
-    match listen::bind("admin.listen", listener)? {
-        Bound::Tcp(bound) => bound.into_std().map_err(|error| Error::bind(listener, error)),
-        Bound::Unix(..) => unreachable!("the settings refuse a Unix socket for the admin port"),
-    }
-}
-
-fn names<L: Names>(services: &Services<L>) -> BTreeSet<&'static str> {
-    let mut names = BTreeSet::new();
-    services.each_name(&mut |name| {
-        names.insert(name);
-    });
-    names
-}
-
-fn with_reflection<L>(
-    services: Services<L>,
-    descriptors: &[&'static [u8]],
-    config: &Config,
-) -> Result<Services<WithReflection<L>>, Error> {
-    let (mut v1, mut v1alpha) = (None, None);
-    if config.service.reflection == Switch::On {
-        v1 = Some(ReflectionV1::new(descriptors).map_err(Error::descriptors)?);
-        v1alpha = Some(ReflectionV1Alpha::new(descriptors).map_err(Error::descriptors)?);
-    }
-    Ok(services.add_optional(v1alpha).add_optional(v1))
-}
-
-/// The methods of the user's descriptors, and those of the framework's own services.
-struct Described {
-    user: Vec<DescribedMethod>,
-    builtin: Vec<DescribedMethod>,
-}
-
-fn described(sets: &[&'static [u8]]) -> Result<Described, Error> {
-    Ok(Described {
-        user: descriptors::methods(sets).map_err(Error::descriptors)?,
-        builtin: descriptors::methods(&reflection::BUILTIN_SETS)
-            .expect("the framework's own descriptors are valid"),
-    })
-}
-
-/// The settings name services and methods that there are.
-fn check_names(
-    loaded: &Loaded,
-    names: &BTreeSet<&'static str>,
-    described: &Described,
-) -> Result<(), Error> {
-    let mut served = Served::default();
-    names.iter().for_each(|name| served.service(name));
-    described.builtin.iter().for_each(|method| served.service(&method.service));
-    for method in described.user.iter().chain(&described.builtin) {
-        served.method(&method.service, &method.method);
-    }
-    loaded.check_names(&served).map_err(Error::config)
-}
-
-/// The table of methods: those of the descriptors, the framework's own, and what the services turn out to have.
-fn methods(config: &Config, served: &BTreeSet<&'static str>, described: &Described) -> Methods {
-    // A set may hold more than is served here.
-    let user = described.user.iter().filter(|method| served.contains(method.service.as_str()));
-    let methods = user
-        .clone()
-        .map(|method| (method, Origin::User))
-        .chain(described.builtin.iter().map(|method| (method, Origin::Builtin)))
-        .fold(
-            Methods::builder().buckets(&config.metrics.buckets).cap(config.metrics.max_methods),
-            |methods, (DescribedMethod { service, method, kind }, origin)| {
-                methods.method(service, method, *kind, origin)
-            },
-        );
-    // Of a service that is described, all methods are known.
-    let described: BTreeSet<_> = user.map(|method| method.service.as_str()).collect();
-    let others = served.iter().filter(|name| !described.contains(*name));
-    others.fold(methods, |methods, name| methods.service(name)).build()
 }

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rootcap_layers::Call;
+use rootcap_layers::{Call, excerpt::cut};
 
 /// The target of the event.
 pub(crate) const TARGET: &str = "rootcap::panic";
@@ -89,14 +89,6 @@ fn after_machinery(backtrace: &str) -> &str {
         end += rest[end..].find('\n').map_or(rest.len() - end, |end| end + 1);
     }
     &rest[end..]
-}
-
-fn cut(text: &str, max: usize) -> &str {
-    if text.len() <= max {
-        return text;
-    }
-    let end = (0..=max).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
-    &text[..end]
 }
 
 /// What is left of the backtraces of one second.

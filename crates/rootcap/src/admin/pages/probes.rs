@@ -5,9 +5,10 @@ use std::time::Duration;
 use axum::response::Response;
 use http::StatusCode;
 use http::request::Parts;
+use rootcap_layers::excerpt::without_effects;
 
 use crate::admin::routes::Admin;
-use crate::admin::text::{plain_response, visible};
+use crate::admin::text::plain_response;
 
 /// How old the heartbeat may be. A process that is restarted loses its calls, so this is long: a
 /// busy runtime is late by milliseconds, a stuck one by for ever.
@@ -30,6 +31,6 @@ pub(in crate::admin) fn ready(admin: &Admin, _parts: &Parts) -> Response {
     if reasons.is_empty() {
         return plain_response(StatusCode::OK, "ok\n");
     }
-    let lines: String = reasons.iter().map(|reason| visible(reason) + "\n").collect();
+    let lines: String = reasons.iter().map(|reason| without_effects(reason) + "\n").collect();
     plain_response(StatusCode::SERVICE_UNAVAILABLE, lines)
 }

@@ -5,7 +5,10 @@ use std::{
     fmt::{self, Write},
 };
 
-use rootcap_layers::access_log::{Key, Line};
+use rootcap_layers::{
+    access_log::{Key, Line},
+    excerpt::cut,
+};
 use tracing::field::{Field, Visit};
 
 /// The longest string that is kept of a field, in bytes.
@@ -135,14 +138,9 @@ struct Bounded(String);
 
 impl Write for Bounded {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let left = MAX_VALUE - self.0.len();
-        if text.len() <= left {
-            self.0.push_str(text);
-            return Ok(());
-        }
-        let end = (0..=left).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
-        self.0.push_str(&text[..end]);
-        Err(fmt::Error)
+        let fits = cut(text, MAX_VALUE - self.0.len());
+        self.0.push_str(fits);
+        if fits.len() == text.len() { Ok(()) } else { Err(fmt::Error) }
     }
 }
 

@@ -82,7 +82,7 @@ impl<A: App> Server<A> {
     pub(super) fn accept_over(&self, pipe: usize) -> (Peer, JoinHandle<CloseReason>) {
         let (near, far) = tokio::io::duplex(pipe);
         let name = Arc::new(PeerName::local("test".to_owned()));
-        let registered = self.connections.register(name, self.alive.clone());
+        let registered = self.connections.register(name, self.alive.clone(), usize::MAX).unwrap();
         let settings = Arc::clone(&self.settings);
         let life = self.life.watch();
         (Peer(far), tokio::spawn(drive(near, self.stack.clone(), None, registered, settings, life)))

@@ -1,0 +1,124 @@
+//! [`Method`]: one method, with its statistics.
+
+use std::{fmt, sync::Arc};
+
+use crate::{access_log::Fragment, metrics::Stats};
+
+const UNKNOWN: &str = "unknown";
+
+/// How many messages a method takes and gives: `grpc_type` in metrics and logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MethodKind {
+    /// One message, one answer.
+    Unary,
+    /// Many messages, one answer.
+    ClientStream,
+    /// One message, many answers.
+    ServerStream,
+    /// Many messages, many answers.
+    BidiStream,
+    /// Not known: there is no descriptor.
+    Unknown,
+}
+
+impl MethodKind {
+    /// The value of the label `grpc_type`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            MethodKind::Unary => "unary",
+            MethodKind::ClientStream => "client_stream",
+            MethodKind::ServerStream => "server_stream",
+            MethodKind::BidiStream => "bidi_stream",
+            MethodKind::Unknown => "unknown",
+        }
+    }
+}
+
+/// Whose a method is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The user's: limited, logged.
+    User,
+    /// The framework's own (health, reflection): never limited, not logged by default.
+    Builtin,
+}
+
+/// A method: its names, and the statistics of its calls.
+pub struct Method {
+    service: Box<str>,
+    name: Box<str>,
+    kind: MethodKind,
+    origin: Origin,
+    stats: Stats,
+    fragment: Fragment,
+}
+
+impl Method {
+    pub(super) fn new(
+        service: &str,
+        name: &str,
+        kind: MethodKind,
+        origin: Origin,
+        buckets: &Arc<[f64]>,
+    ) -> Self {
+        Self {
+            service: service.into(),
+            name: name.into(),
+            kind,
+            origin,
+            stats: Stats::new(Arc::clone(buckets)),
+            fragment: Fragment::default(),
+        }
+    }
+
+    /// `package.Service`, or `unknown`.
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// `Method`, or `unknown`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// `/package.Service/Method`: the key in the table.
+    pub(super) fn path(&self) -> String {
+        format!("/{}/{}", self.service, self.name)
+    }
+
+    /// How many messages it takes and gives.
+    pub fn kind(&self) -> MethodKind {
+        self.kind
+    }
+
+    /// Whether this is the framework's own method (health, reflection), which no limit applies to.
+    pub fn is_builtin(&self) -> bool {
+        self.origin == Origin::Builtin
+    }
+
+    /// The statistics of its calls.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// The entry that stands for every method that is not known.
+    pub(super) fn unknown(buckets: &Arc<[f64]>) -> Self {
+        Self::new(UNKNOWN, UNKNOWN, MethodKind::Unknown, Origin::User, buckets)
+    }
+
+    /// Whether this is the entry that stands for every method that is not known.
+    pub(crate) fn is_unknown(&self) -> bool {
+        (self.kind, self.service(), self.name()) == (MethodKind::Unknown, UNKNOWN, UNKNOWN)
+    }
+
+    /// Its names as the access log writes them.
+    pub(crate) fn fragment(&self) -> &Fragment {
+        &self.fragment
+    }
+}
+
+impl fmt::Debug for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Method(/{}/{})", self.service, self.name)
+    }
+}

@@ -1,0 +1,23 @@
+//! [`Methods`]: the table of known methods, each with its statistics.
+//!
+//! A caller must never be able to add an entry. So a method is either known from a descriptor, or it is
+//! *provisional*: an entry outside of the table, made for a method of a known service that is seen for
+//! the first time. It enters the table when the service's answer shows that the method exists; otherwise
+//! its statistics fall into the one entry `unknown`.
+
+mod builder;
+mod entry;
+mod table;
+
+pub use builder::{DEFAULT_BUCKETS, DEFAULT_MAX_METHODS, MethodsBuilder};
+pub use entry::{Method, MethodKind, Origin};
+pub(crate) use table::Found;
+pub use table::Methods;
+
+/// Splits `/package.Service/Method`.
+pub fn split(path: &str) -> Option<(&str, &str)> {
+    path.strip_prefix('/')?.rsplit_once('/')
+}
+
+#[cfg(test)]
+mod tests;
