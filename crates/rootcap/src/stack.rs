@@ -25,6 +25,7 @@ use crate::{
     config::{self, Config},
     health::Health,
     server::aside::Aside,
+    telemetry::logs::Logs,
 };
 
 /// What is told of every call, in this order.
@@ -54,9 +55,10 @@ pub(crate) struct Layers {
 }
 
 impl Layers {
-    pub(crate) fn new(config: &Config, observers: Observers, methods: Arc<Methods>) -> Self {
+    pub(crate) fn new(config: &Config, logs: &Logs, methods: Arc<Methods>) -> Self {
         Self {
-            observe: ObserveLayer::new(observers, methods)
+            observe: ObserveLayer::new((CallMetrics, logs.access_log()), methods)
+                .spans(logs.spans())
                 .sampler(Sampler::parent_based(config.trace.ratio))
                 .logged_metadata(logged_metadata(&config.log.metadata)),
             deadline: deadline(&config.deadline),

@@ -83,4 +83,6 @@ async fn a_subscriber_of_the_users_own_gets_the_lines_as_events() {
     let with_id =
         |text: &str| lines.iter().any(|line| line.contains(text) && line.contains("id-s"));
     assert!(with_id("started call") && with_id("finished call"), "{lines:?}");
+    // What the handler logs used to carry no ids there.
+    assert!(with_id("handling"), "{lines:?}");
 }

@@ -72,6 +72,7 @@ fn call(path: &str, headers: &[(&str, &[u8])]) -> Call {
     Call::new(Start {
         method,
         path: PathAndQuery::try_from(path).unwrap(),
+        span: None,
         logged: Some(listed.map(|(name, value)| (name.clone(), value.clone())).collect()),
         request_id: RequestId::accept(&headers),
         trace: TraceContext::accept(&headers, &Sampler::default()),
@@ -275,6 +276,7 @@ fn the_identity_of_the_peer_follows_its_address() {
     let call = Call::new(Start {
         method: methods().get(HELLO).unwrap(),
         path: PathAndQuery::from_static(HELLO),
+        span: None,
         logged: None,
         request_id: RequestId::accept(&headers),
         trace: TraceContext::accept(&headers, &Sampler::default()),

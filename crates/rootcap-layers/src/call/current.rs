@@ -41,6 +41,7 @@ impl Call {
         Scope {
             previous: replace(Some(self.clone())),
             _otel: self.inner().otel.clone().attach(),
+            _span: self.inner().span.clone().map(tracing::Span::entered),
             _not_send: PhantomData,
         }
     }
@@ -51,6 +52,7 @@ impl Call {
 pub struct Scope {
     previous: Option<Call>,
     _otel: opentelemetry::ContextGuard,
+    _span: Option<tracing::span::EnteredSpan>,
     _not_send: PhantomData<*const ()>,
 }
 

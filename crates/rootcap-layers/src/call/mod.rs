@@ -59,6 +59,8 @@ struct Inner {
     request_id: RequestId,
     trace: TraceContext,
     otel: opentelemetry::Context,
+    /// Entered with the call, where the log is a subscriber's that knows no calls.
+    span: Option<tracing::Span>,
     peer: Option<Arc<Peer>>,
     user_agent: Option<HeaderValue>,
     started: Instant,
@@ -85,6 +87,7 @@ pub(crate) struct Start<'a> {
     pub(crate) logged: LoggedHeaders,
     pub(crate) request_id: RequestId,
     pub(crate) trace: TraceContext,
+    pub(crate) span: Option<tracing::Span>,
     pub(crate) peer: Option<Arc<Peer>>,
 }
 
@@ -98,6 +101,7 @@ impl Call {
         };
         Call(Some(recycle::make(Inner {
             otel: start.trace.to_otel(),
+            span: start.span,
             method: start.method,
             path: start.path,
             headers: start.logged,

@@ -20,6 +20,18 @@ pub struct ObserveLayer<O> {
 pub(super) struct Settings {
     pub(super) sampler: Sampler,
     pub(super) logged_metadata: Vec<HeaderName>,
+    pub(super) spans: Spans,
+}
+
+/// Whether a call is a `tracing` span too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Spans {
+    /// It is not: a subscriber that asks for the [current call](crate::Call::current) needs none.
+    #[default]
+    Off,
+    /// It is, with the fields `request_id`, `trace_id` and `span_id`, so that whatever subscriber there is shows
+    /// them with what a handler logs.
+    On,
 }
 
 impl<O> ObserveLayer<O> {
@@ -32,6 +44,13 @@ impl<O> ObserveLayer<O> {
     #[must_use]
     pub fn sampler(mut self, sampler: Sampler) -> Self {
         Arc::make_mut(&mut self.settings).sampler = sampler;
+        self
+    }
+
+    /// Whether a call is a `tracing` span (`call`, of the target `rootcap::call`) too; by default it is not.
+    #[must_use]
+    pub fn spans(mut self, spans: Spans) -> Self {
+        Arc::make_mut(&mut self.settings).spans = spans;
         self
     }
 

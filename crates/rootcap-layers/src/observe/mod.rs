@@ -55,7 +55,7 @@ mod service;
 
 pub use body::{ObservedRequest, ObservedResponse};
 pub use future::ObserveFuture;
-pub use layer::ObserveLayer;
+pub use layer::{ObserveLayer, Spans};
 pub use observer::Observer;
 pub use service::Observe;
 

@@ -11,7 +11,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{
-    ObserveLayer, Observer,
+    ObserveLayer, Observer, Spans,
     body::{ObservedRequest, ObservedResponse},
     future::ObserveFuture,
     guard::{Guard, MethodIs},
@@ -51,12 +51,16 @@ impl<O, S> Observe<O, S> {
             Found::Provisional(method) => (method, MethodIs::Provisional),
         };
         let headers = request.headers();
+        let request_id = RequestId::accept(headers);
+        let trace = TraceContext::accept(headers, &self.layer.settings.sampler);
+        let spans = self.layer.settings.spans == Spans::On;
         let call = Call::new(Start {
             method,
             path,
             logged: self.logged(request),
-            request_id: RequestId::accept(headers),
-            trace: TraceContext::accept(headers, &self.layer.settings.sampler),
+            span: spans.then(|| span(&request_id, &trace)),
+            request_id,
+            trace,
             peer: self.peer.clone().or_else(|| request.extensions().get().cloned()),
             headers,
         });
@@ -69,6 +73,16 @@ impl<O, S> Observe<O, S> {
             |name| Some((http::HeaderName::clone(name), request.headers().get(name)?.clone()));
         (!names.is_empty()).then(|| names.iter().filter_map(listed).collect())
     }
+}
+
+fn span(request_id: &RequestId, trace: &TraceContext) -> tracing::Span {
+    tracing::info_span!(
+        target: "rootcap::call",
+        "call",
+        request_id = request_id.as_str(),
+        trace_id = %trace.trace_id(),
+        span_id = %trace.span_id(),
+    )
 }
 
 impl<O, S: Clone> Clone for Observe<O, S> {

@@ -3,6 +3,7 @@
 //! A box per call is no loss here: nobody reflects in a hurry.
 
 use std::{
+    collections::BTreeSet,
     convert::Infallible,
     fmt,
     task::{Context, Poll},
@@ -25,8 +26,11 @@ macro_rules! reflection_service {
         pub struct $Type(Boxed);
 
         impl $Type {
-            pub(crate) fn new(sets: &[&'static [u8]]) -> Result<Self, DescriptorError> {
-                $make(sets).map(|service| Self(BoxCloneSyncService::new(service)))
+            pub(crate) fn new(
+                sets: &[&'static [u8]],
+                served: &BTreeSet<&'static str>,
+            ) -> Result<Self, DescriptorError> {
+                $make(sets, served).map(|service| Self(BoxCloneSyncService::new(service)))
             }
         }
 

@@ -7,6 +7,9 @@ mod boxed;
 
 pub(crate) use boxed::{ReflectionV1, ReflectionV1Alpha};
 
+use std::collections::BTreeSet;
+
+use tonic::server::NamedService;
 use tonic_reflection::pb;
 use tonic_reflection::server::Builder;
 use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
@@ -22,14 +25,23 @@ use crate::health;
 pub(crate) const BUILTIN_SETS: [&[u8]; 3] =
     [health::FILE_DESCRIPTOR_SET, pb::v1::FILE_DESCRIPTOR_SET, pb::v1alpha::FILE_DESCRIPTOR_SET];
 
-/// `grpc.reflection.v1` over the sets, health and reflection itself.
+/// The names of the framework's own services.
+const BUILTIN_SERVICES: [&str; 3] = [
+    <health::HealthServer<health::HealthService>>::NAME,
+    ReflectionV1::NAME,
+    ReflectionV1Alpha::NAME,
+];
+
+/// `grpc.reflection.v1` over the sets, health and reflection itself; of the services in the sets it lists those of
+/// `served`.
 ///
 /// # Errors
 /// When a set is not valid; the error says which.
 pub(crate) fn v1(
     sets: &[&'static [u8]],
+    served: &BTreeSet<&'static str>,
 ) -> Result<ServerReflectionServer<impl ServerReflection + use<>>, DescriptorError> {
-    Ok(builder(sets)?.build_v1().expect("each set was accepted alone"))
+    Ok(builder(sets, served)?.build_v1().expect("each set was accepted alone"))
 }
 
 /// `grpc.reflection.v1alpha`, which older clients ask for, over the same sets as [`v1`].
@@ -38,12 +50,16 @@ pub(crate) fn v1(
 /// When a set is not valid; the error says which.
 pub(crate) fn v1alpha(
     sets: &[&'static [u8]],
+    served: &BTreeSet<&'static str>,
 ) -> Result<ServerReflectionAlphaServer<impl ServerReflectionAlpha + use<>>, DescriptorError> {
-    Ok(builder(sets)?.build_v1alpha().expect("each set was accepted alone"))
+    Ok(builder(sets, served)?.build_v1alpha().expect("each set was accepted alone"))
 }
 
 /// Both versions list the same services. A file that occurs in several sets is served from the first.
-fn builder(sets: &[&'static [u8]]) -> Result<Builder<'static>, DescriptorError> {
+fn builder(
+    sets: &[&'static [u8]],
+    served: &BTreeSet<&'static str>,
+) -> Result<Builder<'static>, DescriptorError> {
     for (index, set) in sets.iter().enumerate() {
         // The builder does not say which of its sets it refuses.
         Builder::configure()
@@ -51,17 +67,20 @@ fn builder(sets: &[&'static [u8]]) -> Result<Builder<'static>, DescriptorError> 
             .build_v1()
             .map_err(|error| DescriptorError::refused(index, error))?;
     }
-    Ok(sets.iter().copied().chain(BUILTIN_SETS).fold(
+    let builder = sets.iter().copied().chain(BUILTIN_SETS).fold(
         Builder::configure().include_reflection_service(false),
         Builder::register_encoded_file_descriptor_set,
-    ))
+    );
+    // A set may hold more than is served here.
+    let listed = served.iter().copied().chain(BUILTIN_SERVICES);
+    Ok(listed.fold(builder, Builder::with_service_name))
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use std::error::Error;
+    use std::{collections::BTreeSet, error::Error};
 
     use prost::Message;
     use tonic_reflection::pb::{v1, v1alpha};
@@ -74,7 +93,7 @@ mod tests {
             match ask!($version, MessageRequest::ListServices(String::new())) {
                 MessageResponse::ListServicesResponse(list) => {
                     let names = list.service.into_iter().map(|service| service.name);
-                    names.collect::<Vec<_>>()
+                    names.collect::<BTreeSet<_>>()
                 }
                 other => panic!("not a list: {other:?}"),
             }
@@ -83,7 +102,7 @@ mod tests {
 
     macro_rules! ask {
         ($version:ident, $request:expr) => {{
-            let server = super::$version(&[rootcap_proto::FILE_DESCRIPTOR_SET]).unwrap();
+            let server = super::$version(&[rootcap_proto::FILE_DESCRIPTOR_SET], &served()).unwrap();
             let request = $version::ServerReflectionRequest {
                 message_request: Some($request),
                 ..Default::default()
@@ -102,22 +121,26 @@ mod tests {
         }};
     }
 
-    const SERVICES: [&str; 5] = [
-        "helloworld.Greeter",
-        "rootcap.testing.Faults",
+    fn served() -> BTreeSet<&'static str> {
+        ["helloworld.Greeter"].into()
+    }
+
+    /// What the set describes and nobody serves, `rootcap.testing.Faults`, used to be listed too.
+    const SERVICES: [&str; 4] = [
         "grpc.health.v1.Health",
         "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
+        "helloworld.Greeter",
     ];
 
     #[tokio::test]
-    async fn v1_lists_the_services_given_and_its_own() {
-        assert_eq!(listed!(v1), SERVICES);
+    async fn v1_lists_the_services_served_and_its_own() {
+        assert_eq!(listed!(v1), SERVICES.map(str::to_owned).into());
     }
 
     #[tokio::test]
     async fn v1alpha_lists_the_same() {
-        assert_eq!(listed!(v1alpha), SERVICES);
+        assert_eq!(listed!(v1alpha), SERVICES.map(str::to_owned).into());
     }
 
     #[tokio::test]
@@ -136,10 +159,10 @@ mod tests {
     #[test]
     fn a_set_that_does_not_decode_is_named() {
         let sets: [&[u8]; 2] = [rootcap_proto::FILE_DESCRIPTOR_SET, b"no descriptor set"];
-        let error = super::v1(&sets).err().unwrap();
+        let error = super::v1(&sets, &served()).err().unwrap();
         assert_eq!(error.to_string(), "descriptor set 2 cannot be served by reflection");
         assert!(error.source().is_some());
-        assert!(super::v1alpha(&sets).is_err());
+        assert!(super::v1alpha(&sets, &served()).is_err());
     }
 
     #[test]

@@ -100,6 +100,10 @@ fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
     // A port whose old connections are in TIME_WAIT can be bound; one with a living listener cannot.
     socket.set_reuseaddr(true)?;
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        // All interfaces are those of IPv4 too, whatever the system's default (`net.ipv6.bindv6only`).
+        socket2::SockRef::from(&socket).set_only_v6(false)?;
+    }
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }

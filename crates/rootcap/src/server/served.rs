@@ -25,13 +25,14 @@ pub(super) fn names<L: Names>(services: &Services<L>) -> BTreeSet<&'static str> 
 
 pub(super) fn with_reflection<L>(
     services: Services<L>,
+    names: &BTreeSet<&'static str>,
     descriptors: &[&'static [u8]],
     settings: &config::Service,
 ) -> Result<Services<WithReflection<L>>, Error> {
     let (mut v1, mut v1alpha) = (None, None);
     if settings.reflection == Switch::On {
-        v1 = Some(ReflectionV1::new(descriptors).map_err(Error::descriptors)?);
-        v1alpha = Some(ReflectionV1Alpha::new(descriptors).map_err(Error::descriptors)?);
+        v1 = Some(ReflectionV1::new(descriptors, names).map_err(Error::descriptors)?);
+        v1alpha = Some(ReflectionV1Alpha::new(descriptors, names).map_err(Error::descriptors)?);
     }
     Ok(services.add_optional(v1alpha).add_optional(v1))
 }

@@ -7,7 +7,6 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use rootcap_layers::metrics::CallMetrics;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -51,12 +50,12 @@ where
     let described = Described::read(&parts.descriptors)?;
     described.check_names(&loaded, &names)?;
     let methods = Arc::new(described.methods(&names, &config.metrics));
-    let services = served::with_reflection(services, &parts.descriptors, &config.service)?;
+    let services = served::with_reflection(services, &names, &parts.descriptors, &config.service)?;
     let token = token(&config.admin)?;
     let listeners = Listeners::bind(parts.listeners, &config)?;
 
     let (logs, metrics) = install_telemetry(&loaded)?;
-    let stack = stack::Layers::new(&config, (CallMetrics, logs.access_log()), Arc::clone(&methods));
+    let stack = stack::Layers::new(&config, &logs, Arc::clone(&methods));
     let life = Life::new(parts.health.clone());
     let connections = Connections::default();
     let process = Process {

@@ -3,7 +3,7 @@
 
 use std::{convert::Infallible, io::ErrorKind};
 
-use rootcap_layers::{Methods, metrics::CallMetrics};
+use rootcap_layers::Methods;
 use tokio::{io::AsyncReadExt, net::UnixStream, sync::mpsc, task::JoinHandle};
 
 use super::*;
@@ -29,8 +29,8 @@ struct Server {
 
 fn server(listener: &Listener, max_connections: usize) -> Server {
     let (config, health) = (Config::default(), Health::new());
-    let observers = (CallMetrics, Logs::install(&(&config.log).into()).unwrap().access_log());
-    let layers = Layers::new(&config, observers, Arc::new(Methods::builder().build()));
+    let logs = Logs::install(&(&config.log).into()).unwrap();
+    let layers = Layers::new(&config, &logs, Arc::new(Methods::builder().build()));
     let (life, connections) = (Life::new(health.clone()), Connections::default());
     let (alive, gone) = mpsc::channel(1);
     let acceptor = Acceptor {

@@ -23,7 +23,10 @@ use std::{
     time::Duration,
 };
 
-use rootcap_layers::access_log::{AccessLog, BuiltinCalls, Calls, Format};
+use rootcap_layers::{
+    access_log::{AccessLog, BuiltinCalls, Calls, Format},
+    observe::Spans,
+};
 use tracing::Dispatch;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -130,6 +133,11 @@ impl Logs {
             None => AccessLog::events(),
         };
         log.calls(self.calls).builtin(self.builtin)
+    }
+
+    /// A subscriber that is not ours learns the ids of a call from its span.
+    pub(crate) fn spans(&self) -> Spans {
+        if self.installed.is_some() { Spans::Off } else { Spans::On }
     }
 
     /// Replaces the filter; it applies at once, to the lines of calls too (their target is

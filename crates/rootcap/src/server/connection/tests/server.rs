@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use rootcap_layers::{Methods, Peer as PeerName, metrics::CallMetrics};
+use rootcap_layers::{Methods, Peer as PeerName};
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
@@ -16,7 +16,7 @@ use crate::{
     health::Health,
     lifecycle::{Life, Phase},
     server::{connections::Connections, io_stats::IoStats},
-    stack::{Layers, Observers, Stack},
+    stack::{Layers, Stack},
     telemetry::logs::Logs,
 };
 
@@ -33,10 +33,6 @@ pub(super) struct Server<A: App = Calls> {
 
 /// More than any test writes ahead.
 const PIPE: usize = 1 << 20;
-
-fn observers(config: &Config) -> Observers {
-    (CallMetrics, Logs::install(&(&config.log).into()).unwrap().access_log())
-}
 
 impl Server {
     /// With the default settings.
@@ -57,7 +53,8 @@ impl<A: App> Server<A> {
         change(&mut config);
         let (health, calls) = (Health::new(), Calls::new());
         let methods = Arc::new(Methods::builder().service("test").build());
-        let layers = Layers::new(&config, observers(&config), Arc::clone(&methods));
+        let logs = Logs::install(&(&config.log).into()).unwrap();
+        let layers = Layers::new(&config, &logs, Arc::clone(&methods));
         let life = Life::new(health.clone());
         life.advance(Phase::Serving);
         let (alive, gone) = mpsc::channel(1);
