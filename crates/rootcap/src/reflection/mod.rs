@@ -173,7 +173,7 @@ mod tests {
             ..Default::default()
         };
         let set = prost_types::FileDescriptorSet { file: vec![file] }.encode_to_vec();
-        let error = super::v1(&[set.leak()]).err().unwrap();
+        let error = super::v1(&[set.leak()], &served()).err().unwrap();
         let source = error.source().unwrap().to_string();
         assert!(source.contains("message name"), "{source}");
     }
