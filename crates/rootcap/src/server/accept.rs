@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{SocketAddr, SocketAddrV4},
+    os::fd::AsRawFd,
     sync::Arc,
     time::Instant,
 };
@@ -21,6 +22,7 @@ use super::{
     connection::{self, ConnectionSettings},
     connections::{Alive, Connections},
     listen::Bound,
+    open_files::OpenFiles,
     refusals::Refusals,
 };
 use crate::{bounds::App, lifecycle::Phase, stack::Stack};
@@ -30,6 +32,7 @@ pub(crate) struct Acceptor<A: App> {
     pub(crate) stack: Stack<A>,
     pub(crate) settings: Arc<ConnectionSettings>,
     pub(crate) max_connections: usize,
+    pub(crate) open_files: OpenFiles,
     pub(crate) connections: Connections,
     pub(crate) life: watch::Receiver<Phase>,
     pub(crate) alive: Alive,
@@ -41,6 +44,7 @@ impl<A: App> Clone for Acceptor<A> {
             stack: self.stack.clone(),
             settings: Arc::clone(&self.settings),
             max_connections: self.max_connections,
+            open_files: self.open_files,
             connections: self.connections.clone(),
             life: self.life.clone(),
             alive: self.alive.clone(),
@@ -52,7 +56,8 @@ impl<A: App> Clone for Acceptor<A> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Accepted {
     Serving,
-    Refused,
+    /// Closed at once; the value of the label `reason`.
+    Refused(&'static str),
 }
 
 impl<A: App> Acceptor<A> {
@@ -68,8 +73,8 @@ impl<A: App> Acceptor<A> {
             match accepted {
                 Ok(accepted) => {
                     recovered(&mut backoff);
-                    if accepted == Accepted::Refused {
-                        self.tell(&mut refusals);
+                    if let Accepted::Refused(reason) = accepted {
+                        self.tell(&mut refusals, reason);
                     }
                 }
                 Err(error) => tokio::select! {
@@ -102,12 +107,11 @@ impl<A: App> Acceptor<A> {
 
     fn serve<IO>(&self, io: IO, peer: Peer, info: Option<TcpConnectInfo>) -> Accepted
     where
-        IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        IO: AsyncRead + AsyncWrite + AsRawFd + Send + Unpin + 'static,
     {
-        if self.connections.len() >= self.max_connections {
-            counter!("rootcap_connections_refused_total", "reason" => "max_connections")
-                .increment(1);
-            return Accepted::Refused;
+        if let Some(reason) = self.refuses(&io) {
+            counter!("rootcap_connections_refused_total", "reason" => reason).increment(1);
+            return Accepted::Refused(reason);
         }
         counter!("rootcap_connections_accepted_total").increment(1);
         let peer = Arc::new(peer);
@@ -124,10 +128,19 @@ impl<A: App> Acceptor<A> {
         Accepted::Serving
     }
 
-    fn tell(&self, refusals: &mut Refusals) {
+    /// Why there is no room for a connection, if there is none.
+    fn refuses(&self, io: &impl AsRawFd) -> Option<&'static str> {
+        match () {
+            () if self.connections.len() >= self.max_connections => Some("max_connections"),
+            () if !self.open_files.allow(io) => Some("open_files"),
+            () => None,
+        }
+    }
+
+    fn tell(&self, refusals: &mut Refusals, reason: &'static str) {
         if let Some(refused) = refusals.refused(Instant::now()) {
             let max = self.max_connections;
-            tracing::warn!(refused, max, "too many connections: closing new ones at once");
+            tracing::warn!(refused, reason, max, "too many connections: closing new ones at once");
         }
     }
 }

@@ -13,6 +13,7 @@ mod executor;
 pub(crate) mod io_stats;
 pub(crate) mod layers;
 pub(crate) mod listen;
+mod open_files;
 mod refusals;
 pub(crate) mod router;
 pub(crate) mod running;

@@ -18,6 +18,7 @@ use super::{
     connections::Connections,
     layers::Serve,
     listen::{self, Bound, LocalAddr},
+    open_files::OpenFiles,
     router::{Entry, Names, Router, Services},
     running::{Control, Running},
 };
@@ -104,6 +105,7 @@ where
         stack: stack.around(layers.app(Router::new(services)), &parts.health),
         settings: Arc::new(ConnectionSettings::new(&config)),
         max_connections: config.connection.max_connections,
+        open_files: OpenFiles::of_process(),
         connections: connections.clone(),
         life: life.watch(),
         alive,
