@@ -6,12 +6,13 @@ use rootcap::{Running, config::Config};
 use rootcap_proto::testing::{EchoRequest, SleepRequest, faults_client::FaultsClient};
 use rootcap_tests::{
     admin::Admin,
+    example::{self, Example},
     frames::Frames,
     server::{connect, endpoint, greeter, start},
     wait,
 };
 use serde_json::Value;
-use tokio::{io::AsyncReadExt, net::TcpStream};
+use tokio::{io::AsyncReadExt, net::TcpStream, process::Command};
 
 /// Waits until `/connections` has so many rows.
 async fn rows(server: &Running, count: usize) -> (Vec<Value>, Duration) {
@@ -141,4 +142,34 @@ async fn connections_beyond_the_cap_are_refused_until_others_end() {
         .say_hello(rootcap_proto::helloworld::HelloRequest::default())
         .await
         .unwrap();
+}
+
+/// Callers that hold all the connections they can must not get the process killed for a probe that fails.
+#[tokio::test]
+async fn connections_that_would_take_the_last_files_leave_the_admin_port_its_own() {
+    let example = example::command("greeter", &[]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 64; exec \"$0\""]).arg(example.as_std().get_program());
+    for (variable, value) in example.as_std().get_envs() {
+        match value {
+            Some(value) => limited.env(variable, value),
+            None => limited.env_remove(variable),
+        };
+    }
+    let example = Example::spawn(limited).await;
+    let mut flood = Vec::new();
+    for _ in 0..100 {
+        flood.push(TcpStream::connect(example.address).await.unwrap());
+    }
+    // The last ones may still be in the queue; a connection that is refused is counted.
+    wait::until("connections that are refused", async || {
+        let metrics = example.admin.metrics().await;
+        let refused = metrics.sum("rootcap_connections_refused_total", &[("reason", "open_files")]);
+        let accepted = metrics.sum("rootcap_connections_accepted_total", &[]);
+        (refused > 0.0 && refused + accepted == 100.0).then_some(())
+    })
+    .await;
+    assert_eq!(example.admin.status("/livez").await, 200);
+    let metrics = example.admin.metrics().await;
+    assert_eq!(metrics.sum("rootcap_accept_errors_total", &[]), 0.0);
 }

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{SocketAddr, SocketAddrV4},
+    os::fd::AsRawFd,
     sync::Arc,
     time::Instant,
 };
@@ -19,8 +20,9 @@ use tonic::transport::server::TcpConnectInfo;
 use super::{
     backoff::{Backoff, Decision},
     connection::{self, ConnectionSettings},
-    connections::{Alive, Connections},
+    connections::{Alive, Connections, Registered},
     listen::Bound,
+    open_files::OpenFiles,
     refusals::Refusals,
 };
 use crate::{bounds::App, lifecycle::Phase, stack::Stack};
@@ -30,6 +32,7 @@ pub(crate) struct Acceptor<A: App> {
     pub(crate) stack: Stack<A>,
     pub(crate) settings: Arc<ConnectionSettings>,
     pub(crate) max_connections: usize,
+    pub(crate) open_files: OpenFiles,
     pub(crate) connections: Connections,
     pub(crate) life: watch::Receiver<Phase>,
     pub(crate) alive: Alive,
@@ -41,6 +44,7 @@ impl<A: App> Clone for Acceptor<A> {
             stack: self.stack.clone(),
             settings: Arc::clone(&self.settings),
             max_connections: self.max_connections,
+            open_files: self.open_files,
             connections: self.connections.clone(),
             life: self.life.clone(),
             alive: self.alive.clone(),
@@ -52,7 +56,8 @@ impl<A: App> Clone for Acceptor<A> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Accepted {
     Serving,
-    Refused,
+    /// Closed at once; the value of the label `reason`.
+    Refused(&'static str),
 }
 
 impl<A: App> Acceptor<A> {
@@ -68,8 +73,8 @@ impl<A: App> Acceptor<A> {
             match accepted {
                 Ok(accepted) => {
                     recovered(&mut backoff);
-                    if accepted == Accepted::Refused {
-                        self.tell(&mut refusals);
+                    if let Accepted::Refused(reason) = accepted {
+                        self.tell(&mut refusals, reason);
                     }
                 }
                 Err(error) => tokio::select! {
@@ -102,18 +107,17 @@ impl<A: App> Acceptor<A> {
 
     fn serve<IO>(&self, io: IO, peer: Peer, info: Option<TcpConnectInfo>) -> Accepted
     where
-        IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        IO: AsyncRead + AsyncWrite + AsRawFd + Send + Unpin + 'static,
     {
-        let peer = Arc::new(peer);
-        let registered =
-            self.connections.register(Arc::clone(&peer), self.alive.clone(), self.max_connections);
-        let Some(registered) = registered else {
-            counter!("rootcap_connections_refused_total", "reason" => "max_connections")
-                .increment(1);
-            return Accepted::Refused;
+        let registered = match self.register(&io, Arc::new(peer)) {
+            Ok(registered) => registered,
+            Err(reason) => {
+                counter!("rootcap_connections_refused_total", "reason" => reason).increment(1);
+                return Accepted::Refused(reason);
+            }
         };
         counter!("rootcap_connections_accepted_total").increment(1);
-        let stack = self.stack.clone().peer(peer);
+        let stack = self.stack.clone().peer(Arc::clone(&registered.connection.peer));
         let (settings, life) = (Arc::clone(&self.settings), self.life.clone());
         let stats = Arc::clone(&registered.connection.io);
         tokio::spawn(async move {
@@ -125,10 +129,19 @@ impl<A: App> Acceptor<A> {
         Accepted::Serving
     }
 
-    fn tell(&self, refusals: &mut Refusals) {
+    /// Puts a connection into the table, or says why there is no room for it.
+    fn register(&self, io: &impl AsRawFd, peer: Arc<Peer>) -> Result<Registered, &'static str> {
+        if !self.open_files.allow(io) {
+            return Err("open_files");
+        }
+        let registered = self.connections.register(peer, self.alive.clone(), self.max_connections);
+        registered.ok_or("max_connections")
+    }
+
+    fn tell(&self, refusals: &mut Refusals, reason: &'static str) {
         if let Some(refused) = refusals.refused(Instant::now()) {
             let max = self.max_connections;
-            tracing::warn!(refused, max, "too many connections: closing new ones at once");
+            tracing::warn!(refused, reason, max, "too many connections: closing new ones at once");
         }
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod io_stats;
 pub(crate) mod layers;
 pub(crate) mod listen;
 mod listeners;
+mod open_files;
 mod refusals;
 pub(crate) mod router;
 pub(crate) mod running;

@@ -37,6 +37,7 @@ fn server(listener: &Listener, max_connections: usize) -> Server {
         stack: layers.around(Router::new(Services::<Nil>::default()), &health),
         settings: Arc::new(ConnectionSettings::new(&config)),
         max_connections,
+        open_files: OpenFiles::of_process(),
         connections: connections.clone(),
         life: life.watch(),
         alive,
