@@ -6,6 +6,7 @@ use rootcap::{Running, config::Config};
 use rootcap_proto::testing::{EchoRequest, SleepRequest, faults_client::FaultsClient};
 use rootcap_tests::{
     admin::Admin,
+    frames::Frames,
     server::{connect, endpoint, greeter, start},
     wait,
 };
@@ -90,6 +91,34 @@ async fn an_old_or_idle_connection_is_asked_to_go_and_its_call_finishes() {
         rows(&server, 0).await;
         client.echo(EchoRequest::default()).await.expect("the client connects again");
     }
+}
+
+/// Pings are no calls, and no reason to keep a connection; the answers to them are no reason to keep it beyond the
+/// grace either.
+#[tokio::test]
+async fn a_peer_that_only_pings_is_idle() {
+    let idle = |settings: &mut Config| {
+        settings.connection.idle_timeout = Some(Duration::from_millis(150));
+        settings.connection.max_age_grace = Duration::from_millis(150);
+    };
+    let server = start(idle).await;
+    let mut peer = Frames::connect(server.local_addr()).await;
+    let pings = async { while peer.answers().await {} };
+    wait::for_end("the end of an idle connection", pings).await;
+    rows(&server, 0).await;
+}
+
+#[tokio::test]
+async fn a_peer_that_answers_no_ping_is_closed() {
+    let keepalive = |settings: &mut Config| {
+        settings.connection.keepalive_interval = Some(Duration::from_millis(100));
+        settings.connection.keepalive_timeout = Duration::from_millis(100);
+    };
+    let server = start(keepalive).await;
+    let mut peer = Frames::connect(server.local_addr()).await;
+    assert!(peer.answers().await);
+    rows(&server, 1).await;
+    rows(&server, 0).await;
 }
 
 #[tokio::test]

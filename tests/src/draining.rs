@@ -225,6 +225,15 @@ async fn a_handle_stops_its_server_and_waits_for_calls() {
 }
 
 #[tokio::test]
+async fn a_handle_that_is_dropped_stops_its_server() {
+    let server = start(|_| {}).await;
+    let address = server.local_addr();
+    drop(server);
+    let refused = async || TcpStream::connect(address).await.is_err().then_some(());
+    wait::until("connections to be refused", refused).await;
+}
+
+#[tokio::test]
 async fn a_handle_tells_that_calls_were_cut() {
     let server =
         start(|settings: &mut Config| settings.drain.deadline = Duration::from_millis(200)).await;

@@ -11,6 +11,7 @@ use std::{
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::{Child, Command as AsyncCommand},
+    task::JoinHandle,
 };
 
 use crate::{admin::Admin, wait};
@@ -23,6 +24,8 @@ pub struct Example {
     /// Its admin port.
     pub admin: Admin,
     output: Output,
+    /// Read the two outputs to their ends.
+    readers: Vec<JoinHandle<()>>,
 }
 
 /// The lines of a process, of both its outputs, as they come.
@@ -50,11 +53,13 @@ impl Example {
             .spawn()
             .unwrap();
         let output = Output::default();
-        tokio::spawn(output.clone().read(child.stdout.take().unwrap()));
-        tokio::spawn(output.clone().read(child.stderr.take().unwrap()));
+        let readers = vec![
+            tokio::spawn(output.clone().read(child.stdout.take().unwrap())),
+            tokio::spawn(output.clone().read(child.stderr.take().unwrap())),
+        ];
         let address = output.address("listening on ").await;
         let admin = Admin::at(output.address("admin on ").await);
-        Self { child, address, admin, output }
+        Self { child, address, admin, output, readers }
     }
 
     /// The number of the process.
@@ -68,9 +73,13 @@ impl Example {
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
-    /// Waits for the end of the process.
+    /// Waits for the end of the process, and until all that it wrote is read.
     pub async fn wait(&mut self) -> ExitStatus {
-        wait::for_end("the end of the process", self.child.wait()).await.unwrap()
+        let status = wait::for_end("the end of the process", self.child.wait()).await.unwrap();
+        for reader in self.readers.drain(..) {
+            wait::for_end("the end of its output", reader).await.unwrap();
+        }
+        status
     }
 
     /// The lines that it has written so far.

@@ -3,7 +3,7 @@
 //! They are handled on the admin thread, whose runtime goes on when all workers of the service's runtime are
 //! blocked; and what ends the process by force is a thread of its own.
 
-use std::{io, thread, time::Duration};
+use std::{io, sync::mpsc, thread, time::Duration};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -20,7 +20,7 @@ const EXIT_SIGNAL: i32 = 128;
 /// How long after the drain's deadline the process is ended, at the latest.
 const LEAVE: Duration = Duration::from_millis(800);
 /// How long the last log lines may take.
-const FLUSH: Duration = Duration::from_millis(100);
+const FLUSH: Duration = Duration::from_millis(80);
 
 /// SIGTERM and SIGINT, from the moment this is made.
 pub(crate) struct Signals {
@@ -76,17 +76,17 @@ impl Signals {
         logs: Logs,
     ) {
         let first = self.next().await;
+        end_after(times.deadline + LEAVE, logs.clone());
         tracing::info!(signal = first.name(), "draining");
         // Who presses Ctrl-C is waiting: there are no endpoints to propagate.
         let lame_duck = if first == Received::Interrupt { Duration::ZERO } else { times.lame_duck };
         let times = DrainTimes { lame_duck, ..times };
-        end_after(times.deadline + LEAVE, logs.clone());
         tokio::select! {
             // Goes on after the cut, until the process has ended.
             never = async { life.drain(times, &connections).await; std::future::pending().await } => never,
             second = self.next() => {
-                tracing::warn!(signal = second.name(), "second signal, leaving at once");
-                end(second.exit_code(), &logs);
+                let tell = move || tracing::warn!(signal = second.name(), "second signal, leaving at once");
+                end(second.exit_code(), &logs, tell);
             }
         }
     }
@@ -96,19 +96,34 @@ impl Signals {
 fn end_after(time: Duration, logs: Logs) {
     let wait_and_end = move || {
         thread::sleep(time);
-        tracing::error!("the runtime cannot be left: a task blocks its thread; ending the process");
-        end(EXIT_STUCK, &logs);
+        let tell = || {
+            tracing::error!(
+                "the runtime cannot be left: a task blocks its thread; ending the process"
+            )
+        };
+        end(EXIT_STUCK, &logs, tell);
     };
     if let Err(error) = thread::Builder::new().name("rootcap-leave".into()).spawn(wait_and_end) {
         tracing::error!(%error, "there is no thread to end the process by force");
     }
 }
 
+/// Ends the process, whatever the log does: a subscriber of the user's may block for ever.
 #[expect(
     clippy::exit,
     reason = "`serve` owns the process's end: a runtime that is blocked cannot be left otherwise"
 )]
-fn end(code: i32, logs: &Logs) -> ! {
+fn end(code: i32, logs: &Logs, tell: impl FnOnce() + Send + 'static) -> ! {
+    let (told, wait) = mpsc::channel();
+    let tell_and_say_so = move || {
+        tell();
+        // Nobody may be waiting any more.
+        let _ = told.send(());
+    };
+    if thread::Builder::new().spawn(tell_and_say_so).is_ok() {
+        // Either way the process ends now.
+        let _ = wait.recv_timeout(FLUSH);
+    }
     logs.flush(FLUSH);
     std::process::exit(code)
 }

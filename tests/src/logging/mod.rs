@@ -19,8 +19,11 @@ async fn channel(example: &Example) -> Channel {
 async fn lines(mut example: Example) -> Vec<Map<String, Value>> {
     example.signal("TERM");
     assert!(example.wait().await.success());
-    example.line("the last line", |line| line.contains("drained")).await;
     let lines = example.lines();
+    assert!(
+        lines.last().is_some_and(|line| line.contains("drained")),
+        "the end is lost: {lines:?}"
+    );
     let logged = lines.iter().filter(|line| line.starts_with('{'));
     logged.map(|line| serde_json::from_str(line).expect(line)).collect()
 }

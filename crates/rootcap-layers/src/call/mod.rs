@@ -70,7 +70,7 @@ struct Inner {
     sent: Traffic,
     answered: AtomicBool,
     panicked: AtomicBool,
-    cut: OnceLock<Code>,
+    cut: OnceLock<(Code, &'static str)>,
     rejected_by: OnceLock<&'static str>,
 }
 
@@ -223,13 +223,13 @@ impl Call {
         self.inner().answered.load(Relaxed)
     }
 
-    /// Notes that `policy` is about to drop the call, and the status that stands for it.
-    pub fn cut(&self, code: Code, policy: &'static str) {
-        let _ = self.inner().cut.set(code);
-        self.set_rejected_by(policy);
+    /// Notes that the server is about to drop the call, if it has not ended yet: the status that stands for it, and
+    /// what did it.
+    pub fn cut(&self, code: Code, by: &'static str) {
+        let _ = self.inner().cut.set((code, by));
     }
 
-    pub(crate) fn cut_code(&self) -> Option<Code> {
+    pub(crate) fn is_cut(&self) -> Option<(Code, &'static str)> {
         self.inner().cut.get().copied()
     }
 

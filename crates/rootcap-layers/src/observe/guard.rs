@@ -99,18 +99,25 @@ impl<O: Observer> Guard<O> {
 impl<O: Observer> Drop for Guard<O> {
     fn drop(&mut self) {
         let Some(state) = self.state.take() else { return };
-        // What a panic or the server itself ended is no cancellation by the client.
-        let unfinished = match (self.call.cut_code(), self.call.panicked()) {
-            (Some(code), _) => End::new(code, Cause::Dropped),
-            (None, true) => End::new(Code::Internal, Cause::Error),
-            (None, false) => End::new(Code::Cancelled, Cause::Dropped),
-        };
         let duration = Instant::now().saturating_duration_since(self.call.started());
-        let outcome = self.end.take().unwrap_or(unfinished).after(duration);
+        let end = self.end.take().unwrap_or_else(|| unfinished(&self.call));
+        let outcome = end.after(duration);
         self.shared.observer.on_end(&self.call, state, &outcome);
         if self.method == MethodIs::Provisional {
             self.shared.methods.absorb(self.call.method());
         }
+    }
+}
+
+/// The end of a call that was dropped: what a panic or the server itself ended is no cancellation by the client.
+fn unfinished(call: &Call) -> End {
+    match call.is_cut() {
+        Some((code, by)) => {
+            call.set_rejected_by(by);
+            End::new(code, Cause::Dropped)
+        }
+        None if call.panicked() => End::new(Code::Internal, Cause::Error),
+        None => End::new(Code::Cancelled, Cause::Dropped),
     }
 }
 

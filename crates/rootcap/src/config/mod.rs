@@ -45,6 +45,7 @@ mod file;
 mod input;
 mod load;
 mod loaded;
+mod names;
 mod schema;
 mod setting;
 mod settings;
@@ -58,6 +59,7 @@ mod value;
 pub use effective::{Entry, print};
 pub use error::{ConfigError, ConfigErrors};
 pub use loaded::Loaded;
+pub(crate) use names::Served;
 pub use settings::{
     Admin, Config, Connection, Deadline, Drain, Http2, Limits, Log, Metrics, Service, Trace,
 };

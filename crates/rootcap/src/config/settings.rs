@@ -10,8 +10,8 @@ use rootcap_layers::DEFAULT_BUCKETS;
 
 use super::schema::settings;
 use super::value::{
-    Ascending, Auto, Directives, Keys, Listener, LogCalls, LogFormat, MetadataKeys, NotEmpty, Rate,
-    Size, Switch,
+    Ascending, Auto, Directives, Internet, Keys, Listener, LogCalls, LogFormat, MetadataKeys,
+    NotEmpty, Rate, Size, Switch,
 };
 
 /// Ten years: longer than anything here makes sense, and far from where clocks overflow.
@@ -60,7 +60,7 @@ settings! {
     /// The admin port: metrics, probes and debug pages, for operators.
     pub struct Admin {
         /// Where the admin pages are served, or "off".
-        listen: Option<Listener> = Some(Listener::Port(8080));
+        listen: Option<Listener> = Some(Listener::Port(8080)), in Internet;
         /// A file that holds the token which guarded pages ask for. Without one, only this host may see them.
         token_file: Option<PathBuf> = None;
         /// The most connections to the admin port at a time.
@@ -82,7 +82,8 @@ settings! {
         preface_timeout: Duration = 10 * SECOND, in TIMEOUT;
         /// The age at which a connection is asked to go, so that callers spread over new servers; or "off".
         max_age: Option<Duration> = None, in TIMEOUT;
-        /// How long calls may go on after `connection.max_age`, before the connection is cut off.
+        /// How long calls may go on after `connection.max_age`, before the connection is cut off; and how long a peer
+        /// that was asked to go for want of calls may still send pings.
         max_age_grace: Duration = 30 * SECOND, in WAIT;
         /// How long a connection may stay without a call, or "off".
         idle_timeout: Option<Duration> = Some(HOUR), in TIMEOUT;

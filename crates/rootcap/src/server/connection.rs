@@ -95,6 +95,7 @@ where
         let phase = *life.borrow_and_update();
         if phase == Phase::Cut {
             send_what_is_ready(hyper, &connection.io).await;
+            connection.close(CloseReason::Drain);
             return CloseReason::Drain;
         }
         let facts = Facts {
@@ -108,6 +109,7 @@ where
         match phases.step(&facts) {
             Step::Close(reason) => {
                 send_what_is_ready(hyper, &connection.io).await;
+                connection.close(reason);
                 return reason;
             }
             Step::GoAway => Pin::as_mut(&mut hyper).graceful_shutdown(),

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -13,7 +13,10 @@ use std::{
 use rootcap_layers::Peer;
 use tokio::{sync::mpsc, time::Instant};
 
-use super::io_stats::{IoStats, OpenCall};
+use super::{
+    connection::CloseReason,
+    io_stats::{IoStats, OpenCall},
+};
 
 /// The open connections of a server. Cloning gives the same table.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +36,8 @@ pub(crate) struct Connection {
     pub(crate) accepted: Instant,
     pub(crate) io: Arc<IoStats>,
     pub(crate) total_calls: AtomicU64,
+    /// Why the server closes the connection while calls may be open on it.
+    closed_by: OnceLock<CloseReason>,
     _alive: Alive,
 }
 
@@ -60,6 +65,7 @@ impl Connections {
             accepted: Instant::now(),
             io: Arc::default(),
             total_calls: AtomicU64::new(0),
+            closed_by: OnceLock::new(),
             _alive: alive,
         });
         let number = table.next;
@@ -99,6 +105,16 @@ impl Connection {
     pub(crate) fn open_call(&self) -> OpenCall {
         self.total_calls.fetch_add(1, Relaxed);
         self.io.open_call()
+    }
+
+    /// The server is about to close the connection, whatever is open on it.
+    pub(crate) fn close(&self, reason: CloseReason) {
+        let _ = self.closed_by.set(reason);
+    }
+
+    /// Why the server has closed the connection; `None` if it has not.
+    pub(crate) fn closed_by(&self) -> Option<CloseReason> {
+        self.closed_by.get().copied()
     }
 
     /// How long ago bytes last went in either direction.

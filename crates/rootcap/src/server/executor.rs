@@ -61,7 +61,7 @@ where
             call: self.slot.take(),
             backstop: None,
             _open: open,
-            _connection: connection,
+            connection,
         });
     }
 }
@@ -77,7 +77,7 @@ pin_project! {
         backstop: Option<Sleep>,
         _open: OpenCall,
         // The server has not stopped before its calls have.
-        _connection: Arc<Connection>,
+        connection: Arc<Connection>,
     }
 }
 
@@ -87,6 +87,10 @@ impl<F: Future<Output = ()>> Future for CallTask<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         if this.future.poll(cx).is_ready() {
+            if let (Some(call), Some(reason)) = (this.call, this.connection.closed_by()) {
+                // What has not ended by itself now ends with its connection.
+                call.cut(Code::Unavailable, reason.as_str());
+            }
             return Poll::Ready(());
         }
         let Some(call) = this.call else { return Poll::Pending };

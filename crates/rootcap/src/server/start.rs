@@ -20,7 +20,7 @@ use super::{
     listeners::Listeners,
     router::{Names, Router, Services},
     running::{Control, Running},
-    served::{self, WithReflection},
+    served::{self, Described, WithReflection},
 };
 use crate::{
     Error,
@@ -48,7 +48,9 @@ where
 {
     let config = loaded.config.clone();
     let names = served::names(&services);
-    let methods = Arc::new(served::methods(&names, &parts.descriptors, &config.metrics)?);
+    let described = Described::read(&parts.descriptors)?;
+    described.check_names(&loaded, &names)?;
+    let methods = Arc::new(described.methods(&names, &config.metrics));
     let services = served::with_reflection(services, &parts.descriptors, &config.service)?;
     let token = token(&config.admin)?;
     let listeners = Listeners::bind(parts.listeners, &config)?;

@@ -51,7 +51,7 @@ impl Metrics {
         counter!("rootcap_log_written_bytes_total").absolute(log.bytes_written);
         let mut text = rootcap_layers::metrics::render(methods);
         if let Some(recorder) = &self.recorder {
-            text.push_str(&recorder.render());
+            push_with_help(&mut text, &recorder.render());
         }
         text
     }
@@ -61,6 +61,25 @@ impl Metrics {
         gauge!("rootcap_runtime_workers").set(runtime.num_workers() as f64);
         gauge!("rootcap_runtime_alive_tasks").set(runtime.num_alive_tasks() as f64);
         gauge!("rootcap_runtime_global_queue_depth").set(runtime.global_queue_depth() as f64);
+    }
+}
+
+/// Appends an exposition; a metric that nobody described gets a help line, for `promtool` asks for one.
+fn push_with_help(text: &mut String, exposition: &str) {
+    let mut described = None;
+    for line in exposition.lines() {
+        let name = |rest: &str| rest.split(' ').next().unwrap_or_default().to_owned();
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            described = Some(name(rest));
+        } else if let Some(name) = line.strip_prefix("# TYPE ").map(name)
+            && described.as_ref() != Some(&name)
+        {
+            text.push_str("# HELP ");
+            text.push_str(&name);
+            text.push_str(" Recorded by the program, without a description.\n");
+        }
+        text.push_str(line);
+        text.push('\n');
     }
 }
 
@@ -111,4 +130,23 @@ fn describe() {
     );
     describe_counter!("rootcap_log_written_bytes_total", "Bytes of the log that were written.");
     rootcap_layers::admission::register_metrics();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `promtool check metrics` complained of a user's metric that had no description.
+    #[test]
+    fn what_nobody_described_gets_a_help_line() {
+        let exposition =
+            "# HELP a_total An a.\n# TYPE a_total counter\na_total 1\n\n# TYPE b gauge\nb 2\n\n";
+        let mut text = "before\n".to_owned();
+        push_with_help(&mut text, exposition);
+        let expected = exposition.replace(
+            "# TYPE b",
+            "# HELP b Recorded by the program, without a description.\n# TYPE b",
+        );
+        assert_eq!(text, format!("before\n{expected}"));
+    }
 }

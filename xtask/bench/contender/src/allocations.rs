@@ -63,22 +63,14 @@ pub fn tell() -> io::Result<()> {
     let address =
         env::var(LISTEN).map_err(|error| io::Error::other(format!("{LISTEN}: {error}")))?;
     let listener = TcpListener::bind(address)?;
-    thread::Builder::new()
-        .name("allocations".to_owned())
-        .spawn(move || {
-            // A peer that is gone before its answer concerns nobody.
-            listener
-                .incoming()
-                .flatten()
-                .for_each(|peer| drop(answer(peer)));
-        })?;
+    thread::Builder::new().name("allocations".to_owned()).spawn(move || {
+        // A peer that is gone before its answer concerns nobody.
+        listener.incoming().flatten().for_each(|peer| drop(answer(peer)));
+    })?;
     Ok(())
 }
 
 fn answer(mut peer: TcpStream) -> io::Result<()> {
-    let (allocations, bytes) = (
-        ALLOCATIONS.load(Ordering::Relaxed),
-        BYTES.load(Ordering::Relaxed),
-    );
+    let (allocations, bytes) = (ALLOCATIONS.load(Ordering::Relaxed), BYTES.load(Ordering::Relaxed));
     peer.write_all(format!("{allocations} {bytes}\n").as_bytes())
 }

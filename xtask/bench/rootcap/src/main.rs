@@ -5,7 +5,5 @@ use rootcap_proto::helloworld::greeter_server::GreeterServer;
 
 #[tokio::main]
 pub(crate) async fn main() -> Result<(), rootcap::Error> {
-    rootcap::Server::builder()
-        .serve(GreeterServer::new(Greeter))
-        .await
+    rootcap::Server::builder().serve(GreeterServer::new(Greeter)).await
 }

@@ -178,3 +178,37 @@ proptest! {
         }
     }
 }
+
+/// It was found at start only, alone and without its source.
+#[test]
+fn a_bad_filter_is_told_with_the_other_errors() {
+    let vars = [("ROOTCAP_LOG__FILTER", "=[["), ("ROOTCAP_DRAIN__DEADLINE", "x")];
+    let lines = errors(from_vars(vars));
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    assert!(
+        lines[1].starts_with(r#"log.filter = "=[[" (environment variable ROOTCAP_LOG__FILTER): "#)
+            && lines[1].contains("expected a level (`off`,"),
+        "{lines:#?}"
+    );
+    let mut loaded = Loaded::default();
+    assert!(loaded.update(|config| config.log.filter = "info,,".into()).is_err());
+}
+
+/// `RUST_LOG` is set for many programs at once.
+#[test]
+fn a_bad_rust_log_is_a_warning() {
+    let loaded = from_vars([("RUST_LOG", "=[[")]).unwrap();
+    assert_eq!(loaded.config.log.filter, "info");
+    assert!(loaded.warnings[0].contains("RUST_LOG"), "{:?}", loaded.warnings);
+}
+
+/// The error at start named no source, and the one of any other wrong value said that a path would do.
+#[test]
+fn the_admin_port_is_no_unix_socket() {
+    for (text, why) in [("unix:/run/admin.sock", "a Unix socket is not supported here"), ("0", "")]
+    {
+        let lines = errors(from_vars([("ROOTCAP_ADMIN__LISTEN", text)]));
+        assert!(lines[0].contains(why) && lines[0].contains("ADMIN__LISTEN)"), "{lines:?}");
+        assert!(!lines[0].contains("unix:/path"), "{lines:?}");
+    }
+}

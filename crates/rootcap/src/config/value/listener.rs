@@ -19,6 +19,10 @@ pub enum Listener {
     /// `"127.0.0.1:8081"`, `"[::1]:8081"`: this address.
     Address(SocketAddr),
     /// `"unix:/run/service.sock"`: a Unix socket at this path.
+    ///
+    /// Clients on gRPC's C core (Python, Ruby, C++) name the path as the authority of their calls, which the HTTP/2
+    /// library refuses as malformed, with PROTOCOL_ERROR: give their channel the argument
+    /// `grpc.default_authority=localhost`.
     Unix(PathBuf),
 }
 

@@ -23,7 +23,7 @@ pub use listener::Listener;
 pub use optional::Auto;
 pub(super) use problem::{Problem, Problems, Step};
 pub use rate::Rate;
-pub(super) use rule::{Ascending, Directives, Keys, MetadataKeys, NotEmpty, Rule};
+pub(super) use rule::{Ascending, Directives, Internet, Keys, MetadataKeys, NotEmpty, Rule};
 pub use secret::Secret;
 pub use size::Size;
 

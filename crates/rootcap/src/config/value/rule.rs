@@ -1,11 +1,10 @@
 //! Rules that the table of settings adds to what a type accepts: ranges, and what only one setting asks for.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::ops::{RangeFrom, RangeFull, RangeInclusive};
 
-use super::{Problem, Problems, Ranged, Step, Value, bare};
-use crate::telemetry::logs::{LogsError, check_filter};
+use super::{Listener, Problem, Problems, Ranged, Step, Value, bare};
+use crate::telemetry::logs;
 
 /// A rule that a setting's value must keep.
 pub(in crate::config) trait Rule<T> {
@@ -60,6 +59,38 @@ impl<T> Rule<Vec<T>> for NotEmpty {
     }
 }
 
+/// An address of the internet, and no Unix socket; or "off".
+pub(in crate::config) struct Internet;
+
+impl Rule<Option<Listener>> for Internet {
+    fn accepts(&self, _: String) -> String {
+        r#""off", an address such as "127.0.0.1:8080" or "[::1]:8080", or ":8080" for all interfaces"#
+            .to_owned()
+    }
+
+    fn check(&self, value: &Option<Listener>) -> Result<(), Problems> {
+        match value {
+            Some(Listener::Unix(_)) => {
+                Err(Problems::because("a Unix socket is not supported here"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Directives of a filter of events.
+pub(in crate::config) struct Directives;
+
+impl Rule<String> for Directives {
+    fn accepts(&self, _: String) -> String {
+        logs::ACCEPTED_FILTER.to_owned()
+    }
+
+    fn check(&self, value: &String) -> Result<(), Problems> {
+        logs::check_filter(value).map_err(|error| Problems::because(error.to_string()))
+    }
+}
+
 /// A list of at most so many positive numbers, each greater than the one before.
 pub(in crate::config) struct Ascending {
     pub(in crate::config) at_most: usize,
@@ -101,22 +132,6 @@ impl Rule<Vec<String>> for MetadataKeys {
         };
         let wrong = value.iter().enumerate().filter(|(_, key)| !valid(key));
         all_hold(wrong.map(|(index, _)| Step::Index(index)), "not a metadata key")
-    }
-}
-
-/// Directives of the log's filter.
-pub(in crate::config) struct Directives;
-
-impl Rule<String> for Directives {
-    fn accepts(&self, _: String) -> String {
-        LogsError::ACCEPTED_FILTER.to_owned()
-    }
-
-    fn check(&self, value: &String) -> Result<(), Problems> {
-        check_filter(value).map_err(|error| match error.source() {
-            Some(detail) => Problems::because(detail.to_string()),
-            None => Problems::plain(),
-        })
     }
 }
 

@@ -21,17 +21,15 @@ pub(crate) enum LogsError {
     Thread(io::Error),
 }
 
-impl LogsError {
-    /// What a filter may be, for a message to whoever wrote another.
-    pub(crate) const ACCEPTED_FILTER: &'static str = "a level (`off`, `error`, `warn`, `info`, `debug`, `trace`), \
-         or directives `target=level` separated by commas, as in `info,my_crate=debug`";
-}
+/// What a filter may be, for a message to whoever wrote another.
+pub(crate) const ACCEPTED_FILTER: &str = "a level (`off`, `error`, `warn`, `info`, `debug`, `trace`), \
+     or directives `target=level` separated by commas, as in `info,my_crate=debug`";
 
 impl fmt::Display for LogsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Filter { value, .. } => {
-                write!(f, "log filter {value:?} is not {}", Self::ACCEPTED_FILTER)
+                write!(f, "log filter {value:?} is not {ACCEPTED_FILTER}")
             }
             Self::NotOurs => f.write_str(
                 "the filter cannot be changed: the process has a tracing subscriber of its own",

@@ -1,6 +1,9 @@
 //! The filter of events, which can be replaced while the process runs.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    error::Error,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use tracing_log::log;
 use tracing_subscriber::{EnvFilter, Registry, filter::LevelFilter, reload};
@@ -19,11 +22,19 @@ pub(super) struct Filter {
 
 /// Parses directives; nothing at all is an error, since it would silence everything.
 pub(super) fn parse(filter: &str) -> Result<EnvFilter, LogsError> {
-    let error = |source| LogsError::Filter { value: filter.into(), source };
+    directives(filter).map_err(|source| LogsError::Filter { value: filter.into(), source })
+}
+
+/// Tells what is wrong with directives, if they cannot be parsed.
+pub(crate) fn check(filter: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
+    directives(filter).map(|_| ())
+}
+
+fn directives(filter: &str) -> Result<EnvFilter, Box<dyn Error + Send + Sync>> {
     if filter.split(',').any(|directive| directive.trim().is_empty()) {
-        return Err(error("a directive is empty".into()));
+        return Err("a directive is empty".into());
     }
-    EnvFilter::builder().parse(filter).map_err(|source| error(source.into()))
+    Ok(EnvFilter::builder().parse(filter)?)
 }
 
 pub(super) fn reloadable(

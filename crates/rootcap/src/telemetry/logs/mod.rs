@@ -14,7 +14,8 @@ mod fields;
 mod filter;
 mod layer;
 
-pub(crate) use error::LogsError;
+pub(crate) use error::{ACCEPTED_FILTER, LogsError};
+pub(crate) use filter::check as check_filter;
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -157,14 +158,6 @@ impl Logs {
     pub(crate) fn counters(&self) -> SinkCounters {
         self.installed.as_ref().map(|installed| installed.sink.counters()).unwrap_or_default()
     }
-}
-
-/// Whether a filter can be parsed.
-///
-/// # Errors
-/// What is wrong with it, if it cannot.
-pub(crate) fn check_filter(filter: &str) -> Result<(), LogsError> {
-    filter::parse(filter).map(drop)
 }
 
 impl Installed {

@@ -44,6 +44,7 @@ async fn a_call_that_outlives_the_grace_is_cut_and_its_handler_dropped() {
     assert_eq!(asked.elapsed(), seconds(30));
     server.calls.handlers_are(0).await;
     assert_eq!(asked.elapsed(), seconds(30));
+    assert_eq!(server.ended_as("Unavailable"), 1);
     server.all_gone().await;
 }
 

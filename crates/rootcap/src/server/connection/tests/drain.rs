@@ -95,6 +95,8 @@ async fn at_the_deadline_everything_is_dropped_and_counted() {
     );
     server.calls.handlers_are(0).await;
     assert_eq!((server.life.cut_calls(), began.elapsed()), (3, TIMES.deadline));
+    // They used to count as cancelled, as if their clients had gone.
+    assert_eq!(server.ended_as("Unavailable"), 3);
     server.all_gone().await;
 }
 

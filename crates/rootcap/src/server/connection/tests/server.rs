@@ -89,6 +89,16 @@ impl<A: App> Server<A> {
     }
 
     /// What is counted of the only connection.
+    /// How many calls have ended with this code.
+    pub(super) fn ended_as(&self, code: &str) -> u64 {
+        let code = rootcap_layers::outcome::CODES
+            .into_iter()
+            .find(|&known| rootcap_layers::code_name(known) == code)
+            .expect("a code");
+        let methods = self.methods.all();
+        methods.iter().map(|method| method.stats().snapshot().handled[code as usize]).sum()
+    }
+
     pub(super) fn io(&self) -> Arc<IoStats> {
         let all = self.connections.all();
         assert_eq!(all.len(), 1);

@@ -1,0 +1,126 @@
+//! Names in the settings that must be those of something that is served: with a slip in one, a setting would do
+//! nothing, and nobody would know.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::{ConfigError, ConfigErrors};
+use super::loaded::Loaded;
+use super::suggest::nearest;
+
+/// What is served: services, each with the methods that descriptors tell of, or with none where nothing is known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Served<'a>(BTreeMap<&'a str, BTreeSet<&'a str>>);
+
+impl<'a> Served<'a> {
+    pub(crate) fn service(&mut self, service: &'a str) {
+        self.0.entry(service).or_default();
+    }
+
+    /// Adds a method, if its service is served.
+    pub(crate) fn method(&mut self, service: &str, method: &'a str) {
+        if let Some(methods) = self.0.get_mut(service) {
+            methods.insert(method);
+        }
+    }
+
+    /// What is wrong with the name of a service.
+    fn check_service(&self, service: &str) -> Option<String> {
+        let known = self.0.keys().copied();
+        (!self.0.contains_key(service))
+            .then(|| format!("there is no such service here; {}", expected(service, known)))
+    }
+
+    /// What is wrong with the path of a method.
+    fn check_method(&self, path: &str) -> Option<String> {
+        let (service, method) = path.strip_prefix('/')?.split_once('/')?;
+        let Some(methods) = self.0.get(service) else { return self.check_service(service) };
+        (!methods.is_empty() && !methods.contains(method)).then(|| {
+            let known = methods.iter().copied();
+            format!("{service} has no such method; {}", expected(method, known))
+        })
+    }
+}
+
+/// The name that was meant or, where none is near, those that there are.
+fn expected<'n>(wrong: &str, known: impl Iterator<Item = &'n str> + Clone) -> String {
+    match nearest(wrong, known.clone()) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("expected one of {}", known.collect::<Vec<_>>().join(", ")),
+    }
+}
+
+impl Loaded {
+    /// Tests the names of services and methods, once it is known what is served.
+    ///
+    /// # Errors
+    ///
+    /// All names that nothing has.
+    pub(crate) fn check_names(&self, served: &Served<'_>) -> Result<(), ConfigErrors> {
+        let deadline = &self.config.deadline;
+        let services = deadline.services.keys().map(|name| (name, served.check_service(name)));
+        let methods = deadline.methods.keys().map(|path| (path, served.check_method(path)));
+        let errors = services
+            .map(|entry| ("deadline.services", entry))
+            .chain(methods.map(|entry| ("deadline.methods", entry)))
+            .filter_map(|(key, (name, problem))| {
+                let source = self.sources.of(key).clone();
+                Some(ConfigError::of_key(key, source, format!("entry {name:?}: {}", problem?)))
+            });
+        ConfigErrors::check(errors.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::config::Config;
+
+    fn served() -> Served<'static> {
+        let mut served = Served::default();
+        served.service("helloworld.Greeter");
+        served.service("a.Undescribed");
+        served.method("helloworld.Greeter", "SayHello");
+        served.method("not.Served", "Method");
+        served
+    }
+
+    fn errors(variables: &[(&str, &str)]) -> Vec<String> {
+        let loaded = Config::load_from(None, variables.iter().copied()).unwrap();
+        let result = loaded.check_names(&served());
+        result.err().iter().flat_map(ConfigErrors::iter).map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn names_of_what_is_served_are_right_and_so_is_any_method_of_a_service_without_descriptors() {
+        let methods = "/helloworld.Greeter/SayHello=1s,/a.Undescribed/Any=1s";
+        let variables = [
+            ("ROOTCAP_DEADLINE__SERVICES", "helloworld.Greeter=1s"),
+            ("ROOTCAP_DEADLINE__METHODS", methods),
+        ];
+        assert_eq!(errors(&variables), [""; 0]);
+    }
+
+    /// A slip in a name was accepted, and did nothing.
+    #[test]
+    fn names_of_nothing_are_told_all_at_once() {
+        let methods = "/helloworld.Greeter/SayHelo=1s,/not.Served/Method=1s";
+        let variables = [
+            ("ROOTCAP_DEADLINE__METHODS", methods),
+            ("ROOTCAP_DEADLINE__SERVICES", "helloworld.Greter=1s"),
+        ];
+        assert_eq!(
+            errors(&variables),
+            [
+                "deadline.methods (environment variable ROOTCAP_DEADLINE__METHODS): entry \
+                 \"/helloworld.Greeter/SayHelo\": helloworld.Greeter has no such method; did you mean SayHello?",
+                "deadline.methods (environment variable ROOTCAP_DEADLINE__METHODS): entry \
+                 \"/not.Served/Method\": there is no such service here; expected one of a.Undescribed, \
+                 helloworld.Greeter",
+                "deadline.services (environment variable ROOTCAP_DEADLINE__SERVICES): entry \
+                 \"helloworld.Greter\": there is no such service here; did you mean helloworld.Greeter?",
+            ]
+        );
+    }
+}
