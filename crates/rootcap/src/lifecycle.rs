@@ -100,7 +100,7 @@ impl Life {
         let deadline = begun + times.deadline;
         self.0.health.shutdown();
         self.advance(Phase::LameDuck);
-        tokio::time::sleep(times.lame_duck.min(times.deadline)).await;
+        tokio::time::sleep_until(begun + times.lame_duck.min(times.deadline)).await;
         self.0.health.end_watches();
         self.advance(Phase::Draining);
         tokio::time::sleep_until(deadline).await;

@@ -22,6 +22,7 @@ thread_local! {
 
 /// How a line is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Format {
     /// One JSON object per line.
     Json,

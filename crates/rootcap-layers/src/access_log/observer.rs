@@ -17,6 +17,7 @@ use crate::{call::Call, observe::Observer, outcome::Outcome};
 
 /// Which lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Calls {
     /// One when a call starts, and one when it has ended.
     #[default]

@@ -37,6 +37,9 @@ impl Call {
 
     /// Makes this the current call of this thread, and its trace context the current OpenTelemetry
     /// context, until the guard is dropped. For synchronous work only: never hold it across an `.await`.
+    ///
+    /// # Panics
+    /// On a thread that is ending, in the destructor of a value of its own: OpenTelemetry keeps no context there.
     pub fn enter(&self) -> Scope {
         Scope {
             previous: replace(Some(self.clone())),
@@ -68,8 +71,7 @@ impl fmt::Debug for Scope {
     }
 }
 
-/// Sets the current call of this thread; returns the one before. A thread that is ending keeps none: what a
-/// runtime drops there, calls that were not finished, must not panic.
+/// Sets the current call of this thread; returns the one before.
 fn replace(call: Option<Call>) -> Option<Call> {
-    CURRENT.try_with(|current| current.replace(call)).ok().flatten()
+    CURRENT.with(|current| current.replace(call))
 }

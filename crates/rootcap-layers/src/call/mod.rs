@@ -233,7 +233,7 @@ impl Call {
         let _ = self.inner().cut.set((code, by));
     }
 
-    pub(crate) fn is_cut(&self) -> Option<(Code, &'static str)> {
+    pub(crate) fn cut_by(&self) -> Option<(Code, &'static str)> {
         self.inner().cut.get().copied()
     }
 

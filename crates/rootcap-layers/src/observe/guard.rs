@@ -111,7 +111,7 @@ impl<O: Observer> Drop for Guard<O> {
 
 /// The end of a call that was dropped: what a panic or the server itself ended is no cancellation by the client.
 fn unfinished(call: &Call) -> End {
-    match call.is_cut() {
+    match call.cut_by() {
         Some((code, by)) => {
             call.set_rejected_by(by);
             End::new(code, Cause::Dropped)

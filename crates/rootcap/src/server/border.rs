@@ -52,6 +52,7 @@ where
 
 pin_project! {
     /// Waits for the user's layers.
+    #[derive(Debug)]
     pub struct BorderFuture<F> {
         #[pin]
         future: F,

@@ -23,6 +23,7 @@ use crate::{
 
 /// Entry point: [`Server::builder`].
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Server;
 
 impl Server {

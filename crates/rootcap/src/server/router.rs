@@ -189,6 +189,7 @@ where
 pin_project! {
     /// Waits for a service of a list.
     #[project = EntryFutureProjection]
+    #[derive(Debug)]
     #[doc(hidden)]
     pub enum EntryFuture<A, W, R> {
         Here { #[pin] future: A },
@@ -258,6 +259,7 @@ impl<L: List<B>, B> Service<Request<B>> for Router<L> {
 
 pin_project! {
     /// Waits for a response; it cannot fail.
+    #[derive(Debug)]
     pub struct RouterFuture<F> {
         #[pin]
         future: F,
