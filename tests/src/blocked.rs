@@ -37,6 +37,27 @@ async fn block(example: &Example) {
     panic!("more workers than there are serve");
 }
 
+/// The worker that waited for IO took up the handler that blocks, and nobody woke the other one.
+#[tokio::test]
+async fn one_blocked_worker_does_not_hold_up_the_others() {
+    let example = Example::start("faults", &[("TOKIO_WORKER_THREADS", "2")]).await;
+    let blocking = FaultsClient::new(channel(&example).await);
+    let mut client = GreeterClient::new(channel(&example).await);
+    for _ in 0..5 {
+        let mut block = blocking.clone();
+        let blocked =
+            tokio::spawn(async move { block.block(BlockRequest { millis: 1_500 }).await });
+        example.admin.until("rootcap_calls_in_flight", &[("grpc_method", "Block")], 1.0).await;
+        for _ in 0..5 {
+            let begin = Instant::now();
+            client.say_hello(HelloRequest::default()).await.unwrap();
+            let took = begin.elapsed();
+            assert!(took < Duration::from_secs(1), "a call waited for {took:?}");
+        }
+        blocked.await.unwrap().unwrap();
+    }
+}
+
 #[tokio::test]
 async fn the_admin_port_answers() {
     let example = Example::start("faults", &[]).await;

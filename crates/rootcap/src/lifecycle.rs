@@ -12,6 +12,7 @@ use std::{
 };
 
 use tokio::{
+    runtime::Handle,
     sync::{Notify, watch},
     time::Instant,
 };
@@ -166,6 +167,24 @@ impl Heartbeat {
     pub(crate) fn age(&self) -> Duration {
         let last = Duration::from_millis(self.last_beat_millis.load(Relaxed));
         self.born.elapsed().saturating_sub(last)
+    }
+}
+
+/// How long other calls may wait when a handler blocks the worker that waited for IO.
+const WAKE_EVERY: Duration = Duration::from_millis(100);
+
+/// Wakes a worker of the service's runtime now and then, while calls are open. Runs on the control thread, for ever.
+///
+/// One of tokio's workers waits for IO and timers on behalf of all. When it takes up a task that blocks its thread,
+/// the others may stay asleep: nobody waits for IO any more, although there are workers to spare. A task that comes
+/// from outside wakes one of them, which then takes over.
+pub(crate) async fn keep_awake(service: Handle, connections: Connections) {
+    let mut ticks = tokio::time::interval(WAKE_EVERY);
+    loop {
+        ticks.tick().await;
+        if connections.open_calls() > 0 {
+            service.spawn(async {});
+        }
     }
 }
 

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
 
 use super::{
     accept::Acceptor,
@@ -27,7 +30,7 @@ use crate::{
     admin::{self, AdminThread, Token},
     bounds::App,
     config::{self, Loaded},
-    lifecycle::{DrainTimes, Heartbeat, Life, Phase},
+    lifecycle::{self, DrainTimes, Heartbeat, Life, Phase},
     process::Process,
     stack,
     telemetry::{logs::Logs, metrics::Metrics, panic_hook},
@@ -75,6 +78,7 @@ where
     let thread = admin_thread(listeners.admin, token, &config.admin, process)?;
     let times = DrainTimes { deadline: config.drain.deadline, lame_duck: config.drain.lame_duck };
     thread.runtime().spawn(metrics.keep_up());
+    thread.runtime().spawn(lifecycle::keep_awake(Handle::current(), connections.clone()));
     thread.runtime().spawn(life.clone().drain_when_stopped(times, connections.clone()));
 
     let (alive, all_gone) = mpsc::channel(1);

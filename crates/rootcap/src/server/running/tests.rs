@@ -77,7 +77,7 @@ async fn what_the_deadline_cuts_is_an_error() {
     running.stop();
     let error = wait(running).await.unwrap_err();
     assert!(error.is_cut());
-    assert_eq!(error.to_string(), "the drain's deadline cut 1 calls that were still running");
+    assert_eq!(error.to_string(), "the drain's deadline cut 1 call that was still running");
     assert_eq!(calls.handlers(), 0);
 }
 
