@@ -138,7 +138,7 @@ async fn an_endless_stream_is_cut_at_the_deadline() {
         }
     };
     cut.unwrap_err();
-    let said = example.lines().iter().any(|line| line.contains("cut 1 calls"));
+    let said = example.lines().iter().any(|line| line.contains("cut 1 call "));
     assert!(said, "{:?}", example.lines());
 }
 
