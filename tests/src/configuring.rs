@@ -16,6 +16,15 @@ async fn a_malformed_address_is_named_with_its_variable() {
     }
 }
 
+/// Cargo passes on what the build script sets for the compiler; the settings took it for misspelt ones of theirs.
+#[tokio::test]
+async fn the_command_of_the_readme_starts_the_greeter() {
+    let mut server = Example::spawn(example::cargo_run("greeter", &[])).await;
+    assert_eq!(server.admin.status("/readyz").await, StatusCode::OK);
+    server.signal("TERM");
+    assert!(server.wait().await.success(), "{:?}", server.lines());
+}
+
 #[tokio::test]
 async fn all_bad_settings_are_named_at_once() {
     let settings = [

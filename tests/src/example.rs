@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
@@ -117,6 +118,15 @@ pub fn command(name: &str, settings: &[(&str, &str)]) -> AsyncCommand {
     program(&path(name), settings)
 }
 
+/// An example with no settings but these, to be run as the README says: by Cargo, which adds to its environment.
+pub fn cargo_run(name: &str, settings: &[(&str, &str)]) -> AsyncCommand {
+    let built = path(name);
+    let profile = profile(built.ancestors().nth(2).unwrap());
+    let mut command = program(Path::new(&cargo()), settings);
+    command.args(["run", "--quiet", "--profile", profile, "--example", name]).current_dir(root());
+    command
+}
+
 /// A server with no settings but these, to be run.
 pub fn program(path: &Path, settings: &[(&str, &str)]) -> AsyncCommand {
     let mut command = Command::new(path);
@@ -148,16 +158,26 @@ fn build() -> PathBuf {
     // <target>/<profile>/deps/tests-<hash>
     let test = env::current_exe().unwrap();
     let directory = test.ancestors().nth(2).unwrap();
-    if let Some(cargo) = env::var_os("CARGO") {
-        let profile = match directory.file_name().and_then(|name| name.to_str()).unwrap() {
-            "debug" => "dev",
-            profile => profile,
-        };
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        // The selection of a plain `cargo test`: another one would build the dependencies with other features.
-        let arguments = ["build", "--quiet", "--examples", "--profile", profile];
-        let status = Command::new(cargo).args(arguments).current_dir(root).status().unwrap();
-        assert!(status.success(), "the examples cannot be built");
-    }
+    // The selection of a plain `cargo test`: another one would build the dependencies with other features.
+    let arguments = ["build", "--quiet", "--examples", "--profile", profile(directory)];
+    let status = Command::new(cargo()).args(arguments).current_dir(root()).status().unwrap();
+    assert!(status.success(), "the examples cannot be built");
     directory.join("examples")
+}
+
+/// The Cargo that runs the tests, or the one on the PATH.
+fn cargo() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// The profile whose files are in this directory.
+fn profile(directory: &Path) -> &str {
+    match directory.file_name().and_then(|name| name.to_str()).unwrap() {
+        "debug" => "dev",
+        profile => profile,
+    }
 }

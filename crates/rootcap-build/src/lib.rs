@@ -12,10 +12,10 @@
 //!
 //! | variable | value | without it |
 //! |---|---|---|
-//! | `ROOTCAP_BUILD_VERSION` | `<major>.<minor>.<commit count>-<short sha>-<date>.<time>` | count `0`, sha `unknown` |
-//! | `ROOTCAP_BUILD_RUSTC` | what `rustc --version` prints | `unknown` |
-//! | `ROOTCAP_BUILD_TARGET` | the target triple | `unknown` |
-//! | `ROOTCAP_BUILD_PROFILE` | `release` or `debug`: which of the two the profile inherits from | `unknown` |
+//! | `BUILD_INFO_ROOTCAP_VERSION` | `<major>.<minor>.<commit count>-<short sha>-<date>.<time>` | count `0`, sha `unknown` |
+//! | `BUILD_INFO_ROOTCAP_RUSTC` | what `rustc --version` prints | `unknown` |
+//! | `BUILD_INFO_ROOTCAP_TARGET` | the target triple | `unknown` |
+//! | `BUILD_INFO_ROOTCAP_PROFILE` | `release` or `debug`: which of the two the profile inherits from | `unknown` |
 //!
 //! Major and minor are those of the package; date and time are those of the commit, in UTC, as `YYYYMMDD.HHMMSS`.
 //!
@@ -41,7 +41,7 @@ use std::process::Command;
 use source::Source;
 use version::Version;
 
-/// Emits the `ROOTCAP_BUILD_*` variables, and the files and variables on which they depend, for Cargo to read.
+/// Emits the `BUILD_INFO_ROOTCAP_*` variables, and the files and variables on which they depend, for Cargo to read.
 ///
 /// The script runs again when another commit is checked out or made, and when `SOURCE_DATE_EPOCH` changes. As with
 /// every build script that names its inputs, changes of other files no longer start it: print a
@@ -92,7 +92,8 @@ fn directives(
         ("TARGET", text("TARGET")),
         ("PROFILE", text("PROFILE")),
     ] {
-        lines.push(format!("cargo::rustc-env=ROOTCAP_BUILD_{name}={value}"));
+        // Not `ROOTCAP_...`: `cargo run` passes these on, and the server's settings would take them for their own.
+        lines.push(format!("cargo::rustc-env=BUILD_INFO_ROOTCAP_{name}={value}"));
     }
     Ok(lines)
 }

@@ -33,10 +33,10 @@ fn value<'a>(lines: &'a [String], name: &str) -> &'a str {
 #[test]
 fn every_variable_and_input_has_its_line() {
     let lines = directives(&source(), None, cargo).unwrap();
-    assert_eq!(value(&lines, "ROOTCAP_BUILD_VERSION"), "3.14.159-2653589-20231114.221320");
-    assert_eq!(value(&lines, "ROOTCAP_BUILD_TARGET"), "x86_64-unknown-linux-gnu");
-    assert_eq!(value(&lines, "ROOTCAP_BUILD_PROFILE"), "release");
-    assert!(value(&lines, "ROOTCAP_BUILD_RUSTC").starts_with("rustc 1."));
+    assert_eq!(value(&lines, "BUILD_INFO_ROOTCAP_VERSION"), "3.14.159-2653589-20231114.221320");
+    assert_eq!(value(&lines, "BUILD_INFO_ROOTCAP_TARGET"), "x86_64-unknown-linux-gnu");
+    assert_eq!(value(&lines, "BUILD_INFO_ROOTCAP_PROFILE"), "release");
+    assert!(value(&lines, "BUILD_INFO_ROOTCAP_RUSTC").starts_with("rustc 1."));
     for line in [
         "cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH",
         "cargo::rerun-if-changed=repository/.git/HEAD",
@@ -49,7 +49,7 @@ fn every_variable_and_input_has_its_line() {
 #[test]
 fn the_epoch_replaces_the_time_only() {
     let lines = directives(&source(), Some("0"), cargo).unwrap();
-    assert_eq!(value(&lines, "ROOTCAP_BUILD_VERSION"), "3.14.159-2653589-19700101.000000");
+    assert_eq!(value(&lines, "BUILD_INFO_ROOTCAP_VERSION"), "3.14.159-2653589-19700101.000000");
 }
 
 #[test]
@@ -67,8 +67,8 @@ fn what_is_unknown_says_so() {
         warnings: Vec::new(),
     };
     let lines = directives(&source, None, |_| None).unwrap();
-    assert_eq!(value(&lines, "ROOTCAP_BUILD_VERSION"), "0.0.0-unknown-19700101.000000");
+    assert_eq!(value(&lines, "BUILD_INFO_ROOTCAP_VERSION"), "0.0.0-unknown-19700101.000000");
     for name in ["RUSTC", "TARGET", "PROFILE"] {
-        assert_eq!(value(&lines, &format!("ROOTCAP_BUILD_{name}")), "unknown");
+        assert_eq!(value(&lines, &format!("BUILD_INFO_ROOTCAP_{name}")), "unknown");
     }
 }

@@ -71,18 +71,18 @@ impl Default for BuildInfo {
 
 /// The [`BuildInfo`] of the crate that calls this.
 ///
-/// The parts come from `ROOTCAP_BUILD_VERSION`, `ROOTCAP_BUILD_RUSTC`, `ROOTCAP_BUILD_TARGET` and
-/// `ROOTCAP_BUILD_PROFILE`, which the `rootcap-build` crate sets from a build script. Without them
+/// The parts come from `BUILD_INFO_ROOTCAP_VERSION`, `BUILD_INFO_ROOTCAP_RUSTC`, `BUILD_INFO_ROOTCAP_TARGET` and
+/// `BUILD_INFO_ROOTCAP_PROFILE`, which the `rootcap-build` crate sets from a build script. Without them
 /// the version is `<major>.<minor>.0-unknown-19700101.000000` of the crate's own package.
 #[macro_export]
 macro_rules! build_info {
     () => {
         $crate::BuildInfo::from_build(
             [
-                ::core::option_env!("ROOTCAP_BUILD_VERSION"),
-                ::core::option_env!("ROOTCAP_BUILD_RUSTC"),
-                ::core::option_env!("ROOTCAP_BUILD_TARGET"),
-                ::core::option_env!("ROOTCAP_BUILD_PROFILE"),
+                ::core::option_env!("BUILD_INFO_ROOTCAP_VERSION"),
+                ::core::option_env!("BUILD_INFO_ROOTCAP_RUSTC"),
+                ::core::option_env!("BUILD_INFO_ROOTCAP_TARGET"),
+                ::core::option_env!("BUILD_INFO_ROOTCAP_PROFILE"),
             ],
             ::core::concat!(
                 ::core::env!("CARGO_PKG_VERSION_MAJOR"),
