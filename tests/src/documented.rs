@@ -4,8 +4,19 @@ use std::collections::BTreeMap;
 
 use rootcap::metrics::{Metric, all};
 use rootcap_proto::helloworld::{HelloRequest, greeter_client::GreeterClient};
-use rootcap_tests::{example::Example, metrics::Metrics};
+use rootcap_tests::{
+    example::{self, Example},
+    metrics::Metrics,
+};
 use tokio::net::TcpStream;
+
+#[tokio::test]
+async fn a_program_prints_the_example_of_its_settings() {
+    let mut command = example::command("greeter", &[("ROOTCAP_LIMITS__RATE", "wrong")]);
+    let output = command.arg("--print-example").output().await.unwrap();
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), rootcap::config::example());
+}
 
 /// What the text format says of a metric, in the order name, kind, labels, description.
 type Shown = BTreeMap<String, (String, Vec<String>, String)>;

@@ -9,7 +9,7 @@ pub(super) const ROWS: &[Metric] = &[
         MetricKind::Counter,
         "process_cpu_seconds_total",
         &[],
-        "Seconds of CPU time, of the user and the system, in whole ones.",
+        "Whole seconds of CPU time, user and system.",
     ),
     gauge("process_open_fds", "Open file descriptors."),
     gauge("process_max_fds", "The most file descriptors that may be open."),

@@ -1,14 +1,9 @@
 //! [`Server`] and its [`Builder`].
 
-use std::{
-    env,
-    ffi::OsString,
-    fmt,
-    io::{self, Write},
-    net::TcpListener as StdTcpListener,
-};
+use std::{env, ffi::OsString, fmt, net::TcpListener as StdTcpListener};
 
 use super::{
+    command_line::{self, Asked},
     layers::{Layers, NoLayers, Serve},
     router::{IntoServices, Names},
     running::Running,
@@ -127,7 +122,8 @@ impl<L> Builder<L> {
     }
 
     /// Leaves the command line to the server: with `--print-config`, [`serve`](Self::serve) prints the effective
-    /// settings, with their sources, and returns. Any other argument is an error.
+    /// settings, with their sources, and returns; with `--print-example`, a commented [example](config::example) of a
+    /// settings file. Any other argument is an error.
     pub fn command_line(mut self) -> Self {
         self.parts.arguments = env::args_os().skip(1).collect();
         self
@@ -172,17 +168,24 @@ impl<L> Builder<L> {
     ///
     /// # Panics
     /// Outside of a tokio runtime with time and IO.
-    pub async fn serve<S>(mut self, services: S) -> Result<(), Error>
+    pub async fn serve<S>(self, services: S) -> Result<(), Error>
     where
         S: IntoServices<List: Names>,
         L: Serve<WithReflection<S::List>>,
     {
-        if self.wants_to_print()? {
-            let text = config::print(&self.settings?);
-            // Who has closed the pipe has seen enough of it.
-            let _ = io::stdout().write_all(text.as_bytes());
-            return Ok(());
+        match command_line::read(&self.parts.arguments)? {
+            Asked::Serve => return self.serve_until_stopped(services).await,
+            Asked::PrintConfig => command_line::print(&config::print(&self.settings?)),
+            Asked::PrintExample => command_line::print(&config::example()),
         }
+        Ok(())
+    }
+
+    async fn serve_until_stopped<S>(mut self, services: S) -> Result<(), Error>
+    where
+        S: IntoServices<List: Names>,
+        L: Serve<WithReflection<S::List>>,
+    {
         let on_start = self.parts.on_start.take();
         let running = self.start(services).await?;
         // First: whoever is told that the server has started may send a signal at once.
@@ -191,19 +194,6 @@ impl<L> Builder<L> {
             on_start(&running);
         }
         running.wait().await
-    }
-
-    fn wants_to_print(&mut self) -> Result<bool, Error> {
-        let arguments = std::mem::take(&mut self.parts.arguments);
-        match arguments.iter().find(|argument| *argument != "--print-config") {
-            None => Ok(!arguments.is_empty()),
-            Some(other) => {
-                let other = other.to_string_lossy();
-                Err(Error::config(format!(
-                    "unknown argument {other:?}: expected --print-config, or none"
-                )))
-            }
-        }
     }
 }
 
