@@ -43,6 +43,16 @@ impl Loaded {
 /// Writes the settings as a TOML file that would give the same, with the source of each as a comment.
 ///
 /// Secrets stand in comments, masked.
+///
+/// ```
+/// use rootcap::config::{Config, print};
+///
+/// let loaded = Config::load_from(None, [("ROOTCAP_LIMITS__RATE", "5/s")])?;
+/// let text = print(&loaded);
+/// assert!(text.contains("[limits]"));
+/// assert!(text.contains("rate = \"5/s\" # environment variable ROOTCAP_LIMITS__RATE"));
+/// # Ok::<(), rootcap::config::ConfigErrors>(())
+/// ```
 pub fn print(loaded: &Loaded) -> String {
     render(&loaded.effective())
 }
