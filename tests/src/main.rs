@@ -10,6 +10,7 @@ mod configuring;
 mod connections;
 mod counting;
 mod deadlines;
+mod documented;
 mod draining;
 mod health;
 mod hostile;

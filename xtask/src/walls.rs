@@ -108,6 +108,22 @@ fn algorithms_are_pure() {
     }
 }
 
+/// So that every metric is described, and documented.
+#[test]
+fn metrics_are_recorded_through_their_table() {
+    let macros = ["counter!(", "gauge!(", "histogram!("];
+    let all = sources(&root().join("crates/rootcap/src"));
+    let files: Vec<_> = all.iter().filter(|file| !is_table_of_metrics(file)).collect();
+    assert!(files.len() + 3 < all.len(), "the table of metrics has moved");
+    let found: Vec<_> = files.iter().flat_map(|file| violations(file, &macros)).collect();
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+fn is_table_of_metrics(file: &Path) -> bool {
+    let source = file.strip_prefix(root().join("crates/rootcap/src")).expect("a file below it");
+    source.starts_with("metrics") || source == Path::new("metrics.rs")
+}
+
 #[test]
 fn a_name_is_found_where_it_stands_for_itself() {
     assert!(names("use http::Request;", "http::") && names("(http::Uri)", "http::"));

@@ -27,6 +27,10 @@ pub const CODES: [Code; 17] = [
 ];
 
 /// A code as the Go ecosystem spells it, which dashboards know: `OK`, `Canceled`, `InvalidArgument`, ...
+///
+/// ```
+/// assert_eq!(rootcap_layers::code_name(tonic::Code::Cancelled), "Canceled");
+/// ```
 pub fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
@@ -68,6 +72,16 @@ pub enum Cause {
 }
 
 /// How a call ended: when its *body* had ended, and as its trailers said.
+///
+/// ```
+/// use std::time::Duration;
+/// use rootcap_layers::{Outcome, code_name, outcome::Cause};
+/// use tonic::Code;
+///
+/// let outcome = Outcome::new(Code::NotFound, Cause::Trailers, Duration::from_millis(3));
+/// assert_eq!(code_name(outcome.code()), "NotFound");
+/// assert_eq!(outcome.message(), None);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Outcome {
     code: Code,

@@ -6,6 +6,21 @@ use std::{error::Error as StdError, fmt, io};
 ///
 /// `Debug` writes the same text as `Display`, with all sources: it is what a `main` that returns this error
 /// prints.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # use rootcap::{Nil, Server, Services};
+/// let started = Server::builder()
+///     .configure(|config| config.http2.max_concurrent_streams = 0)
+///     .start(Services::<Nil>::default())
+///     .await;
+/// let error = started.unwrap_err();
+/// assert!(error.is_config());
+/// assert_eq!(error.to_string(), "the settings are not valid");
+/// assert!(format!("{error:?}").contains("http2.max_concurrent_streams = 0 (builder): expected"));
+/// # }
+/// ```
 pub struct Error {
     kind: Kind,
     source: Option<Box<dyn StdError + Send + Sync>>,

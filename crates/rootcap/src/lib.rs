@@ -8,6 +8,7 @@ mod descriptors;
 mod error;
 pub mod health;
 mod lifecycle;
+pub mod metrics;
 mod process;
 mod reflection;
 mod server;

@@ -5,6 +5,15 @@ use std::net::SocketAddr;
 use crate::access_log::Fragment;
 
 /// The other end of a connection: one per connection, shared by its calls.
+///
+/// ```
+/// use rootcap_layers::Peer;
+///
+/// let peer = Peer::new(([127, 0, 0, 1], 50_000).into()).identity("spiffe://example.org/web");
+/// assert_eq!(peer.as_str(), "127.0.0.1:50000");
+/// assert_eq!(peer.proved_identity(), Some("spiffe://example.org/web"));
+/// assert_eq!(Peer::local("unix").address(), None);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Peer {
     address: Option<SocketAddr>,

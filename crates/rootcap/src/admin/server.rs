@@ -23,6 +23,7 @@ use super::guard::Peer;
 use super::slots::{Marker, Slot, Slots};
 use super::stall::StallTimeout;
 use super::token::Token;
+use crate::metrics;
 use crate::server::backoff::{Backoff, Decision};
 
 /// The largest head of a request; with a longer one the answer is 431.
@@ -132,7 +133,7 @@ where
                 return connection;
             }
             Err(error) => {
-                metrics::counter!("rootcap_admin_accept_errors_total").increment(1);
+                metrics::admin_accept_errors_total().increment(1);
                 if let Decision::Pause { delay, begins } = backoff.next(&error, Instant::now()) {
                     if begins {
                         tracing::warn!(%error, "the admin port cannot accept connections; trying on");

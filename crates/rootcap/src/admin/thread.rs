@@ -54,7 +54,6 @@ impl AdminThread {
         settings: Settings,
         process: Arc<dyn Process>,
     ) -> io::Result<Self> {
-        describe_metrics();
         let router = routes::router(rows, process, Guard::new(settings.token.clone()));
         let server = Server::new(router, &settings);
         let (started, start) = mpsc::sync_channel(1);
@@ -140,15 +139,4 @@ fn listen(runtime: &Runtime, server: &Arc<Server>, listeners: Vec<TcpListener>) 
         runtime.spawn(server.clone().accept(tokio::net::TcpListener::from_std(listener)?));
     }
     Ok(())
-}
-
-fn describe_metrics() {
-    metrics::describe_counter!(
-        "rootcap_admin_connections_evicted_total",
-        "Admin connections closed to make room for another."
-    );
-    metrics::describe_counter!(
-        "rootcap_admin_accept_errors_total",
-        "Failures to accept an admin connection."
-    );
 }

@@ -9,6 +9,21 @@ use super::source::{Source, Sources};
 use super::value::Auto;
 
 /// Settings, and how they came to be.
+///
+/// ```
+/// use rootcap::config::Config;
+///
+/// let loaded = Config::load_from(
+///     Some(("rootcap.toml", "[drain]\ndeadline = '10s'")),
+///     [("ROOTCAP_DRAIN__LAME_DUCK", "1s")],
+/// )?;
+/// assert_eq!(loaded.sources.of("drain.deadline").to_string(), "rootcap.toml:2");
+/// assert_eq!(
+///     loaded.sources.of("drain.lame_duck").to_string(),
+///     "environment variable ROOTCAP_DRAIN__LAME_DUCK"
+/// );
+/// # Ok::<(), rootcap::config::ConfigErrors>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Loaded {
     /// The settings.
@@ -21,6 +36,22 @@ pub struct Loaded {
 
 impl Loaded {
     /// Changes settings by code, which counts more than the file and the environment.
+    ///
+    /// ```
+    /// use rootcap::config::Loaded;
+    ///
+    /// let mut loaded = Loaded::default();
+    /// loaded.update(|config| config.admin.max_connections = 8)?;
+    /// assert_eq!(loaded.sources.of("admin.max_connections").to_string(), "builder");
+    ///
+    /// let errors = loaded.update(|config| config.admin.max_connections = 0).unwrap_err();
+    /// assert_eq!(
+    ///     errors.to_string(),
+    ///     "admin.max_connections = 0 (builder): expected a whole number, from 1 to 1000000"
+    /// );
+    /// assert_eq!(loaded.config.admin.max_connections, 8);
+    /// # Ok::<(), rootcap::config::ConfigErrors>(())
+    /// ```
     ///
     /// # Errors
     ///

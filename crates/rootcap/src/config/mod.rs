@@ -41,6 +41,7 @@
 mod effective;
 mod environment;
 mod error;
+mod example;
 mod file;
 mod input;
 mod load;
@@ -58,6 +59,7 @@ mod value;
 
 pub use effective::{Entry, print};
 pub use error::{ConfigError, ConfigErrors};
+pub use example::example;
 pub use loaded::Loaded;
 pub(crate) use names::Served;
 pub use settings::{

@@ -8,7 +8,6 @@ use std::{
     time::Instant,
 };
 
-use metrics::counter;
 use rootcap_layers::Peer;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -25,7 +24,7 @@ use super::{
     open_files::OpenFiles,
     refusals::Refusals,
 };
-use crate::{bounds::App, lifecycle::Phase, stack::Stack};
+use crate::{bounds::App, lifecycle::Phase, metrics, stack::Stack};
 
 /// What the accept loops of a server share.
 pub(crate) struct Acceptor<A: App> {
@@ -112,19 +111,19 @@ impl<A: App> Acceptor<A> {
         let registered = match self.register(&io, Arc::new(peer)) {
             Ok(registered) => registered,
             Err(reason) => {
-                counter!("rootcap_connections_refused_total", "reason" => reason).increment(1);
+                metrics::connections_refused_total(reason).increment(1);
                 return Accepted::Refused(reason);
             }
         };
-        counter!("rootcap_connections_accepted_total").increment(1);
+        metrics::connections_accepted_total().increment(1);
         let stack = self.stack.clone().peer(Arc::clone(&registered.connection.peer));
         let (settings, life) = (Arc::clone(&self.settings), self.life.clone());
         let stats = Arc::clone(&registered.connection.io);
         tokio::spawn(async move {
             let reason = connection::drive(io, stack, info, registered, settings, life).await;
-            counter!("rootcap_connections_closed_total", "reason" => reason.as_str()).increment(1);
-            counter!("rootcap_connection_writes_total").increment(stats.writes());
-            counter!("rootcap_connection_writes_held_total").increment(stats.held());
+            metrics::connections_closed_total(reason.as_str()).increment(1);
+            metrics::connection_writes_total().increment(stats.writes());
+            metrics::connection_writes_held_total().increment(stats.held());
         });
         Accepted::Serving
     }
@@ -171,7 +170,7 @@ fn recovered(backoff: &mut Backoff) {
 
 /// Waits as long as the failure asks for.
 async fn failed(backoff: &mut Backoff, error: &io::Error) {
-    counter!("rootcap_accept_errors_total").increment(1);
+    metrics::accept_errors_total().increment(1);
     if let Decision::Pause { delay, begins } = backoff.next(error, Instant::now()) {
         if begins {
             tracing::error!(%error, "cannot accept connections, trying again until it works");

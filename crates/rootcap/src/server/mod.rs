@@ -7,6 +7,7 @@ pub(crate) mod body;
 pub(crate) mod border;
 pub(crate) mod builder;
 pub(crate) mod coalesce;
+mod command_line;
 mod connection;
 pub(crate) mod connections;
 mod executor;

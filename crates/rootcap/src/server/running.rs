@@ -19,6 +19,8 @@ use crate::{
 /// A server that has started.
 ///
 /// Dropping it asks for a drain, as [`stop`](Self::stop) does, and does not wait for it.
+///
+/// It is what [`Builder::start`](crate::Builder::start) returns, which shows it at work.
 pub struct Running {
     pub(super) local: Vec<LocalAddr>,
     pub(super) admin: Option<SocketAddr>,
@@ -69,6 +71,13 @@ impl Running {
     }
 
     /// Replaces the filter of the log (the setting `log.filter`), for events and for the lines of calls.
+    ///
+    /// ```
+    /// # fn debug(running: &rootcap::Running) -> Result<(), rootcap::Error> {
+    /// running.set_log_filter("info,my_service=debug")?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// When the filter is not valid, which then stays as it was, or the process's `tracing` subscriber is not the

@@ -1,0 +1,34 @@
+//! The table of metrics: every one that the server records, with its labels and its description.
+
+use super::schema::metrics;
+
+metrics! {
+    /// Connections accepted on the service port.
+    counter connections_accepted_total();
+    /// Connections closed at once, by reason: `max_connections` or `open_files`.
+    counter connections_refused_total(reason);
+    /// Connections that have ended, by reason: `done`, `error`, `preface_timeout`, `max_age`, `idle` or `drain`.
+    counter connections_closed_total(reason);
+    /// Writes to the sockets of ended connections.
+    counter connection_writes_total();
+    /// Writes of ended connections that waited for others, to go out together.
+    counter connection_writes_held_total();
+    /// Failures to accept a connection.
+    counter accept_errors_total();
+    /// Admin connections closed to make room for another.
+    counter admin_connections_evicted_total();
+    /// Failures to accept an admin connection.
+    counter admin_accept_errors_total();
+    /// Lines of the log that were written.
+    counter log_lines_written_total();
+    /// Lines of the log that were dropped: the buffer was full.
+    counter log_lines_dropped_total();
+    /// Bytes of the log that were written.
+    counter log_written_bytes_total();
+    /// Worker threads of the service's runtime.
+    gauge runtime_workers();
+    /// Tasks of the service's runtime that have not ended.
+    gauge runtime_alive_tasks();
+    /// Tasks that wait in the runtime's global queue.
+    gauge runtime_global_queue_depth();
+}
