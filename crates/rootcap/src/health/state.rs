@@ -25,7 +25,7 @@ enum Phase {
 /// What hides a status does not change it: a check that recovers brings back what the program has set, and nothing
 /// that the program sets is seen before the check recovers.
 ///
-/// Every method that changes something returns whether callers can see a difference.
+/// Every method that changes something returns whether callers may see a difference.
 #[derive(Debug)]
 pub(super) struct State {
     phase: Phase,

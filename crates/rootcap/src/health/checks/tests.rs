@@ -234,37 +234,40 @@ async fn a_check_that_panics_fails_and_runs_again() {
 }
 
 /// It can neither be dropped nor be seen to end: each interval is one more failure, and no second run begins.
-#[test]
-fn a_check_that_blocks_its_thread_fails_on_until_it_ends() {
+#[tokio::test(start_paused = true)]
+async fn a_check_that_blocks_its_thread_fails_on_until_it_ends() {
     let service = runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-    let paused = runtime::Builder::new_current_thread().enable_all().start_paused(true);
+    let (begin, begun) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
-    let (released, runs) = (Mutex::new(released), Arc::new(AtomicUsize::new(0)));
+    let released = Mutex::new(released);
+    let runs = Arc::new(AtomicUsize::new(0));
     let counts = Arc::clone(&runs);
     let block = move || {
         counts.fetch_add(1, SeqCst);
+        // Nobody waits for a later run.
+        let _ = begin.send(());
         // Ends at once after the release.
         let _ = released.lock().unwrap().recv();
         async { Ok::<_, io::Error>(()) }
     };
     let check = HealthCheck::new("block", INTERVAL, TIMEOUT, block).affects(Affects::Readiness);
-    let mut paused = paused;
-    paused.build().unwrap().block_on(async {
-        let server = Served::with_service_on(service.handle(), [check]);
-        sleep(TIMEOUT * 2).await;
-        assert_eq!(server.shown().failures, 1);
-        server.until_failures(FAILURES).await;
-        assert_eq!(server.serving(), [false, true]);
-        assert!(server.shown().running.unwrap() > INTERVAL);
-        assert!(server.error().ends_with("its thread is blocked"), "{}", server.error());
-        assert_eq!(runs.load(SeqCst), 1);
+    let server = Served::with_service_on(service.handle(), [check]);
+    // A blocking task holds paused time still until the other runtime's thread has come so far.
+    tokio::task::spawn_blocking(move || begun.recv().unwrap()).await.unwrap();
+    sleep(TIMEOUT * 2).await;
+    assert_eq!(server.shown().failures, 1);
+    server.until_failures(FAILURES).await;
+    assert_eq!(server.serving(), [false, true]);
+    assert!(server.shown().running.unwrap() > INTERVAL);
+    assert!(server.error().ends_with("its thread is blocked"), "{}", server.error());
+    assert_eq!(runs.load(SeqCst), 1);
 
-        drop(release);
-        while server.shown().state == CheckState::Failing {
-            sleep(INTERVAL).await;
-        }
-        assert_eq!((server.serving(), server.shown().running), ([true, true], None));
-    });
+    drop(release);
+    while runs.load(SeqCst) == 1 {
+        sleep(INTERVAL).await;
+    }
+    // Dropped here, it would wait for its threads.
+    service.shutdown_background();
 }
 
 #[tokio::test(start_paused = true)]
