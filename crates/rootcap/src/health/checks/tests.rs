@@ -331,6 +331,60 @@ async fn checks_of_a_runtime_that_has_gone_end() {
     assert_eq!(server.shown().failures, 0);
 }
 
+/// The log of this thread.
+#[derive(Debug, Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_change_is_logged_once() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .without_time()
+        .with_ansi(false)
+        .with_target(false)
+        .with_writer(move || writer.clone());
+    let _logging = tracing::subscriber::set_default(subscriber.finish());
+    let dependency = Dependency::default();
+    let server = Served::with([
+        dependency.check("redis").affects(Affects::Readiness).affects(Affects::Service(GREETER)),
+        dependency.check("idle"),
+    ]);
+    for _ in 0..2 {
+        sleep(INTERVAL * 3).await;
+        dependency.set_down(true);
+        sleep(INTERVAL * 9).await;
+        dependency.set_down(false);
+    }
+    sleep(INTERVAL * 3).await;
+    drop(server);
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let of = |name: &str| log.lines().filter(|line| line.contains(name)).collect::<Vec<_>>();
+    let [failing, unhealthy, recovered, rest @ ..] = &of("check=\"redis\"")[..] else {
+        panic!("{log}")
+    };
+    let failed = "WARN health check is failing check=\"redis\" error=\"it is down\"";
+    assert_eq!(failing.trim(), failed);
+    let keeps = "WARN health check keeps failing: what it affects is not serving check=\"redis\" \
+                 error=\"it is down\" failures=3 affects=\"readiness, helloworld.Greeter\"";
+    assert_eq!(unhealthy.trim(), keeps);
+    assert!(recovered.trim().starts_with("INFO health check is ok again"), "{recovered}");
+    assert!(recovered.contains("failing_for="), "{recovered}");
+    assert_eq!(rest.len(), 3, "{log}");
+    assert_eq!(of("check=\"idle\"").len(), 4, "{log}");
+}
+
 fn problems(checks: Vec<HealthCheck>) -> String {
     let error = Checks::new(checks, &BTreeSet::from([GREETER, "a.B"])).unwrap_err();
     assert!(error.is_config());
