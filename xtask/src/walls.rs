@@ -16,6 +16,8 @@ const PURE: &[&str] = &[
     "crates/rootcap-layers/src/metrics/histogram.rs",
     "crates/rootcap-layers/src/rate_limit/quota.rs",
     "crates/rootcap-layers/src/trace/traceparent.rs",
+    "crates/rootcap/src/health/checks/record.rs",
+    "crates/rootcap/src/health/latches.rs",
     "crates/rootcap/src/health/state.rs",
     "crates/rootcap/src/server/backoff.rs",
     "crates/rootcap/src/server/coalesce/gate.rs",

@@ -15,6 +15,7 @@
 //! | `/connections` | guarded | the open connections of the service port |
 //! | `/debug/` | guarded | the list of debug pages |
 //! | `/debug/config` | guarded | the effective settings and where each came from |
+//! | `/debug/health` | guarded | the checks of what the server depends on, health by service, and what readiness waits for |
 //! | `/debug/stack` | guarded | the layers that a call passes, outermost first |
 //! | `/style.css` | public | the style sheet of these pages |
 //!
@@ -43,7 +44,10 @@ mod token;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use process::{ConfigRow, ConnectionRow, Info, LayerRow, Process};
+pub(crate) use process::{
+    CheckRow, ConfigRow, ConnectionRow, ErrorRow, HealthRows, Info, LayerRow, Process, ServiceRow,
+    WaitingRow,
+};
 pub(crate) use server::Settings;
 pub(crate) use thread::AdminThread;
 pub(crate) use token::Token;

@@ -16,7 +16,7 @@ use tower_http::timeout::TimeoutLayer;
 use super::guard::{self, Access, Guard};
 use super::heavy::Turns;
 use super::layers;
-use super::pages::{config, connections, index, info, metrics, probes, stack, style};
+use super::pages::{config, connections, health, index, info, metrics, probes, stack, style};
 use super::process::Process;
 use super::text::plain_response;
 use Access::{Guarded, Public};
@@ -37,6 +37,7 @@ pub(super) fn rows() -> Vec<Row> {
         Row::heavy("/connections", Guarded, connections::show, "the open connections of the service port"),
         Row::get("/debug/", Guarded, index::show, "the list of debug pages"),
         Row::get("/debug/config", Guarded, config::show, "the effective settings and where each came from"),
+        Row::get("/debug/health", Guarded, health::show, "the checks of what the server depends on, health by service, and what readiness waits for"),
         Row::get("/debug/stack", Guarded, stack::show, "the layers that a call passes, outermost first"),
         Row::get("/style.css", Public, style::show, "the style sheet of these pages"),
     ]

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     BuildInfo, Error,
     config::{self, Config, Loaded},
-    health::Health,
+    health::{Health, HealthCheck},
 };
 
 /// Entry point: [`Server::builder`].
@@ -76,6 +76,7 @@ pub(super) struct Parts {
     pub(super) descriptors: Vec<&'static [u8]>,
     pub(super) listeners: Vec<StdTcpListener>,
     pub(super) health: Health,
+    pub(super) checks: Vec<HealthCheck>,
     pub(super) build_info: BuildInfo,
     on_start: Option<OnStart>,
     arguments: Vec<OsString>,
@@ -185,6 +186,13 @@ impl<L> Builder<L> {
     /// ```
     pub fn health(mut self, health: Health) -> Self {
         self.parts.health = health;
+        self
+    }
+
+    /// Runs a check of something that the server depends on in the background, and shows it on `/debug/health`. Of
+    /// several, each has a name of its own.
+    pub fn health_check(mut self, check: HealthCheck) -> Self {
+        self.parts.checks.push(check);
         self
     }
 

@@ -30,6 +30,7 @@ use crate::{
     admin::{self, AdminThread, Token},
     bounds::App,
     config::{self, Loaded},
+    health::Checks,
     lifecycle::{self, DrainTimes, Heartbeat, Life, Phase},
     process::Process,
     stack,
@@ -53,6 +54,7 @@ where
     let names = served::names(&services);
     let described = Described::read(&parts.descriptors)?;
     described.check_names(&loaded, &names)?;
+    let checks = Checks::new(parts.checks, &names)?;
     let methods = Arc::new(described.methods(&names, &config.metrics));
     let services = served::with_reflection(services, &names, &parts.descriptors, &config.service)?;
     let token = token(&config.admin)?;
@@ -70,6 +72,8 @@ where
         metrics: metrics.clone(),
         logs: logs.clone(),
         life: life.clone(),
+        health: parts.health.clone(),
+        checks: checks.clone(),
         heartbeat: Heartbeat::start(&life),
         connections: connections.clone(),
         stack: stack.clone(),
@@ -95,6 +99,7 @@ where
     names.iter().for_each(|name| parts.health.register(name));
     parts.health.ready();
     life.advance(Phase::Serving);
+    checks.start(thread.runtime(), &life, &parts.health);
 
     let control =
         Control { runtime: thread.runtime().clone(), times, connections, logs: logs.clone() };

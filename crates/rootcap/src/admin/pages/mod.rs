@@ -2,6 +2,7 @@
 
 pub(super) mod config;
 pub(super) mod connections;
+pub(super) mod health;
 pub(super) mod index;
 pub(super) mod info;
 pub(super) mod metrics;

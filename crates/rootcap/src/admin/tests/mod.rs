@@ -18,7 +18,10 @@ use http::Method;
 use super::change::Change;
 use super::guard::Access;
 use super::routes::{Row, rows};
-use super::{AdminThread, ConfigRow, ConnectionRow, Info, LayerRow, Process, Settings};
+use super::{
+    AdminThread, CheckRow, ConfigRow, ConnectionRow, ErrorRow, HealthRows, Info, LayerRow, Process,
+    ServiceRow, Settings, WaitingRow,
+};
 use crate::BuildInfo;
 
 pub(super) const MARKUP: &str = "<script>alert('x')</script>\x1b[31m\"&";
@@ -83,6 +86,51 @@ impl Process for Fake {
             row("log.filter", MARKUP, "ROOTCAP_LOG__FILTER", "What is logged, as in RUST_LOG."),
             row("drain.deadline", "\"25s\"", "rootcap.toml:12", "How long a drain may take."),
         ]
+    }
+
+    fn health(&self) -> HealthRows {
+        let failing = CheckRow {
+            name: "redis".to_owned(),
+            state: "failing",
+            in_state: Duration::from_secs(95),
+            failures_in_a_row: 4,
+            running: Some(Duration::from_secs(7)),
+            last_duration: Some(Duration::from_micros(1_234)),
+            last_error: Some(ErrorRow { text: MARKUP.to_owned(), ago: Duration::from_secs(8) }),
+            next: Some(Duration::from_secs(2)),
+            interval: Duration::from_secs(10),
+            timeout: Duration::from_millis(1_500),
+            affects: vec!["readiness".to_owned(), "helloworld.Greeter".to_owned()],
+        };
+        let new = CheckRow {
+            name: "disk".to_owned(),
+            state: "not run yet",
+            failures_in_a_row: 0,
+            running: None,
+            last_duration: None,
+            last_error: None,
+            affects: Vec::new(),
+            ..failing.clone()
+        };
+        let service = |service: &str, status, by: &[&str]| ServiceRow {
+            service: service.to_owned(),
+            status,
+            withheld_by: by.iter().map(|check| (*check).to_owned()).collect(),
+        };
+        let waiting = |name: &str, holders, panicked| WaitingRow {
+            name: name.to_owned(),
+            held: Duration::from_secs(12),
+            holders,
+            panicked,
+        };
+        HealthRows {
+            checks: vec![failing, new],
+            services: vec![
+                service("", "NOT_SERVING", &["redis"]),
+                service("helloworld.Greeter", "SERVING", &[]),
+            ],
+            waiting: vec![waiting("warm the cache", 2, false), waiting(MARKUP, 0, true)],
+        }
     }
 
     fn stack(&self) -> Vec<LayerRow> {
