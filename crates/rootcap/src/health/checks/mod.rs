@@ -86,7 +86,6 @@ impl Checks {
         if self.0.is_empty() {
             return;
         }
-        run::describe_metrics();
         for at in 0..self.0.len() {
             let service = Handle::current();
             let runner = Runner { checks: self.clone(), at, service, health: health.clone() };

@@ -6,7 +6,6 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use metrics::{counter, describe_counter, describe_gauge, gauge};
 use tokio::{
     runtime::Handle,
     sync::watch,
@@ -19,17 +18,7 @@ use super::{
     error_text::panic_text,
     record::{Change, FAILURES, with_jitter},
 };
-use crate::{health::Health, lifecycle::Phase};
-
-const UP: &str = "rootcap_health_check_up";
-const FAILURES_TOTAL: &str = "rootcap_health_check_failures_total";
-const DURATION: &str = "rootcap_health_check_duration_seconds";
-
-pub(super) fn describe_metrics() {
-    describe_gauge!(UP, "Whether the last run of a health check succeeded (1) or failed (0).");
-    describe_counter!(FAILURES_TOTAL, "Failures of a health check.");
-    describe_gauge!(DURATION, "How long the last run of a health check took, in seconds.");
-}
+use crate::{health::Health, lifecycle::Phase, metrics};
 
 /// Runs the check at one place of the list.
 pub(super) struct Runner {
@@ -43,7 +32,7 @@ pub(super) struct Runner {
 impl Runner {
     /// Until the server drains: what it depends on is then of no more interest, and nothing waits for a check.
     pub(super) async fn run(self, mut phase: watch::Receiver<Phase>) {
-        counter!(FAILURES_TOTAL, "check" => self.check().name().to_owned()).increment(0);
+        metrics::health_check_failures_total(self.check().name().to_owned()).increment(0);
         tokio::select! {
             () = self.repeat() => {}
             // An error says that the server has gone.
@@ -114,10 +103,10 @@ impl Runner {
             (record.settle(result, now), record.running_for(now).unwrap_or_default())
         };
         let name = check.name().to_owned();
-        gauge!(DURATION, "check" => name.clone()).set(duration);
-        gauge!(UP, "check" => name.clone()).set(if error.is_none() { 1.0 } else { 0.0 });
+        metrics::health_check_duration_seconds(name.clone()).set(duration);
+        metrics::health_check_up(name.clone()).set(if error.is_none() { 1.0 } else { 0.0 });
         if error.is_some() {
-            counter!(FAILURES_TOTAL, "check" => name).increment(1);
+            metrics::health_check_failures_total(name).increment(1);
         }
         self.tell(change, error.as_deref());
     }
