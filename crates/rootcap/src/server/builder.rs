@@ -115,8 +115,8 @@ impl<L> Builder<L> {
         self
     }
 
-    /// Runs a check of something that the server depends on in the background, and shows it on `/debug/health`. Of
-    /// several, each has a name of its own.
+    /// Runs a check of something that the server depends on in the background, and shows it on `/debug/health`: see
+    /// [`HealthCheck`]. Of several, each has a name of its own.
     pub fn health_check(mut self, check: HealthCheck) -> Self {
         self.parts.checks.push(check);
         self
@@ -147,8 +147,8 @@ impl<L> Builder<L> {
     /// Installs no signal handler and never ends the process.
     ///
     /// # Errors
-    /// When a setting is wrong ([`Error::is_config`]), an address cannot be listened on ([`Error::is_bind`]), or a
-    /// descriptor set is not valid.
+    /// When a setting or a health check is wrong ([`Error::is_config`]), an address cannot be listened on
+    /// ([`Error::is_bind`]), or a descriptor set is not valid.
     ///
     /// # Panics
     /// Outside of a tokio runtime with time and IO.
