@@ -189,8 +189,8 @@ impl<L> Builder<L> {
         self
     }
 
-    /// Runs a check of something that the server depends on in the background, and shows it on `/debug/health`. Of
-    /// several, each has a name of its own.
+    /// Runs a check of something that the server depends on in the background, and shows it on `/debug/health`: see
+    /// [`HealthCheck`]. Of several, each has a name of its own.
     pub fn health_check(mut self, check: HealthCheck) -> Self {
         self.parts.checks.push(check);
         self
@@ -259,8 +259,8 @@ impl<L> Builder<L> {
     /// Dropping the future before it is ready leaves nothing behind: it never waits.
     ///
     /// # Errors
-    /// When a setting is wrong ([`Error::is_config`]), an address cannot be listened on ([`Error::is_bind`]), or a
-    /// descriptor set is not valid.
+    /// When a setting or a health check is wrong ([`Error::is_config`]), an address cannot be listened on
+    /// ([`Error::is_bind`]), or a descriptor set is not valid.
     ///
     /// # Panics
     /// Outside of a tokio runtime with time and IO.
