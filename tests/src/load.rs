@@ -73,7 +73,7 @@ async fn two_hundred_thousand_requests_without_a_failure() {
 
 #[tokio::test]
 async fn changes_of_the_log_filter_under_load_fail_no_call() {
-    const REQUESTS: u32 = 100_000;
+    const REQUESTS: u32 = 20_000;
     const FILTERS: [&str; 4] = ["off", "warn", "info,rootcap::call=off", "debug,h2=off,hyper=off"];
     let Some(program) = programs::find("h2load") else { return };
     let example = Example::start("greeter", &[("ROOTCAP_LOG__CALLS", "errors")]).await;
