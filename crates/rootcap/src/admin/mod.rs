@@ -16,7 +16,9 @@
 //! | `/debug/` | guarded | the list of debug pages |
 //! | `/debug/config` | guarded | the effective settings and where each came from |
 //! | `/debug/stack` | guarded | the layers that a call passes, outermost first |
-//! | `/debug/log` | guarded | the filter of the log: `PUT` changes it for a time, `DELETE` ends that |
+//! | `/debug/log` | guarded | the filter of the log |
+//! | `/debug/log` | guarded | `PUT`: puts another filter in force, for a time |
+//! | `/debug/log` | guarded | `DELETE`: puts the configured filter in force again |
 //! | `/style.css` | public | the style sheet of these pages |
 //!
 //! [`routes::rows`] is the one table; the router, the index pages and the guard are made from it.

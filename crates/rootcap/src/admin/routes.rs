@@ -40,8 +40,8 @@ pub(super) fn rows() -> Vec<Row> {
         Row::get("/debug/config", Guarded, config::show, "the effective settings and where each came from"),
         Row::get("/debug/stack", Guarded, stack::show, "the layers that a call passes, outermost first"),
         Row::get("/debug/log", Guarded, log::show, "the filter of the log"),
-        Row::change(Method::PUT, "/debug/log", log::change, "changes it for a time"),
-        Row::change(Method::DELETE, "/debug/log", log::restore, "ends that"),
+        Row::change(Method::PUT, "/debug/log", log::change, "puts another filter in force, for a time"),
+        Row::change(Method::DELETE, "/debug/log", log::restore, "puts the configured filter in force again"),
         Row::get("/style.css", Public, style::show, "the style sheet of these pages"),
     ]
 }
