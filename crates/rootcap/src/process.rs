@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant, SystemTime},
 };
@@ -19,7 +20,10 @@ use crate::{
     lifecycle::{Heartbeat, Life},
     server::connections::{Connection, Connections},
     stack,
-    telemetry::{logs::Logs, metrics::Metrics},
+    telemetry::{
+        logs::{InForce, Logs, LogsError, Replaced},
+        metrics::Metrics,
+    },
 };
 
 /// A server as the admin port sees it.
@@ -89,6 +93,25 @@ impl admin::Process for Process {
 
     fn stack(&self) -> Vec<LayerRow> {
         self.stack.describe(&self.settings.config)
+    }
+
+    fn log_filter(&self) -> Option<InForce> {
+        self.logs.in_force()
+    }
+}
+
+impl admin::Controls for Process {
+    fn change_log_filter(
+        &self,
+        filter: &str,
+        peer: Option<SocketAddr>,
+        lasts: Option<Duration>,
+    ) -> Result<Replaced, LogsError> {
+        self.logs.change_filter(filter, peer, lasts)
+    }
+
+    fn restore_log_filter(&self) -> Result<Replaced, LogsError> {
+        self.logs.fall_back()
     }
 }
 

@@ -1,11 +1,13 @@
 //! What the admin port asks of the process that it shows.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
 use crate::BuildInfo;
+use crate::telemetry::logs::{InForce, LogsError, Replaced};
 
 /// The process that the admin port shows: its only view of the rest.
 ///
@@ -35,6 +37,29 @@ pub(crate) trait Process: Send + Sync + 'static {
 
     /// The layers that a call passes, outermost first.
     fn stack(&self) -> Vec<LayerRow>;
+
+    /// The filter of the log; `None` where the process has a log of its own.
+    fn log_filter(&self) -> Option<InForce>;
+}
+
+/// What the admin port can change in the process. Apart from [`Process`], so that no page has it that is only looked at.
+pub(crate) trait Controls: Send + Sync + 'static {
+    /// Puts a filter of the log into force, for so long, or until somebody says otherwise.
+    ///
+    /// # Errors
+    /// When it is not valid, or the process has a log of its own.
+    fn change_log_filter(
+        &self,
+        filter: &str,
+        peer: Option<SocketAddr>,
+        lasts: Option<Duration>,
+    ) -> Result<Replaced, LogsError>;
+
+    /// Puts the configured filter of the log into force.
+    ///
+    /// # Errors
+    /// When the process has a log of its own.
+    fn restore_log_filter(&self) -> Result<Replaced, LogsError>;
 }
 
 /// What runs here, for `/info`.

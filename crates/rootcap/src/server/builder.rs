@@ -287,6 +287,9 @@ impl<L> Builder<L> {
     /// exit code 1, a runtime that a blocked task keeps from being left by the deadline and a second. Nobody can tell
     /// that from a program that still has something to do: what it does after `serve` must have ended by then.
     ///
+    /// SIGUSR1 puts the log at the level `debug`, but for the crates of the transport; again, or after 10 minutes, it is
+    /// back at `log.filter`.
+    ///
     /// ```
     /// # use rootcap_proto::helloworld::greeter_server::{Greeter, GreeterServer};
     /// # async fn serve(hello: impl Greeter) -> Result<(), rootcap::Error> {
@@ -322,7 +325,7 @@ impl<L> Builder<L> {
         let on_start = self.parts.on_start.take();
         let running = self.start(services).await?;
         // First: whoever is told that the server has started may send a signal at once.
-        running.drain_on_signals()?;
+        running.handle_signals()?;
         if let Some(on_start) = on_start {
             on_start(&running);
         }

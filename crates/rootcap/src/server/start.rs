@@ -82,6 +82,7 @@ where
     let thread = admin_thread(listeners.admin, token, &config.admin, process)?;
     let times = DrainTimes { deadline: config.drain.deadline, lame_duck: config.drain.lame_duck };
     thread.runtime().spawn(metrics.keep_up());
+    thread.runtime().spawn(logs.clone().end_changes());
     thread.runtime().spawn(lifecycle::keep_awake(Handle::current(), connections.clone()));
     thread.runtime().spawn(life.clone().drain_when_stopped(times, connections.clone()));
 
@@ -121,7 +122,7 @@ fn token(settings: &config::Admin) -> Result<Option<Token>, Error> {
 
 /// Log first: what the others have to say goes there.
 fn install_telemetry(loaded: &Loaded) -> Result<(Logs, Metrics), Error> {
-    let logs = Logs::install(&(&loaded.config.log).into()).map_err(Error::log)?;
+    let logs = Logs::install(&loaded.into()).map_err(Error::log)?;
     panic_hook::install();
     panic_hook::warn_if_abort();
     for warning in &loaded.warnings {

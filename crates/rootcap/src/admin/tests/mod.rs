@@ -4,6 +4,7 @@
 mod client;
 mod guard;
 mod limits;
+mod log;
 mod pages;
 mod token;
 
@@ -14,15 +15,16 @@ use std::time::{Duration, SystemTime};
 
 use axum::response::{IntoResponse, Response};
 use http::Method;
+use http::request::Parts;
 
 use super::change::Change;
-use super::guard::Access;
-use super::routes::{Row, rows};
+use super::routes::{Admin, Row, rows};
 use super::{
-    AdminThread, CheckRow, ConfigRow, ConnectionRow, ErrorRow, HealthRows, Info, LayerRow, Process,
-    ServiceRow, Settings, WaitingRow,
+    AdminThread, CheckRow, ConfigRow, ConnectionRow, Controls, ErrorRow, HealthRows, Info, LayerRow,
+    Process, ServiceRow, Settings, WaitingRow,
 };
 use crate::BuildInfo;
+use crate::telemetry::logs::{InForce, Logs, LogsError, Replaced};
 
 pub(super) const MARKUP: &str = "<script>alert('x')</script>\x1b[31m\"&";
 
@@ -32,6 +34,8 @@ pub(super) struct Fake {
     pub(super) heartbeat: Duration,
     pub(super) not_ready: Vec<String>,
     pub(super) panics: bool,
+    /// The log, where it is ours.
+    pub(super) logs: Option<Logs>,
 }
 
 impl Process for Fake {
@@ -140,6 +144,25 @@ impl Process for Fake {
             reason: "Outermost, so that it sees rejections too.".to_owned(),
         }]
     }
+
+    fn log_filter(&self) -> Option<InForce> {
+        self.logs.as_ref()?.in_force()
+    }
+}
+
+impl Controls for Fake {
+    fn change_log_filter(
+        &self,
+        filter: &str,
+        peer: Option<SocketAddr>,
+        lasts: Option<Duration>,
+    ) -> Result<Replaced, LogsError> {
+        self.logs.as_ref().ok_or(LogsError::NotOurs)?.change_filter(filter, peer, lasts)
+    }
+
+    fn restore_log_filter(&self) -> Result<Replaced, LogsError> {
+        self.logs.as_ref().ok_or(LogsError::NotOurs)?.fall_back()
+    }
 }
 
 impl Fake {
@@ -175,16 +198,17 @@ pub(super) fn start_with(fake: Fake, settings: Settings) -> Running {
     Running { address, thread }
 }
 
-/// The real table, and a route that changes something, as later ones will.
+/// The real table, and a route that changes nothing real.
 pub(super) fn test_rows() -> Vec<Row> {
     let mut rows = rows();
     let path = "/debug/test-setting";
-    rows.push(Row::new(Method::PUT, path, Access::Guarded, set, "a setting of this test"));
+    rows.push(Row::change(Method::PUT, path, set, "a setting of this test"));
     rows
 }
 
-async fn set(body: String) -> Response {
-    let change = Change { what: "test-setting", old: "before".to_owned(), new: body };
+fn set(_: &Admin, _: &dyn Controls, _: &Parts, body: &[u8]) -> Response {
+    let new = String::from_utf8_lossy(body).into_owned();
+    let change = Change { what: "test-setting", old: "before".to_owned(), new, lasts: None };
     let mut response = "changed\n".into_response();
     response.extensions_mut().insert(change);
     response
