@@ -150,6 +150,7 @@ async fn a_slow_reader_gets_the_whole_answer() {
     peer.greet(&[(4, 1 << 30)]).await;
     peer.frame(Kind::WindowUpdate, 0, 0, &(1_u32 << 30).to_be_bytes()).await;
     peer.call(1, "/test/Large").await;
+    peer.next_of(Kind::Headers).await;
     secured.server.calls.handlers_are(0).await;
     secured.server.life.advance(Phase::Draining);
     let mut received = 0;
