@@ -3,12 +3,17 @@
 //! A name is taken as it is, or not at all. Nothing is cut or escaped, because layers may decide by it who may do what:
 //! two different names must never become the same one.
 
-use rootcap_layers::excerpt::{self, has_effect};
+use rootcap_layers::{
+    Peer,
+    excerpt::{self, has_effect},
+};
 use x509_parser::{
     certificate::X509Certificate,
     extensions::{GeneralName, KeyUsage},
     prelude::{FromDer, X509Error},
 };
+
+use super::TlsStream;
 
 /// The longest SPIFFE ID (SPIFFE-ID, 2.3).
 const MAX_SPIFFE_ID: usize = 2048;
@@ -21,6 +26,17 @@ const MAX_DNS_LABEL: usize = 63;
 /// The longest common name, in bytes: what logs show whole. RFC 5280 allows 64 characters, but more is in use.
 const MAX_COMMON_NAME: usize = excerpt::MAX_LEN;
 
+/// `peer`, with the identity that it has proved on this connection, if it has: a certificate is there only once the
+/// handshake has verified it and its chain.
+pub(crate) fn prove<IO>(peer: Peer, stream: &TlsStream<IO>) -> Peer {
+    let (_, session) = stream.get_ref();
+    let certificate = session.peer_certificates().and_then(<[_]>::first);
+    match certificate.and_then(|certificate| identity(certificate)) {
+        Some(identity) => peer.identity(identity),
+        None => peer,
+    }
+}
+
 /// The identity in a certificate, which the caller has verified: the first that there is of
 ///
 /// 1. the SPIFFE ID, if the certificate is an X509-SVID: it has exactly one URI among its alternative names, which is a
@@ -29,7 +45,7 @@ const MAX_COMMON_NAME: usize = excerpt::MAX_LEN;
 /// 3. the most specific common name of its subject, if it has no URI's form.
 ///
 /// `None` when it has none of them, and when it is no certificate. At most 2048 bytes of visible characters and blanks.
-pub(crate) fn identity(der: &[u8]) -> Option<String> {
+fn identity(der: &[u8]) -> Option<String> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     let names = alternative_names(&certificate).ok()?;
     spiffe_id(&certificate, names)
