@@ -16,6 +16,7 @@ use crate::{
     server::connections::{Connection, Connections},
     stack,
     telemetry::{logs::Logs, metrics::Metrics},
+    tls::{self, Tls},
 };
 
 /// A server as the admin port sees it.
@@ -31,6 +32,8 @@ pub(crate) struct Process {
     pub(crate) connections: Connections,
     pub(crate) settings: Loaded,
     pub(crate) stack: stack::Layers,
+    /// Of the ports that have it.
+    pub(crate) tls: Vec<Tls>,
 }
 
 impl admin::Process for Process {
@@ -71,6 +74,10 @@ impl admin::Process for Process {
                 doc: entry.doc,
             })
             .collect()
+    }
+
+    fn tls(&self) -> Vec<tls::Status> {
+        self.tls.iter().map(Tls::status).collect()
     }
 
     fn stack(&self) -> Vec<LayerRow> {

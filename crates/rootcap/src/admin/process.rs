@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use crate::BuildInfo;
+use crate::{BuildInfo, tls};
 
 /// The process that the admin port shows: its only view of the rest.
 ///
@@ -27,6 +27,9 @@ pub(crate) trait Process: Send + Sync + 'static {
 
     /// The effective settings; secrets are hidden already.
     fn config(&self) -> Vec<ConfigRow>;
+
+    /// The TLS of the ports that have it.
+    fn tls(&self) -> Vec<tls::Status>;
 
     /// The layers that a call passes, outermost first.
     fn stack(&self) -> Vec<LayerRow>;

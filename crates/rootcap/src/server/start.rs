@@ -34,6 +34,7 @@ use crate::{
     process::Process,
     stack,
     telemetry::{logs::Logs, metrics::Metrics, panic_hook},
+    tls::{Port, Tls},
 };
 
 /// How long the last log lines may take.
@@ -56,6 +57,7 @@ where
     let methods = Arc::new(described.methods(&names, &config.metrics));
     let services = served::with_reflection(services, &names, &parts.descriptors, &config.service)?;
     let token = token(&config.admin)?;
+    let tls = Tls::load(&config.tls, Port::Service).map_err(Error::config)?;
     let listeners = Listeners::bind(parts.listeners, &config)?;
 
     let (logs, metrics) = install_telemetry(&loaded)?;
@@ -73,6 +75,7 @@ where
         heartbeat: Heartbeat::start(&life),
         connections: connections.clone(),
         stack: stack.clone(),
+        tls: tls.iter().cloned().collect(),
         settings: loaded,
     };
     let thread = admin_thread(listeners.admin, token, &config.admin, process)?;
@@ -81,10 +84,16 @@ where
     thread.runtime().spawn(lifecycle::keep_awake(Handle::current(), connections.clone()));
     thread.runtime().spawn(life.clone().drain_when_stopped(times, connections.clone()));
 
+    if let Some(tls) = tls.clone() {
+        thread.runtime().spawn(tls.watch());
+    }
+
     let (alive, all_gone) = mpsc::channel(1);
     let acceptor = Acceptor {
         stack: stack.around(layers.app(Router::new(services)), &parts.health),
         settings: Arc::new(ConnectionSettings::new(&config)),
+        tls,
+        misdirected: Arc::default(),
         max_connections: config.connection.max_connections,
         open_files: OpenFiles::of_process(),
         connections: connections.clone(),

@@ -129,6 +129,7 @@ fn describe() {
         "Lines of the log that were dropped: the buffer was full."
     );
     describe_counter!("rootcap_log_written_bytes_total", "Bytes of the log that were written.");
+    crate::tls::describe();
     rootcap_layers::admission::register_metrics();
 }
 

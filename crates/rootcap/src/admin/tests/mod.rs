@@ -85,6 +85,10 @@ impl Process for Fake {
         ]
     }
 
+    fn tls(&self) -> Vec<crate::tls::Status> {
+        Vec::new()
+    }
+
     fn stack(&self) -> Vec<LayerRow> {
         vec![LayerRow {
             name: "Observe".to_owned(),

@@ -36,6 +36,8 @@ fn server(listener: &Listener, max_connections: usize) -> Server {
     let acceptor = Acceptor {
         stack: layers.around(Router::new(Services::<Nil>::default()), &health),
         settings: Arc::new(ConnectionSettings::new(&config)),
+        tls: None,
+        misdirected: Arc::default(),
         max_connections,
         open_files: OpenFiles::of_process(),
         connections: connections.clone(),

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 /// Deadlines of a connection's life.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// From the first moment to a whole preface.
+    /// From the first moment, or the end of the TLS handshake, to a whole preface.
     pub(crate) preface: Duration,
     /// After this age, the peer is asked to go.
     pub(crate) max_age: Option<Duration>,
@@ -38,6 +38,10 @@ pub(crate) enum CloseReason {
     Done,
     /// The protocol or the network failed.
     Error,
+    /// The peer spoke TLS to a port without.
+    TlsToPlaintext,
+    HandshakeTimeout,
+    HandshakeFailed,
     PrefaceTimeout,
     MaxAge,
     Idle,
@@ -50,6 +54,9 @@ impl CloseReason {
         match self {
             CloseReason::Done => "done",
             CloseReason::Error => "error",
+            CloseReason::TlsToPlaintext => "tls_to_plaintext",
+            CloseReason::HandshakeTimeout => "handshake_timeout",
+            CloseReason::HandshakeFailed => "handshake_failed",
             CloseReason::PrefaceTimeout => "preface_timeout",
             CloseReason::MaxAge => "max_age",
             CloseReason::Idle => "idle",
