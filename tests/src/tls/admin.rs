@@ -31,9 +31,8 @@ impl<'a> Curl<'a> {
     async fn get(&self, path: &str, arguments: &[&str]) -> Said {
         let url = format!("https://localhost:{}{path}", self.address.port());
         let format = "\n%{http_version} %{http_code}\n";
-        let mut all: Vec<PathBuf> = ["-sS", "--max-time", "20", "--noproxy", "*", "-w", format]
-            .map(PathBuf::from)
-            .into();
+        let mut all: Vec<PathBuf> =
+            ["-sS", "--max-time", "20", "--noproxy", "*", "-w", format].map(PathBuf::from).into();
         all.extend(["--cacert".into(), self.pki.ca().to_owned()]);
         if let Some(client) = &self.client {
             all.extend(["--cert".into(), client.cert.clone(), "--key".into(), client.key.clone()]);

@@ -38,11 +38,17 @@ async fn grpcio_calls_and_tells_a_wrong_certificate() {
     let server = start(tls(&pki.server("server"))).await;
     assert_eq!(grpcio(&python, &server, pki.ca(), None).await, "OK\n");
     let said = grpcio(&python, &server, pki.other_ca(), None).await;
-    assert!(said.starts_with("UNAVAILABLE") && said.contains("CERTIFICATE_VERIFY_FAILED"), "{said}");
+    assert!(
+        said.starts_with("UNAVAILABLE") && said.contains("CERTIFICATE_VERIFY_FAILED"),
+        "{said}"
+    );
     some_failed(&server, "refused_by_peer").await;
     let expired = start(tls(&pki.expired_server())).await;
     let said = grpcio(&python, &expired, pki.ca(), None).await;
-    assert!(said.starts_with("UNAVAILABLE") && said.contains("CERTIFICATE_VERIFY_FAILED"), "{said}");
+    assert!(
+        said.starts_with("UNAVAILABLE") && said.contains("CERTIFICATE_VERIFY_FAILED"),
+        "{said}"
+    );
     some_failed(&expired, "refused_by_peer").await;
     goes_on(&server, &pki).await;
 }

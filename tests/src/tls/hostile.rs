@@ -48,7 +48,9 @@ async fn a_grpc_client_without_tls_fails_and_the_server_goes_on() {
     let server = start(tls(&pki.server("server"))).await;
     let plain = server::endpoint(&server).connect().await;
     let refused = match plain {
-        Ok(channel) => GreeterClient::new(channel).say_hello(HelloRequest::default()).await.is_err(),
+        Ok(channel) => {
+            GreeterClient::new(channel).say_hello(HelloRequest::default()).await.is_err()
+        }
         Err(_) => true,
     };
     assert!(refused);

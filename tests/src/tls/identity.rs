@@ -5,11 +5,7 @@ use rootcap_proto::helloworld::{
     HelloReply,
     greeter_server::{Greeter, GreeterServer},
 };
-use rootcap_tests::{
-    example::Example,
-    pki::SPIFFE_ID,
-    server::builder,
-};
+use rootcap_tests::{example::Example, pki::SPIFFE_ID, server::builder};
 use serde_json::Value;
 use tonic::{Request, Response, Status};
 

@@ -17,9 +17,7 @@ use rootcap::{
     Running,
     config::{Auto, ClientAuth, Config, Tls},
 };
-use rootcap_proto::{
-    helloworld::{HelloRequest, greeter_client::GreeterClient},
-};
+use rootcap_proto::helloworld::{HelloRequest, greeter_client::GreeterClient};
 use rootcap_tests::{
     admin::Admin,
     pki::{Issued, Pki},

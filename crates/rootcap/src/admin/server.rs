@@ -95,23 +95,26 @@ impl Server {
         let marker = slot.marker();
         let io = StallTimeout::new(io, self.stall_timeout);
         tokio::select! {
-            () = self.converse(io, peer, &marker) => {}
+            () = self.converse(io, layers::Peer::new(peer), &marker) => {}
             () = slot.evicted() => tracing::debug!(%peer, "an admin connection made room"),
         }
     }
 
     /// The handshake, where the port has TLS, and then HTTP. Until its first request, a connection
     /// is one that others may push out: handshakes take no places from those who ask for something.
-    async fn converse<IO>(&self, io: IO, peer: SocketAddr, marker: &Marker)
+    async fn converse<IO>(&self, io: IO, peer: layers::Peer, marker: &Marker)
     where
         IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let Some(tls) = &self.tls else {
-            return self.http(io, layers::Peer::new(peer), marker).await;
+            return self.http(io, peer, marker).await;
         };
         // A failure has been told and counted.
-        let Ok(io) = tls.handshake(io, &peer.to_string()).await else { return };
-        let peer = identity::prove(layers::Peer::new(peer), &io);
+        let Ok(io) = tls.handshake(io, peer.as_str()).await else { return };
+        let peer = match identity::proved_on(&io) {
+            Some(identity) => peer.identity(identity),
+            None => peer,
+        };
         self.http(io, peer, marker).await;
     }
 

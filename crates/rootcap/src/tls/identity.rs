@@ -3,10 +3,7 @@
 //! A name is taken as it is, or not at all. Nothing is cut or escaped, because layers may decide by it who may do what:
 //! two different names must never become the same one.
 
-use rootcap_layers::{
-    Peer,
-    excerpt::{self, has_effect},
-};
+use rootcap_layers::excerpt::{self, has_effect};
 use x509_parser::{
     certificate::X509Certificate,
     extensions::{GeneralName, KeyUsage},
@@ -26,15 +23,11 @@ const MAX_DNS_LABEL: usize = 63;
 /// The longest common name, in bytes: what logs show whole. RFC 5280 allows 64 characters, but more is in use.
 const MAX_COMMON_NAME: usize = excerpt::MAX_LEN;
 
-/// `peer`, with the identity that it has proved on this connection, if it has: a certificate is there only once the
-/// handshake has verified it and its chain.
-pub(crate) fn prove<IO>(peer: Peer, stream: &TlsStream<IO>) -> Peer {
+/// The identity that the peer has proved on this connection, if it has. After the handshake, a session has the peer's
+/// certificates only if it has verified them; its own comes first.
+pub(crate) fn proved_on<IO>(stream: &TlsStream<IO>) -> Option<String> {
     let (_, session) = stream.get_ref();
-    let certificate = session.peer_certificates().and_then(<[_]>::first);
-    match certificate.and_then(|certificate| identity(certificate)) {
-        Some(identity) => peer.identity(identity),
-        None => peer,
-    }
+    identity(session.peer_certificates()?.first()?)
 }
 
 /// The identity in a certificate, which the caller has verified: the first that there is of
