@@ -100,8 +100,8 @@ impl Process {
 
 fn row(connection: &Connection) -> ConnectionRow {
     ConnectionRow {
-        addr: connection.peer.as_str().to_owned(),
-        name: connection.peer.proved_identity().map(str::to_owned),
+        addr: connection.peer().as_str().to_owned(),
+        name: connection.peer().proved_identity().map(str::to_owned),
         session: connection.accepted.elapsed(),
         open_streams: connection.io.open_calls() as u64,
         total_streams: connection.total_calls.load(Relaxed),

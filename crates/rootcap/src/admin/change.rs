@@ -1,9 +1,8 @@
 //! The log of changes: the router writes it, so no handler can forget to.
 
-use std::net::SocketAddr;
-
 use axum::response::Response;
 use http::Method;
+use rootcap_layers::Peer;
 
 /// What a handler changed; it puts this into the extensions of its response.
 #[derive(Debug, Clone)]
@@ -18,19 +17,20 @@ pub(super) struct Change {
 }
 
 /// Logs a request that may have changed something: who asked, the old value and the new.
-pub(super) fn log(peer: Option<SocketAddr>, method: &Method, path: &str, response: &Response) {
+pub(super) fn log(peer: Option<&Peer>, method: &Method, path: &str, response: &Response) {
     if method.is_safe() {
         return;
     }
-    let peer = peer.map(|peer| peer.to_string()).unwrap_or_default();
+    let identity = peer.and_then(Peer::proved_identity);
+    let address = peer.map(Peer::as_str).unwrap_or_default();
     let status = response.status().as_u16();
     match response.extensions().get::<Change>() {
         Some(Change { what, old, new }) => tracing::info!(
-            peer.address = peer, %method, path, status, what, old, new,
+            peer.address = address, peer.identity = identity, %method, path, status, what, old, new,
             "changed through the admin port"
         ),
         None => tracing::info!(
-            peer.address = peer, %method, path, status,
+            peer.address = address, peer.identity = identity, %method, path, status,
             "asked for a change through the admin port"
         ),
     }

@@ -52,6 +52,7 @@ impl Loaded {
 fn contradictions(loaded: &Loaded) -> Vec<ConfigError> {
     let limits = &loaded.config.limits;
     let mut errors = tls("tls", &loaded.config.tls, &loaded.sources);
+    errors.extend(tls("admin.tls", &loaded.config.admin.tls, &loaded.sources));
     if let (Auto::Set(burst), None) = (&limits.rate_burst, &limits.rate) {
         let key = "limits.rate_burst";
         errors.push(ConfigError::of_value(

@@ -162,7 +162,7 @@ impl<A: App> Acceptor<A> {
         tokio::spawn(async move {
             let reason = driven.await;
             if reason == CloseReason::TlsToPlaintext {
-                misdirected.tell(connection.peer.as_str());
+                misdirected.tell(connection.peer().as_str());
             }
             counter!("rootcap_connections_closed_total", "reason" => reason.as_str()).increment(1);
             counter!("rootcap_connection_writes_total").increment(connection.io.writes());
@@ -172,7 +172,7 @@ impl<A: App> Acceptor<A> {
     }
 
     fn parts_for(&self, registered: &Registered) -> (Stack<A>, Arc<ConnectionSettings>) {
-        let peer = Arc::clone(&registered.connection.peer);
+        let peer = Arc::clone(registered.connection.peer());
         (self.stack.clone().peer(peer), Arc::clone(&self.settings))
     }
 

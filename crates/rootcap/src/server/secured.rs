@@ -22,7 +22,7 @@ use crate::{
     bounds::App,
     lifecycle::Phase,
     stack::Stack,
-    tls::{Reason, Refused, Tls, TlsStream},
+    tls::{Reason, Refused, Tls, TlsStream, identity},
 };
 
 /// Serves one connection over TLS to its end; returns why it ended.
@@ -44,11 +44,15 @@ where
     let secured = tokio::select! {
         // An error says that the server is gone, without a word.
         _ = life.wait_for(|phase| *phase >= Phase::Draining) => return CloseReason::Drain,
-        secured = tls.handshake(io, registered.connection.peer.as_str()) => secured,
+        secured = tls.handshake(io, registered.connection.peer().as_str()) => secured,
     };
     match secured {
         Ok(stream) => {
             let info = Some(ConnectInfo::Tls(connect_info(&stream, info)));
+            let stack = match identity::proved_on(&stream) {
+                Some(identity) => stack.peer(registered.connection.prove(identity)),
+                None => stack,
+            };
             connection::drive(stream, stack, info, registered, settings, life).await
         }
         Err(Refused::Silent) => CloseReason::Done,

@@ -16,6 +16,7 @@ mod error;
 mod expiry;
 mod files;
 mod handshake;
+pub(crate) mod identity;
 mod metrics;
 mod opening;
 mod reason;
