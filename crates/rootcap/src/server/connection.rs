@@ -99,7 +99,8 @@ where
         builder(&settings, Executor::new(Arc::clone(connection), slot))
             .serve_connection(TokioIo::new(io), service)
     );
-    let mut phases = Phases::new(connection.accepted, settings.limits.with_jitter(fastrand::f64()));
+    let limits = settings.limits.with_jitter(fastrand::f64());
+    let mut phases = Phases::new(connection.accepted, Instant::now(), limits);
     loop {
         let phase = *life.borrow_and_update();
         if phase == Phase::Cut {

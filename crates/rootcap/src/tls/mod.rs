@@ -25,7 +25,7 @@ mod shared;
 mod watch;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use error::TlsError;
 pub(crate) use handshake::Refused;

@@ -103,13 +103,15 @@ enum State {
 #[derive(Debug)]
 pub(crate) struct Phases {
     accepted: Instant,
+    /// When the peer could begin its preface.
+    begun: Instant,
     limits: Limits,
     state: State,
 }
 
 impl Phases {
-    pub(crate) fn new(accepted: Instant, limits: Limits) -> Self {
-        Self { accepted, limits, state: State::Preface }
+    pub(crate) fn new(accepted: Instant, begun: Instant, limits: Limits) -> Self {
+        Self { accepted, begun, limits, state: State::Preface }
     }
 
     pub(crate) fn step(&mut self, facts: &Facts) -> Step {
@@ -134,7 +136,7 @@ impl Phases {
 
     /// A silent peer is not waited for in a drain: it has no call to lose.
     fn preface(&self, facts: &Facts) -> Step {
-        let until = self.accepted + self.limits.preface;
+        let until = self.begun + self.limits.preface;
         match facts {
             facts if facts.draining => Step::Close(CloseReason::Drain),
             facts if facts.now >= until => Step::Close(CloseReason::PrefaceTimeout),

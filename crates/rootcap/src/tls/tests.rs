@@ -1,1 +1,0 @@
-//! TLS without a server.
