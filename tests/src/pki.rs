@@ -123,7 +123,8 @@ impl Pki {
 
 impl Authority {
     fn new(directory: &Directory, name: &str) -> Self {
-        let mut params = params(&format!("test {name}"), &[]);
+        // Each has a name of its own: clients and servers find an issuer by its name first.
+        let mut params = params(&format!("{name} of {}", directory.0.display()), &[]);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();

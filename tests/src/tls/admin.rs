@@ -1,9 +1,12 @@
 //! TLS of the admin port, with curl.
 
-use std::{fs, time::Duration};
+use std::fs;
 
-use rootcap_tests::{example::Example, metrics::Metrics};
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use rootcap_tests::metrics::Metrics;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use super::{hostile::HALF_A_HELLO, *};
 
@@ -16,8 +19,8 @@ struct Curl<'a> {
 }
 
 impl<'a> Curl<'a> {
-    fn of(server: &Running, program: &Path, pki: &'a Pki) -> Self {
-        let address = server.admin_addr().unwrap();
+    fn of(server: &Example, program: &Path, pki: &'a Pki) -> Self {
+        let address = server.admin.address();
         Self { program: program.to_owned(), pki, address, client: None }
     }
 
@@ -64,17 +67,11 @@ impl<'a> Curl<'a> {
     }
 }
 
-async fn start(tls: Tls) -> Running {
-    start_with(|settings: &mut Config| settings.admin.tls = tls).await
-}
-
-use server::start as start_with;
-
 #[tokio::test]
 async fn pages_are_served_over_tls_by_the_rules_of_a_port_without() {
     let Some(program) = programs::find("curl") else { return };
     let pki = Pki::new();
-    let server = start(tls(&pki.server("server"))).await;
+    let server = start(tls("admin.tls", &pki.server("server"))).await;
     let curl = Curl::of(&server, &program, &pki);
     for path in ["/livez", "/metrics", "/connections", "/debug/config"] {
         assert_eq!(curl.status(path, &[]).await, 200, "{path}");
@@ -90,7 +87,7 @@ async fn pages_are_served_over_tls_by_the_rules_of_a_port_without() {
 async fn plaintext_is_hung_up_on_and_counted() {
     let Some(program) = programs::find("curl") else { return };
     let pki = Pki::new();
-    let server = start(tls(&pki.server("server"))).await;
+    let server = start(tls("admin.tls", &pki.server("server"))).await;
     let curl = Curl::of(&server, &program, &pki);
     let url = format!("http://{}/livez", curl.address);
     run(&program, ["-sS", "--noproxy", "*", &url]).await.fails().has("curl: (");
@@ -101,7 +98,7 @@ async fn plaintext_is_hung_up_on_and_counted() {
 async fn a_certificate_that_curl_does_not_trust_is_counted() {
     let Some(program) = programs::find("curl") else { return };
     let (pki, stranger) = (Pki::new(), Pki::new());
-    let server = start(tls(&pki.server("server"))).await;
+    let server = start(tls("admin.tls", &pki.server("server"))).await;
     let distrustful = Curl::of(&server, &program, &stranger);
     distrustful.get("/livez", &[]).await.fails().has("curl: (60)");
     Curl::of(&server, &program, &pki).failed("refused_by_peer", 1.0).await;
@@ -113,11 +110,8 @@ async fn a_client_certificate_lets_in_and_stands_for_no_token() {
     let pki = Pki::new();
     let token = pki.path("token");
     fs::write(&token, "s3cret").unwrap();
-    let server = start_with(|settings: &mut Config| {
-        settings.admin.tls = mtls(&pki.server("server"), &pki, ClientAuth::Required);
-        settings.admin.token_file = Some(token);
-    })
-    .await;
+    let settings = mtls("admin.tls", &pki.server("server"), pki.ca(), "required");
+    let server = start(with(settings, "admin.token_file", token.to_str().unwrap())).await;
     let good = Curl::of(&server, &program, &pki).with(pki.spiffe_client());
     assert_eq!(good.status("/livez", &[]).await, 200);
     assert_eq!(good.status("/debug/config", &[]).await, 401);
@@ -140,11 +134,9 @@ async fn a_client_certificate_lets_in_and_stands_for_no_token() {
 async fn each_port_has_an_authority_of_its_own() {
     let Some(program) = programs::find("curl") else { return };
     let (callers, operators) = (Pki::new(), Pki::new());
-    let server = start_with(|settings: &mut Config| {
-        settings.tls = mtls(&callers.server("server"), &callers, ClientAuth::Required);
-        settings.admin.tls = mtls(&operators.server("server"), &operators, ClientAuth::Required);
-    })
-    .await;
+    let mut settings = mtls("tls", &callers.server("server"), callers.ca(), "required");
+    settings.extend(mtls("admin.tls", &operators.server("server"), operators.ca(), "required"));
+    let server = start(settings).await;
     let operator = Curl::of(&server, &program, &operators).with(operators.dns_client());
     assert_eq!(operator.status("/livez", &[]).await, 200);
     let caller = Curl::of(&server, &program, &operators).with(callers.dns_client());
@@ -158,8 +150,8 @@ async fn each_port_has_an_authority_of_its_own() {
 async fn handshakes_that_stall_hold_up_nobody_and_are_ended_in_time() {
     let Some(program) = programs::find("curl") else { return };
     let pki = Pki::new();
-    let timeout = Duration::from_secs(2);
-    let server = start(Tls { handshake_timeout: timeout, ..tls(&pki.server("server")) }).await;
+    let settings = tls("admin.tls", &pki.server("server"));
+    let server = start(with(settings, "admin.tls.handshake_timeout", "2s")).await;
     let curl = Curl::of(&server, &program, &pki);
     let mut stalled = Vec::new();
     for _ in 0..200 {
@@ -175,8 +167,8 @@ async fn handshakes_that_stall_hold_up_nobody_and_are_ended_in_time() {
     .await;
     for mut stream in stalled {
         // The server has hung up, in whatever way.
-        let read = tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 16]);
-        let _ = wait::for_end("the end of a stalled handshake", read).await;
+        let mut said = Vec::new();
+        let _ = wait::for_end("a hang-up", stream.read_to_end(&mut said)).await;
     }
 }
 
@@ -185,8 +177,7 @@ async fn new_files_take_effect() {
     let Some(program) = programs::find("curl") else { return };
     let pki = Pki::new();
     let cert = pki.server("server");
-    let reload_interval = Duration::from_millis(20);
-    let server = start(Tls { reload_interval, ..tls(&cert) }).await;
+    let server = start(with(tls("admin.tls", &cert), "admin.tls.reload_interval", "20ms")).await;
     let curl = Curl::of(&server, &program, &pki);
     assert_eq!(curl.status("/livez", &[]).await, 200);
     let replace = |by: &Issued| {
@@ -211,18 +202,12 @@ async fn an_example_with_tls_on_both_ports() {
     let Some(program) = programs::find("curl") else { return };
     let pki = Pki::new();
     let cert = pki.server("server");
-    let (cert, key) = (cert.cert.to_str().unwrap(), cert.key.to_str().unwrap());
-    let settings = [
-        ("ROOTCAP_TLS__CERT", cert),
-        ("ROOTCAP_TLS__KEY", key),
-        ("ROOTCAP_ADMIN__TLS__CERT", cert),
-        ("ROOTCAP_ADMIN__TLS__KEY", key),
-    ];
-    let example = Example::start("greeter", &settings).await;
-    let address = example.admin.address();
-    let curl = Curl { program, pki: &pki, address, client: None };
+    let mut settings = tls("tls", &cert);
+    settings.extend(tls("admin.tls", &cert));
+    let example = start(settings).await;
+    let curl = Curl::of(&example, &program, &pki);
     assert_eq!(curl.status("/readyz", &[]).await, 200);
-    let mut greeter = connect_to(example.address, &pki, None).await.unwrap();
+    let mut greeter = connect(example.address, &pki, None).await.unwrap();
     greeter.say_hello(HelloRequest::default()).await.unwrap();
     let said = curl.get("/debug/config?format=json", &[]).await;
     said.has("\"admin.tls.cert\"").has("\"tls.cert\"");

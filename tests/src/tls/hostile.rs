@@ -1,6 +1,6 @@
 //! Peers that do not mean to shake hands: what they see, what is counted, and that others are served.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use super::*;
 use tokio::{
@@ -21,7 +21,7 @@ async fn until_closed(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn plaintext_and_garbage_are_hung_up_on() {
     let pki = Pki::new();
-    let server = start(tls(&pki.server("server"))).await;
+    let server = start(tls("tls", &pki.server("server"))).await;
     let openings: [(&[u8], &str); 5] = [
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", "plaintext"),
         (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "plaintext"),
@@ -32,7 +32,7 @@ async fn plaintext_and_garbage_are_hung_up_on() {
     ];
     let mut counts = BTreeMap::<_, u32>::new();
     for (bytes, reason) in openings {
-        let said = until_closed(server.local_addr(), bytes).await;
+        let said = until_closed(server.address, bytes).await;
         // At most an alert, which is a record of seven bytes.
         assert!(said.is_empty() || (said[0] == 21 && said.len() == 7), "{said:?}");
         let count = counts.entry(reason).or_default();
@@ -42,12 +42,16 @@ async fn plaintext_and_garbage_are_hung_up_on() {
     }
 }
 
+/// Where a client without TLS calls.
+fn plain(server: &Example) -> Endpoint {
+    Endpoint::from_shared(format!("http://{}", server.address)).unwrap()
+}
+
 #[tokio::test]
 async fn a_grpc_client_without_tls_fails_and_the_server_goes_on() {
     let pki = Pki::new();
-    let server = start(tls(&pki.server("server"))).await;
-    let plain = server::endpoint(&server).connect().await;
-    let refused = match plain {
+    let server = start(tls("tls", &pki.server("server"))).await;
+    let refused = match plain(&server).connect().await {
         Ok(channel) => {
             GreeterClient::new(channel).say_hello(HelloRequest::default()).await.is_err()
         }
@@ -61,15 +65,15 @@ async fn a_grpc_client_without_tls_fails_and_the_server_goes_on() {
 #[tokio::test]
 async fn a_client_of_tls_on_the_port_without_is_hung_up_on() {
     let pki = Pki::new();
-    let server = server::start(|_| {}).await;
-    assert!(connect(&server, &pki, None).await.is_err());
+    let server = start(Settings::new()).await;
+    assert!(connect(server.address, &pki, None).await.is_err());
     if let Some(openssl) = programs::find("openssl") {
-        let address = server.local_addr().to_string();
+        let address = server.address.to_string();
         let said = run(&openssl, ["s_client", "-connect", &address]).await;
         assert!(!said.succeeded);
     }
-    let mut greeter = server::greeter(&server).await;
-    greeter.say_hello(HelloRequest::default()).await.unwrap();
+    let channel = plain(&server).connect().await.unwrap();
+    GreeterClient::new(channel).say_hello(HelloRequest::default()).await.unwrap();
 }
 
 /// The beginning of a hello, whose record says that more is to come.
@@ -78,10 +82,10 @@ pub(super) const HALF_A_HELLO: [u8; 9] = [22, 3, 1, 1, 0, 1, 0, 0, 252];
 #[tokio::test]
 async fn a_handshake_that_stalls_is_hung_up_on_in_time() {
     let pki = Pki::new();
-    let timeout = Duration::from_millis(200);
-    let server = start(Tls { handshake_timeout: timeout, ..tls(&pki.server("server")) }).await;
+    let settings = tls("tls", &pki.server("server"));
+    let server = start(with(settings, "tls.handshake_timeout", "200ms")).await;
     for (count, half) in (1..).zip([&HALF_A_HELLO[..], &[]]) {
-        until_closed(server.local_addr(), half).await;
+        until_closed(server.address, half).await;
         failed(&server, "timeout", f64::from(count)).await;
     }
     goes_on(&server, &pki).await;
@@ -91,16 +95,16 @@ async fn a_handshake_that_stalls_is_hung_up_on_in_time() {
 #[tokio::test]
 async fn many_handshakes_that_stall_hold_up_nobody() {
     let pki = Pki::new();
-    let server = start(tls(&pki.server("server"))).await;
+    let server = start(tls("tls", &pki.server("server"))).await;
     let mut stalled = Vec::new();
     for _ in 0..200 {
-        let mut stream = TcpStream::connect(server.local_addr()).await.unwrap();
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
         stream.write_all(&HALF_A_HELLO).await.unwrap();
         stalled.push(stream);
     }
     goes_on(&server, &pki).await;
     drop(stalled);
     failed(&server, "disconnected", 200.0).await;
-    let admin = Admin::of(&server);
-    wait::until("no connection", async || admin.connections().await.is_empty().then_some(())).await;
+    let look = async || server.admin.connections().await.is_empty().then_some(());
+    wait::until("no connection", look).await;
 }

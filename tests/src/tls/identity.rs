@@ -1,11 +1,15 @@
 //! Who a peer has proved to be: in handlers, in layers, on `/connections` and in the log.
 
+use rootcap::{
+    Running,
+    config::{Auto, ClientAuth, Tls},
+};
 use rootcap_layers::Call;
 use rootcap_proto::helloworld::{
     HelloReply,
     greeter_server::{Greeter, GreeterServer},
 };
-use rootcap_tests::{example::Example, pki::SPIFFE_ID, server::builder};
+use rootcap_tests::{admin::Admin, pki::SPIFFE_ID, server::builder};
 use serde_json::Value;
 use tonic::{Request, Response, Status};
 
@@ -28,28 +32,37 @@ impl Greeter for WhoAreYou {
     }
 }
 
-async fn start(tls: Tls) -> Running {
-    builder()
-        .configure(|settings| settings.tls = tls)
-        .start(GreeterServer::new(WhoAreYou))
-        .await
-        .unwrap()
+/// TLS for clients whose certificate the tests' authority has signed, or who must have none.
+fn settings(pki: &Pki, client_auth: Option<ClientAuth>) -> Tls {
+    let cert = pki.server("server");
+    Tls {
+        cert: Some(cert.cert),
+        key: Some(cert.key),
+        client_ca: client_auth.map(|_| pki.ca().to_owned()),
+        client_auth: client_auth.map_or(Auto::Auto, Auto::Set),
+        ..Tls::default()
+    }
+}
+
+async fn serve(tls: Tls) -> Running {
+    let builder = builder().configure(|settings| settings.tls = tls);
+    builder.start(GreeterServer::new(WhoAreYou)).await.unwrap()
 }
 
 async fn greeted(server: &Running, pki: &Pki, client: Option<&Issued>) -> (String, String) {
-    let mut greeter = connect(server, pki, client).await.unwrap();
+    let mut greeter = connect(server.local_addr(), pki, client).await.unwrap();
     let reply = greeter.say_hello(HelloRequest::default()).await.unwrap();
     // The connection is still open.
     let rows = Admin::of(server).connections().await;
-    let names = rows.iter().map(|row| row["Name"].as_str().unwrap_or("null").to_owned());
-    (reply.into_inner().message, names.last().unwrap())
+    let mut names = rows.iter().map(|row| row["Name"].as_str().unwrap_or("null").to_owned());
+    (reply.into_inner().message, names.next_back().unwrap())
 }
 
 #[tokio::test]
 async fn a_handler_and_the_page_of_connections_know_the_identity_and_the_certificates() {
     let pki = Pki::new();
     for auth in [ClientAuth::Required, ClientAuth::Optional] {
-        let server = start(mtls(&pki.server("server"), &pki, auth)).await;
+        let server = serve(settings(&pki, Some(auth))).await;
         for (client, identity) in [
             (pki.spiffe_client(), SPIFFE_ID),
             (pki.dns_client(), "cart.example.org"),
@@ -64,9 +77,9 @@ async fn a_handler_and_the_page_of_connections_know_the_identity_and_the_certifi
 #[tokio::test]
 async fn without_a_verified_certificate_there_is_no_identity() {
     let pki = Pki::new();
-    let optional = start(mtls(&pki.server("server"), &pki, ClientAuth::Optional)).await;
+    let optional = serve(settings(&pki, Some(ClientAuth::Optional))).await;
     // Nobody asks for a certificate, so that the client sends none.
-    let none = start(tls(&pki.server("server"))).await;
+    let none = serve(settings(&pki, None)).await;
     for (server, client) in [(&optional, None), (&none, Some(pki.spiffe_client())), (&none, None)] {
         let (told, shown) = greeted(server, &pki, client.as_ref()).await;
         assert_eq!((told.as_str(), shown.as_str()), ("nobody 0", "null"));
@@ -77,7 +90,7 @@ async fn without_a_verified_certificate_there_is_no_identity() {
 #[tokio::test]
 async fn a_handler_has_the_whole_chain() {
     let pki = Pki::new();
-    let server = start(mtls(&pki.server("server"), &pki, ClientAuth::Required)).await;
+    let server = serve(settings(&pki, Some(ClientAuth::Required))).await;
     let client = pki.dns_client();
     let chain = Issued { cert: pki.path("chain.pem"), key: client.key.clone() };
     let read = |path: &Path| std::fs::read_to_string(path).unwrap();
@@ -99,9 +112,7 @@ async fn a_layer_may_decide_by_the_identity() {
         }
     });
     let server = builder()
-        .configure(|settings| {
-            settings.tls = mtls(&pki.server("server"), &pki, ClientAuth::Optional);
-        })
+        .configure(|config| config.tls = settings(&pki, Some(ClientAuth::Optional)))
         .layer(only_the_cart)
         .start(GreeterServer::new(WhoAreYou))
         .await
@@ -111,7 +122,7 @@ async fn a_layer_may_decide_by_the_identity() {
         (Some(pki.dns_client()), tonic::Code::PermissionDenied),
         (None, tonic::Code::PermissionDenied),
     ] {
-        let mut greeter = connect(&server, &pki, client.as_ref()).await.unwrap();
+        let mut greeter = connect(server.local_addr(), &pki, client.as_ref()).await.unwrap();
         let answer = greeter.say_hello(HelloRequest::default()).await;
         assert_eq!(answer.map_or_else(|status| status.code(), |_| tonic::Code::Ok), code);
     }
@@ -120,18 +131,10 @@ async fn a_layer_may_decide_by_the_identity() {
 #[tokio::test]
 async fn both_lines_of_a_call_have_the_identity() {
     let pki = Pki::new();
-    let cert = pki.server("server");
-    let paths = [cert.cert.clone(), cert.key.clone(), pki.ca().to_owned()];
-    let [cert, key, ca] = paths.each_ref().map(|path| path.to_str().unwrap());
-    let settings = [
-        ("ROOTCAP_TLS__CERT", cert),
-        ("ROOTCAP_TLS__KEY", key),
-        ("ROOTCAP_TLS__CLIENT_CA", ca),
-        ("ROOTCAP_TLS__CLIENT_AUTH", "optional"),
-    ];
-    let example = Example::start("greeter", &settings).await;
+    let settings = mtls("tls", &pki.server("server"), pki.ca(), "optional");
+    let example = start(settings).await;
     for client in [Some(pki.spiffe_client()), None] {
-        let mut greeter = connect_to(example.address, &pki, client.as_ref()).await.unwrap();
+        let mut greeter = connect(example.address, &pki, client.as_ref()).await.unwrap();
         greeter.say_hello(HelloRequest::default()).await.unwrap();
     }
     for message in ["\"started call\"", "\"finished call\""] {

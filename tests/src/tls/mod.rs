@@ -15,45 +15,50 @@ use std::{
     process::Stdio,
 };
 
-use rootcap::{
-    Running,
-    config::{Auto, ClientAuth, Config, Tls},
-};
 use rootcap_proto::helloworld::{HelloRequest, greeter_client::GreeterClient};
 use rootcap_tests::{
-    admin::Admin,
+    example::Example,
     pki::{Issued, Pki},
-    programs, server, wait,
+    programs, wait,
 };
 use tokio::process::Command;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
-/// TLS with this certificate, for clients of any kind.
-fn tls(cert: &Issued) -> Tls {
-    Tls { cert: Some(cert.cert.clone()), key: Some(cert.key.clone()), ..Tls::default() }
+/// Settings, by their keys.
+type Settings = Vec<(String, String)>;
+
+/// TLS of one port: `section` is `tls` or `admin.tls`.
+fn tls(section: &str, cert: &Issued) -> Settings {
+    [("cert", &cert.cert), ("key", &cert.key)]
+        .map(|(name, path)| (format!("{section}.{name}"), path.to_str().unwrap().to_owned()))
+        .into()
 }
 
-/// TLS with this certificate, for clients whose certificate the tests' authority has signed.
-fn mtls(cert: &Issued, pki: &Pki, client_auth: ClientAuth) -> Tls {
-    let client_auth = Auto::Set(client_auth);
-    Tls { client_ca: Some(pki.ca().to_owned()), client_auth, ..tls(cert) }
+/// The same, for clients whose certificate this authority has signed: `required` or `optional`.
+fn mtls(section: &str, cert: &Issued, ca: &Path, client_auth: &str) -> Settings {
+    let mut settings = tls(section, cert);
+    settings.push((format!("{section}.client_ca"), ca.to_str().unwrap().to_owned()));
+    settings.push((format!("{section}.client_auth"), client_auth.to_owned()));
+    settings
 }
 
-/// The tests' server, whose service port has TLS.
-async fn start(tls: Tls) -> Running {
-    server::start(|settings: &mut Config| settings.tls = tls).await
+/// `settings` and one more.
+fn with(mut settings: Settings, key: &str, value: &str) -> Settings {
+    settings.push((key.to_owned(), value.to_owned()));
+    settings
+}
+
+/// The example `greeter` with these settings: a process of its own, because handshakes are counted by process.
+async fn start(settings: Settings) -> Example {
+    let variable = |key: &str| format!("ROOTCAP_{}", key.to_uppercase().replace('.', "__"));
+    let settings: Vec<_> =
+        settings.iter().map(|(key, value)| (variable(key), value.as_str())).collect();
+    let settings: Vec<_> = settings.iter().map(|(key, value)| (key.as_str(), *value)).collect();
+    Example::start("greeter", &settings).await
 }
 
 /// A client of the tests' own that trusts the tests' authority.
 async fn connect(
-    server: &Running,
-    pki: &Pki,
-    client: Option<&Issued>,
-) -> Result<GreeterClient<Channel>, tonic::transport::Error> {
-    connect_to(server.local_addr(), pki, client).await
-}
-
-async fn connect_to(
     address: SocketAddr,
     pki: &Pki,
     client: Option<&Issued>,
@@ -70,9 +75,9 @@ async fn connect_to(
 }
 
 /// The server goes on: it answers a client whose certificate is right.
-async fn goes_on(server: &Running, pki: &Pki) {
+async fn goes_on(server: &Example, pki: &Pki) {
     let client = pki.dns_client();
-    let mut greeter = connect(server, pki, Some(&client)).await.unwrap();
+    let mut greeter = connect(server.address, pki, Some(&client)).await.unwrap();
     greeter.say_hello(HelloRequest::default()).await.unwrap();
 }
 
@@ -80,24 +85,23 @@ async fn goes_on(server: &Running, pki: &Pki) {
 const FAILED: &str = "rootcap_tls_handshakes_failed_total";
 
 /// Waits until so many handshakes of the service port have failed for this reason.
-async fn failed(server: &Running, reason: &str, count: f64) {
+async fn failed(server: &Example, reason: &str, count: f64) {
     let labels = [("port", "service"), ("reason", reason)];
-    Admin::of(server).until(FAILED, &labels, count).await;
-}
-
-/// No handshake has failed.
-async fn none_failed(server: &Running) {
-    assert_eq!(Admin::of(server).metrics().await.sum(FAILED, &[]), 0.0);
+    server.admin.until(FAILED, &labels, count).await;
 }
 
 /// Waits until a handshake of the service port has failed for this reason: some clients try again.
-async fn some_failed(server: &Running, reason: &str) {
+async fn some_failed(server: &Example, reason: &str) {
     let labels = [("port", "service"), ("reason", reason)];
     wait::until(reason, async || {
-        let metrics = Admin::of(server).metrics().await;
-        (metrics.sum(FAILED, &labels) > 0.0).then_some(())
+        (server.admin.metrics().await.sum(FAILED, &labels) > 0.0).then_some(())
     })
     .await;
+}
+
+/// No handshake has failed.
+async fn none_failed(server: &Example) {
+    assert_eq!(server.admin.metrics().await.sum(FAILED, &[]), 0.0);
 }
 
 /// What a program said, on both its outputs.

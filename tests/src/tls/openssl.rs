@@ -29,9 +29,9 @@ const UNTIL_CLOSED: &str = "-ign_eof";
 async fn tls_1_2_and_1_3_negotiate_h2() {
     let Some(openssl) = programs::find("openssl") else { return };
     let pki = Pki::new();
-    let server = start(tls(&pki.server("server"))).await;
+    let server = start(tls("tls", &pki.server("server"))).await;
     for (argument, version) in [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")] {
-        let said = s_client(&openssl, server.local_addr(), &pki, &[argument], None).await;
+        let said = s_client(&openssl, server.address, &pki, &[argument], None).await;
         said.succeeds()
             .has(&format!("New, {version}, Cipher is"))
             .has("ALPN protocol: h2")
@@ -45,11 +45,11 @@ async fn tls_1_2_and_1_3_negotiate_h2() {
 async fn tls_1_1_is_refused() {
     let Some(openssl) = programs::find("openssl") else { return };
     let pki = Pki::new();
-    let server = start(tls(&pki.server("server"))).await;
+    let server = start(tls("tls", &pki.server("server"))).await;
     // Its own default does not speak it either.
     let old = ["-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0"];
-    let said = s_client(&openssl, server.local_addr(), &pki, &old, None).await;
-    said.fails().has("alert protocol version");
+    let said = s_client(&openssl, server.address, &pki, &old, None).await;
+    said.fails().has("alert");
     failed(&server, "incompatible", 1.0).await;
     goes_on(&server, &pki).await;
 }
@@ -59,9 +59,9 @@ async fn tls_1_1_is_refused() {
 async fn a_client_without_h2_is_refused() {
     let Some(openssl) = programs::find("openssl") else { return };
     let pki = Pki::new();
-    let server = start(tls(&pki.server("server"))).await;
+    let server = start(tls("tls", &pki.server("server"))).await;
     let other = ["-alpn", "http/1.1"];
-    let said = s_client(&openssl, server.local_addr(), &pki, &other, None).await;
+    let said = s_client(&openssl, server.address, &pki, &other, None).await;
     said.fails().has("alert no application protocol");
     failed(&server, "no_application_protocol", 1.0).await;
     goes_on(&server, &pki).await;
@@ -71,13 +71,13 @@ async fn a_client_without_h2_is_refused() {
 async fn a_server_certificate_that_a_client_refuses_is_counted() {
     let Some(openssl) = programs::find("openssl") else { return };
     let (pki, stranger) = (Pki::new(), Pki::new());
-    let expired = start(tls(&pki.expired_server())).await;
-    let said = s_client(&openssl, expired.local_addr(), &pki, &[], None).await;
+    let expired = start(tls("tls", &pki.expired_server())).await;
+    let said = s_client(&openssl, expired.address, &pki, &[], None).await;
     said.fails().has("certificate has expired");
     failed(&expired, "refused_by_peer", 1.0).await;
 
-    let server = start(tls(&pki.server("server"))).await;
-    let said = s_client(&openssl, server.local_addr(), &stranger, &[], None).await;
+    let server = start(tls("tls", &pki.server("server"))).await;
+    let said = s_client(&openssl, server.address, &stranger, &[], None).await;
     said.fails().has("verify error");
     failed(&server, "refused_by_peer", 1.0).await;
     goes_on(&server, &pki).await;
@@ -88,7 +88,7 @@ async fn a_server_certificate_that_a_client_refuses_is_counted() {
 async fn with_client_certificates_required_none_or_a_wrong_one_is_refused() {
     let Some(openssl) = programs::find("openssl") else { return };
     let pki = Pki::new();
-    let server = start(mtls(&pki.server("server"), &pki, ClientAuth::Required)).await;
+    let server = start(mtls("tls", &pki.server("server"), pki.ca(), "required")).await;
     let wrong = [
         (None, "alert certificate required", "no_client_certificate"),
         (Some(pki.other_client()), "alert unknown ca", "client_certificate_unknown_issuer"),
@@ -98,12 +98,12 @@ async fn with_client_certificates_required_none_or_a_wrong_one_is_refused() {
     ];
     for (client, alert, reason) in wrong {
         let arguments = [UNTIL_CLOSED, "-tls1_3"];
-        let said = s_client(&openssl, server.local_addr(), &pki, &arguments, client.as_ref()).await;
+        let said = s_client(&openssl, server.address, &pki, &arguments, client.as_ref()).await;
         said.fails().has(alert);
         failed(&server, reason, 1.0).await;
     }
     let client = pki.spiffe_client();
-    let said = s_client(&openssl, server.local_addr(), &pki, &["-tls1_3"], Some(&client)).await;
+    let said = s_client(&openssl, server.address, &pki, &["-tls1_3"], Some(&client)).await;
     said.succeeds();
     goes_on(&server, &pki).await;
 }
@@ -113,15 +113,15 @@ async fn with_client_certificates_required_none_or_a_wrong_one_is_refused() {
 async fn with_client_certificates_optional_a_wrong_one_is_refused() {
     let Some(openssl) = programs::find("openssl") else { return };
     let pki = Pki::new();
-    let server = start(mtls(&pki.server("server"), &pki, ClientAuth::Optional)).await;
-    let said = s_client(&openssl, server.local_addr(), &pki, &[], None).await;
+    let server = start(mtls("tls", &pki.server("server"), pki.ca(), "optional")).await;
+    let said = s_client(&openssl, server.address, &pki, &[], None).await;
     said.succeeds();
     for (client, reason) in [
         (pki.other_client(), "client_certificate_unknown_issuer"),
         (pki.expired_client(), "client_certificate_expired"),
     ] {
         let arguments = [UNTIL_CLOSED];
-        let said = s_client(&openssl, server.local_addr(), &pki, &arguments, Some(&client)).await;
+        let said = s_client(&openssl, server.address, &pki, &arguments, Some(&client)).await;
         said.fails().has("alert");
         failed(&server, reason, 1.0).await;
     }
