@@ -26,6 +26,11 @@ impl Admin {
         Self(server.admin_addr().unwrap())
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.0
+    }
+
     /// Gets a page, as curl does.
     pub async fn get(&self, path: &str) -> (StatusCode, String) {
         self.send(Method::GET, path, "").await

@@ -25,4 +25,5 @@ mod readying;
 mod reflection;
 mod refusing;
 mod series;
+mod tls;
 mod user_layers;

@@ -41,6 +41,13 @@ pub fn node() -> Option<PathBuf> {
     }
 }
 
+/// `buf`, of `@bufbuild/buf` in `TEST_NODE_MODULES` or on the PATH.
+pub fn buf() -> Option<PathBuf> {
+    let modules = env::var_os("TEST_NODE_MODULES").map(PathBuf::from);
+    let installed = modules.map(|modules| modules.join(".bin/buf")).filter(|buf| buf.is_file());
+    installed.or_else(|| find("buf"))
+}
+
 fn runs(program: &Path, arguments: &[&str]) -> bool {
     let status =
         Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();

@@ -15,6 +15,7 @@ mod server;
 mod signals;
 mod stack;
 mod telemetry;
+mod tls;
 
 pub use build_info::BuildInfo;
 pub use error::Error;

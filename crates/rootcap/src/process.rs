@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant, SystemTime},
 };
@@ -24,6 +23,7 @@ use crate::{
         logs::{InForce, Logs, LogsError, Replaced},
         metrics::Metrics,
     },
+    tls::{self, Tls},
 };
 
 /// A server as the admin port sees it.
@@ -41,6 +41,8 @@ pub(crate) struct Process {
     pub(crate) connections: Connections,
     pub(crate) settings: Loaded,
     pub(crate) stack: stack::Layers,
+    /// Of the ports that have it.
+    pub(crate) tls: Vec<Tls>,
 }
 
 impl admin::Process for Process {
@@ -91,6 +93,10 @@ impl admin::Process for Process {
         }
     }
 
+    fn tls(&self) -> Vec<tls::Status> {
+        self.tls.iter().map(Tls::status).collect()
+    }
+
     fn stack(&self) -> Vec<LayerRow> {
         self.stack.describe(&self.settings.config)
     }
@@ -104,7 +110,7 @@ impl admin::Controls for Process {
     fn change_log_filter(
         &self,
         filter: &str,
-        peer: Option<SocketAddr>,
+        peer: Option<String>,
         lasts: Option<Duration>,
     ) -> Result<Replaced, LogsError> {
         self.logs.change_filter(filter, peer, lasts)
@@ -130,8 +136,8 @@ impl Process {
 
 fn row(connection: &Connection) -> ConnectionRow {
     ConnectionRow {
-        addr: connection.peer.as_str().to_owned(),
-        name: connection.peer.proved_identity().map(str::to_owned),
+        addr: connection.peer().as_str().to_owned(),
+        name: connection.peer().proved_identity().map(str::to_owned),
         session: connection.accepted.elapsed(),
         open_streams: connection.io.open_calls() as u64,
         total_streams: connection.total_calls.load(Relaxed),

@@ -37,7 +37,8 @@ impl Peer {
         Self { address, text, identity: None, fragment: Fragment::default() }
     }
 
-    /// The same peer, with the identity that it has proved.
+    /// The same peer, with the identity that it has proved, by a certificate for example: never one that it merely
+    /// claims.
     #[must_use]
     pub fn identity(mut self, identity: impl Into<Box<str>>) -> Self {
         self.identity = Some(identity.into());
@@ -55,7 +56,11 @@ impl Peer {
         &self.text
     }
 
-    /// The identity that the peer has proved, if it has.
+    /// The identity that the peer has proved, if it has: under Rootcap's server the name in a client certificate that
+    /// the handshake has verified. That is its SPIFFE ID, else its first DNS name, in lower case, else its common name;
+    /// never a part of one.
+    ///
+    /// A common name is whatever the authority has let pass. Who decides by names trusts an authority to check them.
     pub fn proved_identity(&self) -> Option<&str> {
         self.identity.as_deref()
     }

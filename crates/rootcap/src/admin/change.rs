@@ -1,10 +1,10 @@
 //! The log of changes: the router writes it, so no handler can forget to.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::response::Response;
 use http::Method;
+use rootcap_layers::Peer;
 
 use super::go_duration::go_duration;
 use crate::telemetry::logs::CHANGES;
@@ -23,20 +23,23 @@ pub(super) struct Change {
 }
 
 /// Logs a request that may have changed something: who asked, the old value and the new. No filter stops these lines.
-pub(super) fn log(peer: Option<SocketAddr>, method: &Method, path: &str, response: &Response) {
+pub(super) fn log(peer: Option<&Peer>, method: &Method, path: &str, response: &Response) {
     if method.is_safe() {
         return;
     }
-    let peer = peer.map(|peer| peer.to_string()).unwrap_or_default();
+    let identity = peer.and_then(Peer::proved_identity);
+    let address = peer.map(Peer::as_str).unwrap_or_default();
     let status = response.status().as_u16();
     match response.extensions().get::<Change>() {
         Some(Change { what, old, new, lasts }) => tracing::info!(
-            target: CHANGES, method = %method, path, status, peer.address = peer, what, old, new,
+            target: CHANGES, method = %method, path, status, peer.address = address,
+            peer.identity = identity, what, old, new,
             lasts = lasts.map(go_duration),
             "changed through the admin port"
         ),
         None => tracing::info!(
-            target: CHANGES, method = %method, path, status, peer.address = peer,
+            target: CHANGES, method = %method, path, status, peer.address = address,
+            peer.identity = identity,
             "asked for a change through the admin port"
         ),
     }

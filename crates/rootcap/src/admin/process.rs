@@ -1,13 +1,12 @@
 //! What the admin port asks of the process that it shows.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
-use crate::BuildInfo;
 use crate::telemetry::logs::{InForce, LogsError, Replaced};
+use crate::{BuildInfo, tls};
 
 /// The process that the admin port shows: its only view of the rest.
 ///
@@ -35,6 +34,9 @@ pub(crate) trait Process: Send + Sync + 'static {
     /// The checks, the health of the services, and what readiness waits for.
     fn health(&self) -> HealthRows;
 
+    /// The TLS of the ports that have it.
+    fn tls(&self) -> Vec<tls::Status>;
+
     /// The layers that a call passes, outermost first.
     fn stack(&self) -> Vec<LayerRow>;
 
@@ -51,7 +53,7 @@ pub(crate) trait Controls: Send + Sync + 'static {
     fn change_log_filter(
         &self,
         filter: &str,
-        peer: Option<SocketAddr>,
+        peer: Option<String>,
         lasts: Option<Duration>,
     ) -> Result<Replaced, LogsError>;
 

@@ -1,10 +1,11 @@
 //! Settings together with how they came to be; changed by code, they are tested again.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::error::{ConfigError, ConfigErrors};
-use super::schema::Section;
-use super::settings::Config;
+use super::schema::{Section, join};
+use super::settings::{Config, Tls};
 use super::source::{Source, Sources};
 use super::value::Auto;
 
@@ -81,7 +82,8 @@ impl Loaded {
 /// Settings that would silently do nothing beside others.
 fn contradictions(loaded: &Loaded) -> Vec<ConfigError> {
     let limits = &loaded.config.limits;
-    let mut errors = Vec::new();
+    let mut errors = tls("tls", &loaded.config.tls, &loaded.sources);
+    errors.extend(tls("admin.tls", &loaded.config.admin.tls, &loaded.sources));
     if let (Auto::Set(burst), None) = (&limits.rate_burst, &limits.rate) {
         let key = "limits.rate_burst";
         errors.push(ConfigError::of_value(
@@ -91,6 +93,30 @@ fn contradictions(loaded: &Loaded) -> Vec<ConfigError> {
             r#"it does nothing while limits.rate is "off"; expected "auto", or a limits.rate"#
                 .to_owned(),
         ));
+    }
+    errors
+}
+
+/// What is missing beside the settings of TLS, whose section is `section`.
+fn tls(section: &str, tls: &Tls, sources: &Sources) -> Vec<ConfigError> {
+    let missing = |name: &str, value: String, needed: &str| {
+        let key = join(section, name);
+        let problem =
+            format!(r#"it does nothing while {section}.{needed} is "off"; expected both"#);
+        ConfigError::of_value(&key, value, sources.of(&key).clone(), problem)
+    };
+    let path = |path: &PathBuf| format!("{path:?}");
+    let mut errors = Vec::new();
+    match (&tls.cert, &tls.key) {
+        (Some(cert), None) => errors.push(missing("cert", path(cert), "key")),
+        (None, Some(key)) => errors.push(missing("key", path(key), "cert")),
+        _ => {}
+    }
+    if let (Some(client_ca), None) = (&tls.client_ca, &tls.cert) {
+        errors.push(missing("client_ca", path(client_ca), "cert"));
+    }
+    if let (Auto::Set(client_auth), None) = (&tls.client_auth, &tls.client_ca) {
+        errors.push(missing("client_auth", format!("{:?}", client_auth.as_str()), "client_ca"));
     }
     errors
 }

@@ -63,9 +63,9 @@ pub use example::example;
 pub use loaded::Loaded;
 pub(crate) use names::Served;
 pub use settings::{
-    Admin, Config, Connection, Deadline, Drain, Http2, Limits, Log, Metrics, Service, Trace,
+    Admin, Config, Connection, Deadline, Drain, Http2, Limits, Log, Metrics, Service, Tls, Trace,
 };
 pub use source::{Source, Sources};
 pub(crate) use suggest::within;
 pub(crate) use value::optional_duration;
-pub use value::{Auto, Listener, LogCalls, LogFormat, Rate, Secret, Size, Switch};
+pub use value::{Auto, ClientAuth, Listener, LogCalls, LogFormat, Rate, Secret, Size, Switch};

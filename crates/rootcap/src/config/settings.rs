@@ -10,8 +10,8 @@ use rootcap_layers::DEFAULT_BUCKETS;
 
 use super::schema::settings;
 use super::value::{
-    Ascending, Auto, Directives, Internet, Keys, Listener, LogCalls, LogFormat, MetadataKeys,
-    NotEmpty, Rate, Size, Switch,
+    Ascending, Auto, ClientAuth, Directives, Internet, Keys, Listener, LogCalls, LogFormat,
+    MetadataKeys, NotEmpty, Rate, Size, Switch,
 };
 
 /// Ten years: longer than anything here makes sense, and far from where clocks overflow.
@@ -41,6 +41,8 @@ settings! {
         drain: Drain;
         /// Connections of callers.
         connection: Connection;
+        /// TLS of the service port.
+        tls: Tls;
         /// Limits of the HTTP/2 protocol.
         http2: Http2;
         /// Limits on calls.
@@ -63,6 +65,8 @@ settings! {
         listen: Option<Listener> = Some(Listener::Port(8080)), in Internet;
         /// A file that holds the token which guarded pages ask for. Without one, only this host may see them.
         token_file: Option<PathBuf> = None;
+        /// TLS of the admin port.
+        tls: Tls;
         /// The most connections to the admin port at a time.
         max_connections: usize = 64, in 1..=MILLION;
     }
@@ -78,7 +82,8 @@ settings! {
 
     /// Connections of callers.
     pub struct Connection {
-        /// How long a connection may take from its first moment to its first whole HTTP/2 preface.
+        /// How long a connection may take from its first moment, or the end of its TLS handshake, to its first whole
+        /// HTTP/2 preface.
         preface_timeout: Duration = 10 * SECOND, in TIMEOUT;
         /// The age at which a connection is asked to go, so that callers spread over new servers; or "off".
         max_age: Option<Duration> = None, in TIMEOUT;
@@ -95,6 +100,23 @@ settings! {
         max_connections: usize = 10_000, in 1..=MILLION;
         /// Whether small writes of several calls on one connection are sent together.
         coalesce_writes: Switch = Switch::On;
+    }
+
+    /// TLS of a port. Of the service port, its TCP listeners: who may open a Unix socket is a matter of its file.
+    pub struct Tls {
+        /// A PEM file with the server's certificate, then those of its issuers; or "off" for no TLS.
+        cert: Option<PathBuf> = None;
+        /// A PEM file with the private key of that certificate, without a passphrase.
+        key: Option<PathBuf> = None;
+        /// A PEM file with the certificates of those who issue the certificates of clients, or "off" to ask for none.
+        client_ca: Option<PathBuf> = None;
+        /// Whether a client without a certificate is let in: not where it is "required", which is what "auto" means,
+        /// but where it is "optional". One that has a certificate must always have a good one.
+        client_auth: Auto<ClientAuth> = Auto::Auto;
+        /// How long a handshake may take, from the first moment of a connection.
+        handshake_timeout: Duration = 10 * SECOND, in TIMEOUT;
+        /// How often the files are looked at. What has changed takes effect for new connections.
+        reload_interval: Duration = 10 * SECOND, in TIMEOUT;
     }
 
     /// Limits of the HTTP/2 protocol, for each connection.

@@ -7,7 +7,7 @@ metrics! {
     counter connections_accepted_total();
     /// Connections closed at once, by reason: `max_connections` or `open_files`.
     counter connections_refused_total(reason);
-    /// Connections that have ended, by reason: `done`, `error`, `preface_timeout`, `max_age`, `idle` or `drain`.
+    /// Connections that have ended, by reason: `done`, `error`, `tls_to_plaintext`, `handshake_timeout`, `handshake_failed`, `preface_timeout`, `max_age`, `idle` or `drain`.
     counter connections_closed_total(reason);
     /// Writes to the sockets of ended connections.
     counter connection_writes_total();
@@ -37,4 +37,12 @@ metrics! {
     counter health_check_failures_total(check: String);
     /// How long the last run of a health check took.
     gauge health_check_duration_seconds(check: String);
+    /// When the certificate in use expires, in seconds since 1970, by port (`service` or `admin`); the days that are left
+    /// are (this - time()) / 86400.
+    gauge tls_certificate_not_after_timestamp_seconds(port);
+    /// Looks at TLS files that had changed, by port and result (`success` or `failure`); a set of files that is no good
+    /// fails at every look.
+    counter tls_reloads_total(port, result);
+    /// TLS handshakes that failed, by port and reason.
+    counter tls_handshakes_failed_total(port, reason);
 }

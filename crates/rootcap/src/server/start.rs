@@ -35,6 +35,7 @@ use crate::{
     process::Process,
     stack,
     telemetry::{logs::Logs, metrics::Metrics, panic_hook},
+    tls::{Port, Tls},
 };
 
 /// How long the last log lines may take.
@@ -57,7 +58,9 @@ where
     let checks = Checks::new(parts.checks, &names)?;
     let methods = Arc::new(described.methods(&names, &config.metrics));
     let services = served::with_reflection(services, &names, &parts.descriptors, &config.service)?;
-    let token = token(&config.admin)?;
+    let tls = Tls::load(&config.tls, Port::Service).map_err(Error::config)?;
+    let admin_settings = admin_settings(&config.admin)?;
+    let all_tls: Vec<_> = tls.iter().chain(&admin_settings.tls).cloned().collect();
     let listeners = Listeners::bind(parts.listeners, &config)?;
 
     let (logs, metrics) = install_telemetry(&loaded)?;
@@ -77,19 +80,26 @@ where
         heartbeat: Heartbeat::start(&life),
         connections: connections.clone(),
         stack: stack.clone(),
+        tls: all_tls.clone(),
         settings: loaded,
     };
-    let thread = admin_thread(listeners.admin, token, &config.admin, process)?;
+    let thread = admin_thread(listeners.admin, admin_settings, process)?;
     let times = DrainTimes { deadline: config.drain.deadline, lame_duck: config.drain.lame_duck };
     thread.runtime().spawn(metrics.keep_up());
     thread.runtime().spawn(logs.clone().end_changes());
     thread.runtime().spawn(lifecycle::keep_awake(Handle::current(), connections.clone()));
     thread.runtime().spawn(life.clone().drain_when_stopped(times, connections.clone()));
 
+    for tls in all_tls {
+        thread.runtime().spawn(tls.watch());
+    }
+
     let (alive, all_gone) = mpsc::channel(1);
     let acceptor = Acceptor {
         stack: stack.around(layers.app(Router::new(services)), &parts.health),
         settings: Arc::new(ConnectionSettings::new(&config)),
+        tls,
+        misdirected: Arc::default(),
         max_connections: config.connection.max_connections,
         open_files: OpenFiles::of_process(),
         connections: connections.clone(),
@@ -116,8 +126,17 @@ where
     })
 }
 
-fn token(settings: &config::Admin) -> Result<Option<Token>, Error> {
-    settings.token_file.as_deref().map(Token::from_file).transpose().map_err(Error::config)
+/// Reads the files that the settings of the admin port name; those of its TLS only if there is such a port.
+fn admin_settings(settings: &config::Admin) -> Result<admin::Settings, Error> {
+    let token = settings.token_file.as_deref().map(Token::from_file).transpose();
+    let load_tls = |_: &config::Listener| Tls::load(&settings.tls, Port::Admin);
+    let tls = settings.listen.as_ref().map(load_tls).transpose();
+    Ok(admin::Settings {
+        token: token.map_err(Error::config)?,
+        tls: tls.map_err(Error::config)?.flatten(),
+        max_connections: settings.max_connections,
+        ..admin::Settings::default()
+    })
 }
 
 /// Log first: what the others have to say goes there.
@@ -133,15 +152,9 @@ fn install_telemetry(loaded: &Loaded) -> Result<(Logs, Metrics), Error> {
 
 fn admin_thread(
     listener: Option<StdTcpListener>,
-    token: Option<Token>,
-    settings: &config::Admin,
+    settings: admin::Settings,
     process: Process,
 ) -> Result<AdminThread, Error> {
-    let settings = admin::Settings {
-        token,
-        max_connections: settings.max_connections,
-        ..admin::Settings::default()
-    };
     let listeners = listener.into_iter().collect();
     AdminThread::spawn(listeners, settings, Arc::new(process)).map_err(Error::admin_thread)
 }

@@ -38,7 +38,7 @@ pub(in crate::admin) fn change(
     parts: &Parts,
     body: &[u8],
 ) -> Response {
-    let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
+    let peer = parts.extensions.get::<Peer>().map(|peer| who(&peer.0));
     let lasts = match lasts(parts.uri.query().unwrap_or_default()) {
         Ok(lasts) => lasts,
         Err(problem) => return refused(&problem),
@@ -47,6 +47,14 @@ pub(in crate::admin) fn change(
         return refused(&format!("the filter is not UTF-8; expected {ACCEPTED_FILTER}"));
     };
     answer_of(controls.change_log_filter(filter, peer, lasts), lasts, admin, parts)
+}
+
+/// A peer as the page shows it: its address, and whom its certificate names.
+fn who(peer: &rootcap_layers::Peer) -> String {
+    match peer.proved_identity() {
+        Some(identity) => format!("{} ({identity})", peer.as_str()),
+        None => peer.as_str().to_owned(),
+    }
 }
 
 /// Puts the configured filter into force.

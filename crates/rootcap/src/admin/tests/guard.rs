@@ -31,7 +31,7 @@ fn with_token() -> super::Running {
 async fn from(peer: &str, token: Option<Token>, request: Request<Body>) -> Response {
     let mut request = request;
     if let Ok(peer) = peer.parse::<SocketAddr>() {
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(Peer(Arc::new(rootcap_layers::Peer::new(peer))));
     }
     let router = router(test_rows(), Arc::new(Fake::default()), Guard::new(token));
     router.oneshot(request).await.unwrap()

@@ -20,8 +20,8 @@ use http::request::Parts;
 use super::change::Change;
 use super::routes::{Admin, Row, rows};
 use super::{
-    AdminThread, CheckRow, ConfigRow, ConnectionRow, Controls, ErrorRow, HealthRows, Info, LayerRow,
-    Process, ServiceRow, Settings, WaitingRow,
+    AdminThread, CheckRow, ConfigRow, ConnectionRow, Controls, ErrorRow, HealthRows, Info,
+    LayerRow, Process, ServiceRow, Settings, WaitingRow,
 };
 use crate::BuildInfo;
 use crate::telemetry::logs::{InForce, Logs, LogsError, Replaced};
@@ -137,6 +137,10 @@ impl Process for Fake {
         }
     }
 
+    fn tls(&self) -> Vec<crate::tls::Status> {
+        Vec::new()
+    }
+
     fn stack(&self) -> Vec<LayerRow> {
         vec![LayerRow {
             name: "Observe".to_owned(),
@@ -154,7 +158,7 @@ impl Controls for Fake {
     fn change_log_filter(
         &self,
         filter: &str,
-        peer: Option<SocketAddr>,
+        peer: Option<String>,
         lasts: Option<Duration>,
     ) -> Result<Replaced, LogsError> {
         self.logs.as_ref().ok_or(LogsError::NotOurs)?.change_filter(filter, peer, lasts)

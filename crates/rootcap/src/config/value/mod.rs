@@ -21,7 +21,7 @@ mod text;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-pub use choice::{LogCalls, LogFormat, Switch};
+pub use choice::{ClientAuth, LogCalls, LogFormat, Switch};
 pub use listener::Listener;
 pub use optional::Auto;
 pub(super) use problem::{Problem, Problems, Step};

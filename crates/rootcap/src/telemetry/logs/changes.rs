@@ -1,10 +1,7 @@
 //! Changing the filter while the process runs: by the program, by a peer of the admin port, by a signal; and the fall
 //! back to the configured one.
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use rootcap_layers::excerpt::cut;
 use tokio::time::Instant;
@@ -46,7 +43,7 @@ impl Logs {
     pub(crate) fn change_filter(
         &self,
         text: &str,
-        peer: Option<SocketAddr>,
+        peer: Option<String>,
         lasts: Option<Duration>,
     ) -> Result<Replaced, LogsError> {
         let filter = self.filter()?;

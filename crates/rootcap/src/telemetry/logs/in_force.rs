@@ -1,6 +1,6 @@
 //! Which filter is in force: the configured one, or for a time another.
 
-use std::{fmt, net::SocketAddr, time::SystemTime};
+use std::{fmt, time::SystemTime};
 
 use tokio::time::Instant;
 
@@ -11,8 +11,8 @@ pub(crate) enum Origin {
     Settings(String),
     /// The program, by its handle of the server.
     Program,
-    /// A peer of the admin port.
-    Peer(Option<SocketAddr>),
+    /// A peer of the admin port: its address, and whom its certificate names.
+    Peer(Option<String>),
     /// A signal to the process.
     Signal,
 }

@@ -245,8 +245,8 @@ fn a_bad_filter_is_refused_and_the_old_one_stays() {
     assert_eq!(log.lines().len(), 1);
 }
 
-fn peer() -> Option<std::net::SocketAddr> {
-    Some(([127, 0, 0, 1], 7).into())
+fn peer() -> Option<String> {
+    Some("127.0.0.1:7".to_owned())
 }
 
 #[tokio::test(start_paused = true)]
