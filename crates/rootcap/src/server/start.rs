@@ -59,7 +59,7 @@ where
     let listeners = Listeners::bind(parts.listeners, &config)?;
 
     let (logs, metrics) = install_telemetry(&loaded)?;
-    let stack = stack::Layers::new(&config, &logs, Arc::clone(&methods));
+    let stack = stack::Layers::new(&config, &logs, Arc::clone(&methods), None);
     let life = Life::new(parts.health.clone());
     let connections = Connections::default();
     let process = Process {

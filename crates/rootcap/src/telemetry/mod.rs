@@ -4,3 +4,4 @@ pub(crate) mod logs;
 pub(crate) mod metrics;
 pub(crate) mod panic_hook;
 pub(crate) mod sink;
+pub(crate) mod span_ids;
