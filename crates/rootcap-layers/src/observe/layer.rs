@@ -7,7 +7,10 @@ use opentelemetry::global::BoxedTracer;
 use tower_layer::Layer;
 
 use super::{Observe, guard::Shared};
-use crate::{method::Methods, trace::Sampler};
+use crate::{
+    method::Methods,
+    trace::{Propagation, Sampler},
+};
 
 /// Applies [`Observe`].
 #[derive(Debug)]
@@ -20,6 +23,7 @@ pub struct ObserveLayer<O> {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Settings {
     pub(super) sampler: Sampler,
+    pub(super) propagation: Propagation,
     pub(super) logged_metadata: Vec<HeaderName>,
     pub(super) spans: Spans,
     pub(super) tracer: Option<Arc<BoxedTracer>>,
@@ -46,6 +50,13 @@ impl<O> ObserveLayer<O> {
     #[must_use]
     pub fn sampler(mut self, sampler: Sampler) -> Self {
         Arc::make_mut(&mut self.settings).sampler = sampler;
+        self
+    }
+
+    /// The headers that tell of a caller's trace; by default those of W3C Trace Context.
+    #[must_use]
+    pub fn propagation(mut self, propagation: Propagation) -> Self {
+        Arc::make_mut(&mut self.settings).propagation = propagation;
         self
     }
 

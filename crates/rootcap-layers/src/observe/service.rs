@@ -61,7 +61,7 @@ impl<O, S> Observe<O, S> {
         let started_at = SystemTime::now();
         // Probes come every few seconds, for ever: a trace that began with one would tell nothing.
         let sampler = if method.is_builtin() { &Sampler::PARENT } else { &settings.sampler };
-        let mut trace = TraceContext::accept(headers, sampler);
+        let mut trace = TraceContext::accept(headers, &settings.propagation, sampler);
         // The decision comes first: nothing is built for a call that is not sampled.
         let tracer = settings.tracer.as_ref().filter(|_| trace.is_sampled());
         let otel = tracer.and_then(|tracer| {
@@ -86,6 +86,7 @@ impl<O, S> Observe<O, S> {
             request_id,
             trace,
             peer,
+            propagation: settings.propagation,
             headers,
             started_at,
         });
