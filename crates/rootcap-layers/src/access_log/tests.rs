@@ -72,7 +72,7 @@ fn call(path: &str, headers: &[(&str, &[u8])]) -> Call {
     Call::new(Start {
         method,
         path: PathAndQuery::try_from(path).unwrap(),
-        otel: None,
+        otel: opentelemetry::Context::new(),
         propagation: Propagation::default(),
         span: None,
         logged: Some(listed.map(|(name, value)| (name.clone(), value.clone())).collect()),
@@ -279,7 +279,7 @@ fn the_identity_of_the_peer_follows_its_address() {
     let call = Call::new(Start {
         method: methods().get(HELLO).unwrap(),
         path: PathAndQuery::from_static(HELLO),
-        otel: None,
+        otel: opentelemetry::Context::new(),
         propagation: Propagation::default(),
         span: None,
         logged: None,

@@ -94,7 +94,7 @@ pub(crate) struct Start<'a> {
     pub(crate) request_id: RequestId,
     pub(crate) trace: TraceContext,
     /// With the call's span, if that is recorded.
-    pub(crate) otel: Option<opentelemetry::Context>,
+    pub(crate) otel: opentelemetry::Context,
     pub(crate) propagation: Propagation,
     pub(crate) span: Option<tracing::Span>,
     pub(crate) peer: Option<Arc<Peer>>,
@@ -110,7 +110,7 @@ impl Call {
             _ => u64::MAX,
         };
         Call(Some(recycle::make(Inner {
-            otel: start.otel.unwrap_or_else(|| start.trace.to_otel()),
+            otel: start.otel,
             propagation: start.propagation,
             span: start.span,
             method: start.method,

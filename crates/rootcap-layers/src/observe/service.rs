@@ -76,12 +76,13 @@ impl<O, S> Observe<O, S> {
             };
             recorded::start(tracer, &mut trace, &beginning)
         });
+        let otel = otel.unwrap_or_else(|| trace.to_otel());
         let spans = settings.spans == Spans::On;
         let call = Call::new(Start {
             method,
             path,
             logged: self.logged(request),
-            span: spans.then(|| span(&request_id, &trace)),
+            span: spans.then(|| span(&request_id, &trace, &otel)),
             otel,
             request_id,
             trace,
@@ -101,7 +102,13 @@ impl<O, S> Observe<O, S> {
     }
 }
 
-fn span(request_id: &RequestId, trace: &TraceContext) -> tracing::Span {
+/// Made where the call's OpenTelemetry context is current: a subscriber that exports it has it in the same trace.
+fn span(
+    request_id: &RequestId,
+    trace: &TraceContext,
+    otel: &opentelemetry::Context,
+) -> tracing::Span {
+    let _current = otel.clone().attach();
     tracing::info_span!(
         target: "rootcap::call",
         "call",

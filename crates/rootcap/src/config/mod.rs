@@ -64,4 +64,4 @@ pub use settings::{
     Admin, Config, Connection, Deadline, Drain, Http2, Limits, Log, Metrics, Service, Trace,
 };
 pub use source::{Source, Sources};
-pub use value::{Auto, Listener, LogCalls, LogFormat, Rate, Secret, Size, Switch};
+pub use value::{Auto, Listener, LogCalls, LogFormat, Propagator, Rate, Secret, Size, Switch};

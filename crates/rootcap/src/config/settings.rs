@@ -11,7 +11,7 @@ use rootcap_layers::DEFAULT_BUCKETS;
 use super::schema::settings;
 use super::value::{
     Ascending, Auto, Directives, Internet, Keys, Listener, LogCalls, LogFormat, MetadataKeys,
-    NotEmpty, Rate, Size, Switch,
+    NotEmpty, Propagator, Rate, Size, Switch,
 };
 
 /// Ten years: longer than anything here makes sense, and far from where clocks overflow.
@@ -166,6 +166,9 @@ settings! {
     pub struct Trace {
         /// The part of calls to trace, from 0 for none to 1 for all, where the caller has not decided.
         ratio: f64 = 0.0, in 0.0..=1.0;
+        /// The headers in which a caller's trace is looked for, in this order: "tracecontext" (W3C), "b3", "b3multi".
+        /// Without any, each call begins a trace. `Call::inject` writes all of them into the requests of handlers.
+        propagation: Vec<Propagator> = vec![Propagator::TraceContext];
     }
 
     /// The service as a whole.

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use opentelemetry::global::BoxedTracer;
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
@@ -33,7 +34,12 @@ use crate::{
     lifecycle::{self, DrainTimes, Heartbeat, Life, Phase},
     process::Process,
     stack,
-    telemetry::{logs::Logs, metrics::Metrics, panic_hook},
+    telemetry::{
+        child_spans::ChildTracer,
+        logs::{LogSettings, Logs},
+        metrics::Metrics,
+        panic_hook,
+    },
 };
 
 /// How long the last log lines may take.
@@ -58,8 +64,11 @@ where
     let token = token(&config.admin)?;
     let listeners = Listeners::bind(parts.listeners, &config)?;
 
-    let (logs, metrics) = install_telemetry(&loaded)?;
-    let stack = stack::Layers::new(&config, &logs, Arc::clone(&methods), None);
+    let (logs, metrics) = install_telemetry(&loaded, parts.tracer.as_ref())?;
+    let mut stack = stack::Layers::new(&config, &logs, Arc::clone(&methods));
+    if let Some(tracer) = parts.tracer {
+        stack = stack.tracer(tracer);
+    }
     let life = Life::new(parts.health.clone());
     let connections = Connections::default();
     let process = Process {
@@ -115,8 +124,16 @@ fn token(settings: &config::Admin) -> Result<Option<Token>, Error> {
 }
 
 /// Log first: what the others have to say goes there.
-fn install_telemetry(loaded: &Loaded) -> Result<(Logs, Metrics), Error> {
-    let logs = Logs::install(&(&loaded.config.log).into()).map_err(Error::log)?;
+fn install_telemetry(
+    loaded: &Loaded,
+    tracer: Option<&Arc<BoxedTracer>>,
+) -> Result<(Logs, Metrics), Error> {
+    let settings = LogSettings::from(&loaded.config.log);
+    let settings = LogSettings { children: tracer.map(|_| ChildTracer::default()), ..settings };
+    let logs = Logs::install(&settings).map_err(Error::log)?;
+    if let Some(tracer) = tracer {
+        logs.export_children(tracer);
+    }
     panic_hook::install();
     panic_hook::warn_if_abort();
     for warning in &loaded.warnings {

@@ -18,7 +18,7 @@ mod size;
 mod tests;
 mod text;
 
-pub use choice::{LogCalls, LogFormat, Switch};
+pub use choice::{LogCalls, LogFormat, Propagator, Switch};
 pub use listener::Listener;
 pub use optional::Auto;
 pub(super) use problem::{Problem, Problems, Step};

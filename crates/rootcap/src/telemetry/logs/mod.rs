@@ -13,6 +13,7 @@ mod error;
 mod fields;
 mod filter;
 mod layer;
+mod log_filter;
 
 pub(crate) use error::{ACCEPTED_FILTER, LogsError};
 pub(crate) use filter::check as check_filter;
@@ -23,15 +24,24 @@ use std::{
     time::Duration,
 };
 
+use opentelemetry::global::BoxedTracer;
 use rootcap_layers::{
     access_log::{AccessLog, BuiltinCalls, Calls, Format},
     observe::Spans,
 };
 use tracing::Dispatch;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{Layer, layer::SubscriberExt};
 
-use self::{call_lines::CallLines, filter::Filter, layer::EventLines};
-use super::sink::{Sink, SinkCounters};
+use self::{
+    call_lines::CallLines,
+    filter::Filter,
+    layer::EventLines,
+    log_filter::{LogFilter, PassingLines},
+};
+use super::{
+    child_spans::ChildTracer,
+    sink::{Sink, SinkCounters},
+};
 use crate::config::{self, LogCalls, LogFormat, Switch};
 
 /// What [`Logs::install`] is told.
@@ -47,6 +57,8 @@ pub(crate) struct LogSettings {
     pub(crate) filter: String,
     /// How many bytes may wait to be written.
     pub(crate) buffer: usize,
+    /// What starts the spans that handlers make with `tracing`, if they are to be exported.
+    pub(crate) children: Option<ChildTracer>,
 }
 
 impl Default for LogSettings {
@@ -57,6 +69,7 @@ impl Default for LogSettings {
             builtin: BuiltinCalls::default(),
             filter: "info".into(),
             buffer: 4 * 1024 * 1024,
+            children: None,
         }
     }
 }
@@ -77,6 +90,7 @@ impl From<&config::Log> for LogSettings {
             },
             filter: settings.filter.clone(),
             buffer: settings.buffer.as_usize(),
+            children: None,
         }
     }
 }
@@ -96,6 +110,8 @@ struct Installed {
     sink: Arc<Sink>,
     format: Format,
     filter: Filter,
+    passing: Arc<PassingLines>,
+    children: Option<ChildTracer>,
 }
 
 static INSTALLED: Mutex<Option<Installed>> = Mutex::new(None);
@@ -129,10 +145,18 @@ impl Logs {
     /// The observer that writes the lines of calls.
     pub(crate) fn access_log(&self) -> AccessLog {
         let log = match &self.installed {
-            Some(ours) => AccessLog::new(CallLines(Arc::clone(&ours.sink)), ours.format),
+            Some(ours) => AccessLog::new(ours.call_lines(), ours.format),
             None => AccessLog::events(),
         };
         log.calls(self.calls).builtin(self.builtin)
+    }
+
+    /// From now on, what handlers make with `tracing` is exported by `tracer`, where the log was set up for that. A
+    /// subscriber that is not ours does what it does.
+    pub(crate) fn export_children(&self, tracer: &Arc<BoxedTracer>) {
+        if let Some(children) = self.installed.as_ref().and_then(|ours| ours.children.as_ref()) {
+            children.set(Arc::clone(tracer));
+        }
     }
 
     /// A subscriber that is not ours learns the ids of a call from its span.
@@ -184,10 +208,17 @@ impl Installed {
         let sink = Sink::start(out, settings.buffer, format).map_err(LogsError::Thread)?;
         let sink = Arc::new(sink);
         let (layer, filter) = filter::reloadable(&settings.filter, filter);
+        let passing = Arc::new(PassingLines::default());
+        let log_filter = LogFilter { filter: layer, lines: Arc::clone(&passing) };
+        let children = settings.children.clone();
         let subscriber = tracing_subscriber::registry()
-            .with(layer)
-            .with(EventLines::new(Arc::clone(&sink), format));
-        Ok((Self { sink, format, filter }, Dispatch::new(subscriber)))
+            .with(EventLines::new(Arc::clone(&sink), format).with_filter(log_filter))
+            .with(children.as_ref().map(ChildTracer::layer));
+        Ok((Self { sink, format, filter, passing, children }, Dispatch::new(subscriber)))
+    }
+
+    fn call_lines(&self) -> CallLines {
+        CallLines { sink: Arc::clone(&self.sink), passing: Arc::clone(&self.passing) }
     }
 }
 
