@@ -22,4 +22,5 @@ mod panics;
 mod reflection;
 mod refusing;
 mod series;
+mod spans;
 mod user_layers;

@@ -71,6 +71,10 @@ impl<O> ObserveLayer<O> {
     }
 
     /// Whether a call is a `tracing` span (`call`, of the target `rootcap::call`) too; by default it is not.
+    ///
+    /// It lies within the call's OpenTelemetry context. A layer of `tracing-opentelemetry` exports it as a child of the
+    /// call's own span, and what the handler makes below that; a filter that leaves the target `rootcap::call` out puts
+    /// the handler's spans directly below the call's own.
     #[must_use]
     pub fn spans(mut self, spans: Spans) -> Self {
         Arc::make_mut(&mut self.settings).spans = spans;

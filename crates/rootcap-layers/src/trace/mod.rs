@@ -1,4 +1,29 @@
-//! Trace context: which trace a call belongs to (W3C Trace Context, level 1), and whether it is sampled.
+//! Trace context: which trace a call belongs to (W3C Trace Context, level 1, or B3), and whether it is sampled.
+//!
+//! A sampled call is a span, if [`ObserveLayer::tracer`](crate::observe::ObserveLayer::tracer) says who makes it. It is
+//! current, with its OpenTelemetry context, while the handler and its streams run: what the handler makes there is below
+//! it. A task that the handler spawns has no context but the one that it is given:
+//!
+//! ```
+//! use opentelemetry::{Context, KeyValue, trace::{FutureExt, TraceContextExt}};
+//! use tracing::Instrument;
+//!
+//! async fn handler() {
+//!     // On the span of the call itself.
+//!     Context::current().span().set_attribute(KeyValue::new("customer.tier", "gold"));
+//!     // Below it, also where it goes on after the call.
+//!     tokio::spawn(send_receipt().with_context(Context::current()));
+//!     // Below a span of its own, made with `tracing`.
+//!     tokio::spawn(send_receipt().instrument(tracing::info_span!("receipt")));
+//! }
+//!
+//! #[tracing::instrument]
+//! async fn send_receipt() {}
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() { handler().await }
+//! ```
+//!
+//! [`Call::inject`](crate::Call::inject) writes the context into the requests that a handler makes.
 
 mod b3;
 mod preset;

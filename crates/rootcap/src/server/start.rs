@@ -7,7 +7,6 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use opentelemetry::global::BoxedTracer;
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
@@ -64,9 +63,11 @@ where
     let token = token(&config.admin)?;
     let listeners = Listeners::bind(parts.listeners, &config)?;
 
-    let (logs, metrics) = install_telemetry(&loaded, parts.tracer.as_ref())?;
+    let children = parts.tracer.as_ref().map(|_| ChildTracer::default());
+    let (logs, metrics) = install_telemetry(&loaded, children)?;
     let mut stack = stack::Layers::new(&config, &logs, Arc::clone(&methods));
     if let Some(tracer) = parts.tracer {
+        logs.export_children(&tracer);
         stack = stack.tracer(tracer);
     }
     let life = Life::new(parts.health.clone());
@@ -126,14 +127,10 @@ fn token(settings: &config::Admin) -> Result<Option<Token>, Error> {
 /// Log first: what the others have to say goes there.
 fn install_telemetry(
     loaded: &Loaded,
-    tracer: Option<&Arc<BoxedTracer>>,
+    children: Option<ChildTracer>,
 ) -> Result<(Logs, Metrics), Error> {
-    let settings = LogSettings::from(&loaded.config.log);
-    let settings = LogSettings { children: tracer.map(|_| ChildTracer::default()), ..settings };
+    let settings = LogSettings { children, ..LogSettings::from(&loaded.config.log) };
     let logs = Logs::install(&settings).map_err(Error::log)?;
-    if let Some(tracer) = tracer {
-        logs.export_children(tracer);
-    }
     panic_hook::install();
     panic_hook::warn_if_abort();
     for warning in &loaded.warnings {
