@@ -59,7 +59,7 @@ impl Layers {
         Self {
             observe: ObserveLayer::new((CallMetrics, logs.access_log()), methods)
                 .spans(logs.spans())
-                .sampler(Sampler::parent_based(config.trace.ratio))
+                .sampler(Sampler::parent_based(config.trace_ratio()))
                 .logged_metadata(logged_metadata(&config.log.metadata)),
             deadline: deadline(&config.deadline),
             concurrency: config

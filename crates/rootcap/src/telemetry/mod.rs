@@ -1,5 +1,6 @@
 //! Telemetry: logs, traces and metrics, installed only where the process has none yet.
 
+pub(crate) mod export;
 pub(crate) mod logs;
 pub(crate) mod metrics;
 pub(crate) mod panic_hook;
