@@ -5,6 +5,7 @@ mod describe;
 use std::sync::Arc;
 
 use http::Request;
+use opentelemetry::global::BoxedTracer;
 use rootcap_layers::{
     CatchPanicLayer, ConcurrencyLayer, DeadlineLayer, Methods, RateLimitLayer,
     access_log::AccessLog,
@@ -55,12 +56,22 @@ pub(crate) struct Layers {
 }
 
 impl Layers {
-    pub(crate) fn new(config: &Config, logs: &Logs, methods: Arc<Methods>) -> Self {
+    /// Without a `tracer`, trace context is passed on and nothing is recorded.
+    pub(crate) fn new(
+        config: &Config,
+        logs: &Logs,
+        methods: Arc<Methods>,
+        tracer: Option<Arc<BoxedTracer>>,
+    ) -> Self {
+        let observe = ObserveLayer::new((CallMetrics, logs.access_log()), methods)
+            .spans(logs.spans())
+            .sampler(Sampler::parent_based(config.trace_ratio()))
+            .logged_metadata(logged_metadata(&config.log.metadata));
         Self {
-            observe: ObserveLayer::new((CallMetrics, logs.access_log()), methods)
-                .spans(logs.spans())
-                .sampler(Sampler::parent_based(config.trace_ratio()))
-                .logged_metadata(logged_metadata(&config.log.metadata)),
+            observe: match tracer {
+                Some(tracer) => observe.tracer(tracer),
+                None => observe,
+            },
             deadline: deadline(&config.deadline),
             concurrency: config
                 .limits

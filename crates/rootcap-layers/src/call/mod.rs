@@ -87,8 +87,11 @@ pub(crate) struct Start<'a> {
     pub(crate) logged: LoggedHeaders,
     pub(crate) request_id: RequestId,
     pub(crate) trace: TraceContext,
+    /// With the call's span, if that is recorded.
+    pub(crate) otel: Option<opentelemetry::Context>,
     pub(crate) span: Option<tracing::Span>,
     pub(crate) peer: Option<Arc<Peer>>,
+    pub(crate) started_at: SystemTime,
 }
 
 impl Call {
@@ -100,7 +103,7 @@ impl Call {
             _ => u64::MAX,
         };
         Call(Some(recycle::make(Inner {
-            otel: start.trace.to_otel(),
+            otel: start.otel.unwrap_or_else(|| start.trace.to_otel()),
             span: start.span,
             method: start.method,
             path: start.path,
@@ -110,7 +113,7 @@ impl Call {
             peer: start.peer,
             user_agent: start.headers.get(http::header::USER_AGENT).cloned(),
             started: Instant::now(),
-            started_at: SystemTime::now(),
+            started_at: start.started_at,
             timeout,
             deadline: AtomicU64::new(deadline),
             received: Traffic::default(),
@@ -144,6 +147,11 @@ impl Call {
     /// The W3C trace context of this call.
     pub fn trace(&self) -> &TraceContext {
         &self.inner().trace
+    }
+
+    /// The OpenTelemetry context that is current where the call is: with the call's span, if it is recorded.
+    pub(crate) fn otel(&self) -> &opentelemetry::Context {
+        &self.inner().otel
     }
 
     /// The other end of the connection, where the server told.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::HeaderName;
+use opentelemetry::global::BoxedTracer;
 use tower_layer::Layer;
 
 use super::{Observe, guard::Shared};
@@ -21,6 +22,7 @@ pub(super) struct Settings {
     pub(super) sampler: Sampler,
     pub(super) logged_metadata: Vec<HeaderName>,
     pub(super) spans: Spans,
+    pub(super) tracer: Option<Arc<BoxedTracer>>,
 }
 
 /// Whether a call is a `tracing` span too.
@@ -44,6 +46,16 @@ impl<O> ObserveLayer<O> {
     #[must_use]
     pub fn sampler(mut self, sampler: Sampler) -> Self {
         Arc::make_mut(&mut self.settings).sampler = sampler;
+        self
+    }
+
+    /// Starts the spans of calls that are sampled, and of no others; by default there are none.
+    ///
+    /// Its own sampler must record what the [`sampler`](Self::sampler) has decided for: a parent-based one does, whose
+    /// decision about new traces is the same.
+    #[must_use]
+    pub fn tracer(mut self, tracer: Arc<BoxedTracer>) -> Self {
+        Arc::make_mut(&mut self.settings).tracer = Some(tracer);
         self
     }
 

@@ -1,8 +1,11 @@
 //! Trace context: which trace a call belongs to (W3C Trace Context, level 1), and whether it is sampled.
 
+mod preset;
+pub(crate) mod recorded;
 mod sampler;
 mod traceparent;
 
+pub use preset::{preset_span_id, preset_trace_id};
 pub use sampler::Sampler;
 pub use traceparent::{ParseError, TraceParent};
 
@@ -73,7 +76,23 @@ impl TraceContext {
         self.flags.is_sampled()
     }
 
-    /// The OpenTelemetry context that a handler sees as the current one.
+    /// Takes over what a tracer made of it: the ids of the span that it started.
+    fn adopt(&mut self, span: &SpanContext) {
+        self.trace_id = span.trace_id();
+        self.span_id = span.span_id();
+        self.flags = span.trace_flags();
+        self.state = span.trace_state().clone();
+    }
+
+    /// The OpenTelemetry context that the call's span is started in: the caller's span, with the decision that was
+    /// taken here; nothing for a new trace.
+    fn parent_context(&self) -> Context {
+        let Some(parent) = self.parent else { return Context::new() };
+        let span = SpanContext::new(self.trace_id, parent, self.flags, true, self.state.clone());
+        Context::new().with_remote_span_context(span)
+    }
+
+    /// The OpenTelemetry context that the handler of a call without a recorded span sees as the current one.
     pub(crate) fn to_otel(&self) -> Context {
         let span =
             SpanContext::new(self.trace_id, self.span_id, self.flags, false, self.state.clone());

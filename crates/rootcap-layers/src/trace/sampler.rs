@@ -20,6 +20,9 @@ enum FollowParent {
 }
 
 impl Sampler {
+    /// Records what the caller records, and nothing else.
+    pub const PARENT: Self = Self { threshold: 0, parent: FollowParent::Yes };
+
     /// Records what the caller records, and `ratio` (0 to 1) of the traces that begin here.
     pub fn parent_based(ratio: f64) -> Self {
         Self { threshold: threshold(ratio), parent: FollowParent::Yes }
@@ -44,9 +47,9 @@ impl Sampler {
 }
 
 impl Default for Sampler {
-    /// Records what the caller records, and nothing else.
+    /// [`PARENT`](Self::PARENT).
     fn default() -> Self {
-        Self::parent_based(0.0)
+        Self::PARENT
     }
 }
 

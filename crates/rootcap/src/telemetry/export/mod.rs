@@ -33,12 +33,9 @@ use std::{
 
 use futures_util::future::join;
 use metrics::{counter, describe_counter};
-use opentelemetry::{InstrumentationScope, trace::TracerProvider};
+use opentelemetry::{InstrumentationScope, global::BoxedTracer, trace::TracerProvider};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
-use opentelemetry_sdk::{
-    Resource,
-    trace::{SdkTracer, SdkTracerProvider, SpanData},
-};
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData};
 
 use self::{
     collector::Collector,
@@ -104,9 +101,10 @@ impl Export {
     }
 
     /// The tracer of the calls' spans; `None` where traces are not exported.
-    pub(crate) fn tracer(&self) -> Option<SdkTracer> {
+    pub(crate) fn tracer(&self) -> Option<Arc<BoxedTracer>> {
         let scope = InstrumentationScope::builder("rootcap").with_version(env!("CARGO_PKG_VERSION"));
-        Some(self.0.provider.as_ref()?.tracer_with_scope(scope.build()))
+        let tracer = self.0.provider.as_ref()?.tracer_with_scope(scope.build());
+        Some(Arc::new(BoxedTracer::new(Box::new(tracer))))
     }
 
     /// Where log records go; `None` where the log is not exported.
@@ -118,13 +116,7 @@ impl Export {
     /// then is lost, which is logged. It blocks: not for a worker of a runtime.
     pub(crate) fn stop(&self, bound: Duration) {
         let running = &self.0;
-        if let Some(provider) = &running.provider {
-            // It fails where it was done before.
-            let _ = provider.shutdown();
-        }
-        if let Some(records) = &running.records {
-            records.queue.close();
-        }
+        running.close();
         running.thread.wait(bound);
         let spans = running.spans.as_ref().map_or(0, Waiting::unsettled);
         let records = running.records.as_ref().map_or(0, Waiting::unsettled);
@@ -132,6 +124,25 @@ impl Export {
             let collector = &*running.endpoint;
             tracing::warn!(collector, spans, records, ?bound, "not all was exported in time");
         }
+    }
+}
+
+impl Running {
+    fn close(&self) {
+        if let Some(provider) = &self.provider {
+            // It fails where it was done before.
+            let _ = provider.shutdown();
+        }
+        if let Some(records) = &self.records {
+            records.queue.close();
+        }
+    }
+}
+
+impl Drop for Running {
+    /// Of a server that did not start, nothing remains: the process's provider may be this one.
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -229,6 +240,13 @@ pub(crate) enum ExportError {
     Tls(tonic::transport::Error),
     /// There is no thread to be had.
     Thread(io::Error),
+}
+
+impl ExportError {
+    /// Whether a setting is wrong.
+    pub(crate) fn is_setting(&self) -> bool {
+        !matches!(self, Self::Thread(_))
+    }
 }
 
 impl fmt::Display for ExportError {

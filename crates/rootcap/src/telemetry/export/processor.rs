@@ -10,6 +10,7 @@ use opentelemetry_sdk::{
 };
 
 use super::{queue::Queue, thread};
+use crate::telemetry::span_ids::SpanIds;
 
 /// A provider whose spans go into `queue`. What has a parent is recorded if that is, and `ratio` of the rest, by the
 /// same rule as calls are.
@@ -20,6 +21,7 @@ pub(super) fn provider(
 ) -> SdkTracerProvider {
     SdkTracerProvider::builder()
         .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio))))
+        .with_id_generator(SpanIds)
         .with_span_processor(ToQueue(Arc::clone(queue)))
         // 128 of each, whatever the environment says.
         .with_span_limits(SpanLimits::default())
