@@ -1,6 +1,7 @@
 //! Who a call is: its request id and its trace.
 
 use opentelemetry::trace::TraceContextExt;
+use rootcap::config::Auto;
 use rootcap_layers::Call;
 use rootcap_proto::{
     helloworld::{
