@@ -11,6 +11,7 @@ mod connections;
 mod counting;
 mod deadlines;
 mod draining;
+mod exporting;
 mod health;
 mod hostile;
 mod identity;

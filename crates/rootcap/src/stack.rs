@@ -60,7 +60,7 @@ impl Layers {
         Self {
             observe: ObserveLayer::new((CallMetrics, logs.access_log()), methods)
                 .spans(logs.spans())
-                .sampler(Sampler::parent_based(config.trace.ratio))
+                .sampler(Sampler::parent_based(config.trace_ratio()))
                 .propagation(propagation(&config.trace.propagation))
                 .logged_metadata(logged_metadata(&config.log.metadata)),
             deadline: deadline(&config.deadline),

@@ -38,6 +38,7 @@
 //! All settings stand in one table (`settings.rs`), from which the structs, the defaults, the loader, the errors and
 //! the listings follow. To add a setting is to add a line there.
 
+mod derived;
 mod effective;
 mod environment;
 mod error;
@@ -61,7 +62,9 @@ pub use error::{ConfigError, ConfigErrors};
 pub use loaded::Loaded;
 pub(crate) use names::Served;
 pub use settings::{
-    Admin, Config, Connection, Deadline, Drain, Http2, Limits, Log, Metrics, Service, Trace,
+    Admin, Config, Connection, Deadline, Drain, Http2, Limits, Log, Metrics, Otlp, Service, Trace,
 };
 pub use source::{Source, Sources};
-pub use value::{Auto, Listener, LogCalls, LogFormat, Propagator, Rate, Secret, Size, Switch};
+pub use value::{
+    Auto, Endpoint, Listener, LogCalls, LogFormat, Propagator, Rate, Secret, Size, Switch,
+};

@@ -127,8 +127,8 @@ impl<L> Builder<L> {
     /// Records the calls that are sampled with this tracer, for a process that has an OpenTelemetry pipeline of its own.
     /// The spans that handlers make with `tracing` too, unless the process has a subscriber of its own.
     ///
-    /// Whether a call is sampled is decided before there is a span: by the caller, or by `trace.ratio`. The provider's
-    /// own sampler should follow the parent, and record what has none.
+    /// Whether a call is sampled is decided before there is a span: by the caller, or by `trace.ratio`, whose "auto" is
+    /// then 0. The provider's own sampler should follow the parent, and record what has none.
     pub fn tracer(mut self, tracer: impl Into<Arc<BoxedTracer>>) -> Self {
         self.parts.tracer = Some(tracer.into());
         self

@@ -13,7 +13,7 @@ use crate::{
     health::Health,
     lifecycle::{DrainTimes, Life},
     signals::Signals,
-    telemetry::logs::Logs,
+    telemetry::Last,
 };
 
 /// A server that has started.
@@ -35,7 +35,7 @@ pub(super) struct Control {
     pub(super) runtime: Handle,
     pub(super) times: DrainTimes,
     pub(super) connections: Connections,
-    pub(super) logs: Logs,
+    pub(super) last: Last,
 }
 
 impl Running {
@@ -65,7 +65,7 @@ impl Running {
 
     /// The filter of the log; `None` where the process's `tracing` subscriber is not the framework's.
     pub fn log_filter(&self) -> Option<String> {
-        self.control.logs.filter()
+        self.control.last.logs.filter()
     }
 
     /// Replaces the filter of the log (the setting `log.filter`), for events and for the lines of calls.
@@ -74,7 +74,7 @@ impl Running {
     /// When the filter is not valid, which then stays as it was, or the process's `tracing` subscriber is not the
     /// framework's.
     pub fn set_log_filter(&self, filter: &str) -> Result<(), Error> {
-        self.control.logs.set_filter(filter).map_err(Error::log)
+        self.control.last.logs.set_filter(filter).map_err(Error::log)
     }
 
     /// Begins a drain: not ready at once; after `drain.lame_duck` no new connections, open calls finish; at
@@ -105,10 +105,10 @@ impl Running {
 
     /// Makes SIGTERM and SIGINT drain the server.
     pub(super) fn drain_on_signals(&self) -> Result<(), Error> {
-        let Control { runtime, times, connections, logs } = &self.control;
+        let Control { runtime, times, connections, last } = &self.control;
         let _on_the_admin_thread = runtime.enter();
         let signals = Signals::install().map_err(Error::signals)?;
-        runtime.spawn(signals.handle(self.life.clone(), *times, connections.clone(), logs.clone()));
+        runtime.spawn(signals.handle(self.life.clone(), *times, connections.clone(), last.clone()));
         Ok(())
     }
 }

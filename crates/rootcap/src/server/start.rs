@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     net::TcpListener as StdTcpListener,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Instant, SystemTime},
 };
 
 use tokio::{
@@ -34,15 +34,14 @@ use crate::{
     process::Process,
     stack,
     telemetry::{
+        Last,
         child_spans::ChildTracer,
+        export::Export,
         logs::{LogSettings, Logs},
         metrics::Metrics,
         panic_hook,
     },
 };
-
-/// How long the last log lines may take.
-const FLUSH: Duration = Duration::from_millis(500);
 
 pub(super) fn start<L, N>(
     loaded: Loaded,
@@ -63,10 +62,11 @@ where
     let token = token(&config.admin)?;
     let listeners = Listeners::bind(parts.listeners, &config)?;
 
-    let children = parts.tracer.as_ref().map(|_| ChildTracer::default());
-    let (logs, metrics) = install_telemetry(&loaded, children)?;
+    let exports = parts.tracer.is_some() || config.exports_traces();
+    let (logs, metrics) = install_telemetry(&loaded, exports.then(ChildTracer::default))?;
+    let export = Export::start(&config, &parts.build_info).map_err(Error::export)?;
     let mut stack = stack::Layers::new(&config, &logs, Arc::clone(&methods));
-    if let Some(tracer) = parts.tracer {
+    if let Some(tracer) = parts.tracer.or_else(|| export.as_ref().and_then(Export::tracer)) {
         logs.export_children(&tracer);
         stack = stack.tracer(tracer);
     }
@@ -106,10 +106,11 @@ where
     parts.health.ready();
     life.advance(Phase::Serving);
 
+    let last = Last { logs, export };
     let control =
-        Control { runtime: thread.runtime().clone(), times, connections, logs: logs.clone() };
+        Control { runtime: thread.runtime().clone(), times, connections, last: last.clone() };
     let (stopped, stop) = oneshot::channel();
-    tokio::spawn(end(all_gone, life.clone(), logs, thread, stopped));
+    tokio::spawn(end(all_gone, (life.clone(), times), last, thread, stopped));
     Ok(Running {
         local: listeners.local,
         admin: listeners.admin_addr,
@@ -161,11 +162,12 @@ fn accept_on_all<A: App>(listeners: Vec<Bound>, acceptor: Acceptor<A>) {
     }
 }
 
-/// Waits until all that serves has gone, then ends the rest: the admin thread, and last the log.
+/// Waits until all that serves has gone, then ends the rest: the export, the admin thread (which takes signals until
+/// then), and last the log.
 async fn end(
     mut all_gone: mpsc::Receiver<Infallible>,
-    life: Life,
-    logs: Logs,
+    (life, times): (Life, DrainTimes),
+    last: Last,
     thread: AdminThread,
     stopped: oneshot::Sender<()>,
 ) {
@@ -176,12 +178,13 @@ async fn end(
         (0, took) => tracing::info!(?took, "drained"),
         (cut, took) => tracing::warn!(?took, cut, "drained, but calls were cut at the deadline"),
     }
-    // Both wait for a thread.
-    let last = tokio::task::spawn_blocking(move || {
+    // They wait for a thread each.
+    let ended = tokio::task::spawn_blocking(move || {
+        last.stop_export(life.drain_time(), times);
         thread.stop();
-        logs.flush(FLUSH);
+        last.flush_logs();
     });
-    if let Err(error) = last.await {
+    if let Err(error) = ended.await {
         tracing::error!(%error, "the end of the server panicked");
     }
     // Nobody may be waiting.

@@ -6,7 +6,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use opentelemetry::{
@@ -29,12 +29,16 @@ const LEVEL: Level = Level::INFO;
 
 /// A tracer that is found later: the log is set up before anything that may have to say something there.
 #[derive(Clone, Default)]
-pub(crate) struct ChildTracer(Arc<OnceLock<Arc<BoxedTracer>>>);
+pub(crate) struct ChildTracer(Arc<RwLock<Option<Arc<BoxedTracer>>>>);
 
 impl ChildTracer {
-    /// From now on, spans are started by `tracer`. The first one stands, as the log's other settings do.
+    /// From now on, spans are started by `tracer`: by that of the server that was started last, if there are several.
     pub(crate) fn set(&self, tracer: Arc<BoxedTracer>) {
-        let _ = self.0.set(tracer);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(tracer);
+    }
+
+    fn get(&self) -> Option<Arc<BoxedTracer>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The layer that starts and ends the spans.
@@ -56,7 +60,7 @@ impl Tracer for ChildTracer {
     type Span = BoxedSpan;
 
     fn build_with_context(&self, builder: SpanBuilder, parent: &OtelContext) -> BoxedSpan {
-        match self.0.get() {
+        match self.get() {
             Some(tracer) => tracer.build_with_context(builder, parent),
             None => {
                 BoxedTracer::new(Box::new(NoopTracer::new())).build_with_context(builder, parent)
@@ -67,7 +71,7 @@ impl Tracer for ChildTracer {
 
 impl fmt::Debug for ChildTracer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChildTracer").field("is_set", &self.0.get().is_some()).finish()
+        f.debug_struct("ChildTracer").field("is_set", &self.get().is_some()).finish()
     }
 }
 
