@@ -1,6 +1,7 @@
 //! Who a call is: its request id and its trace.
 
 use opentelemetry::trace::TraceContextExt;
+use rootcap::config::Auto;
 use rootcap_layers::Call;
 use rootcap_proto::{
     helloworld::{
@@ -141,7 +142,7 @@ async fn without_a_valid_parent_a_trace_is_made() {
 #[tokio::test]
 async fn a_ratio_of_one_samples_what_has_no_parent() {
     let server = builder()
-        .configure(|settings| settings.trace.ratio = 1.0)
+        .configure(|settings| settings.trace.ratio = Auto::Set(1.0))
         .start(GreeterServer::new(WhoAmI))
         .await
         .unwrap();

@@ -10,6 +10,7 @@ pub mod admin;
 pub mod example;
 pub mod frames;
 pub mod metrics;
+pub mod otlp;
 pub mod pki;
 pub mod programs;
 pub mod raw;

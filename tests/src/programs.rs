@@ -48,6 +48,11 @@ pub fn buf() -> Option<PathBuf> {
     installed.or_else(|| find("buf"))
 }
 
+/// The collector `rotel-agent`: `TEST_ROTEL`, else the one on the PATH.
+pub fn rotel() -> Option<PathBuf> {
+    env::var_os("TEST_ROTEL").map(PathBuf::from).or_else(|| find("rotel-agent"))
+}
+
 fn runs(program: &Path, arguments: &[&str]) -> bool {
     let status =
         Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();

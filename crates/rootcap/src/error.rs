@@ -2,6 +2,8 @@
 
 use std::{error::Error as StdError, fmt, io};
 
+use crate::telemetry::export::ExportError;
+
 /// Why a server could not start, or what it lost at its end.
 ///
 /// `Debug` writes the same text as `Display`, with all sources: it is what a `main` that returns this error
@@ -33,6 +35,7 @@ enum Kind {
     Descriptors,
     Log,
     AdminThread,
+    Export,
     Signals,
     Cut(usize),
 }
@@ -61,6 +64,12 @@ impl Error {
 
     pub(crate) fn admin_thread(source: io::Error) -> Self {
         Self::new(Kind::AdminThread, source)
+    }
+
+    /// A wrong setting, or a thread that cannot be had.
+    pub(crate) fn export(source: ExportError) -> Self {
+        let kind = if source.is_setting() { Kind::Config } else { Kind::Export };
+        Self::new(kind, source)
     }
 
     pub(crate) fn signals(source: io::Error) -> Self {
@@ -97,6 +106,7 @@ impl fmt::Display for Error {
             }
             Kind::Log => f.write_str("the log cannot be set up so"),
             Kind::AdminThread => f.write_str("the thread of the admin port cannot be started"),
+            Kind::Export => f.write_str("the export over OTLP cannot be started"),
             Kind::Signals => f.write_str("the handlers of signals cannot be installed"),
             Kind::Cut(1) => f.write_str("the drain's deadline cut 1 call that was still running"),
             Kind::Cut(calls) => {

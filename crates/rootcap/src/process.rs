@@ -63,7 +63,7 @@ impl admin::Process for Process {
             build: self.build.clone(),
             started: self.started.0,
             uptime: self.started.1.elapsed(),
-            hostname: hostname(),
+            hostname: hostname().unwrap_or_else(|| "unknown".to_owned()),
             pid: std::process::id(),
             services: self.services_and_methods(),
         }
@@ -78,7 +78,10 @@ impl admin::Process for Process {
         entries
             .map(|entry| ConfigRow {
                 key: entry.key,
-                value: entry.value,
+                value: match entry.means {
+                    Some(means) => format!("{} ({means})", entry.value),
+                    None => entry.value,
+                },
                 source: entry.source,
                 doc: entry.doc,
             })
@@ -179,9 +182,10 @@ fn waiting_row(Held { name, time, holders, panicked }: Held) -> WaitingRow {
     WaitingRow { name, held: time, holders, panicked }
 }
 
-fn hostname() -> String {
+/// The name of the host, where it can be found out.
+pub(crate) fn hostname() -> Option<String> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname")
         .ok()
         .or_else(|| std::env::var("HOSTNAME").ok());
-    name.map_or_else(|| "unknown".to_owned(), |name| name.trim().to_owned())
+    name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
 }

@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::{
     lifecycle::{DrainTimes, Life},
     server::connections::Connections,
-    telemetry::logs::Logs,
+    telemetry::{Last, logs::Logs},
 };
 
 /// Exit code of a process that could not leave its runtime in time.
@@ -18,8 +18,8 @@ const EXIT_STUCK: i32 = 1;
 /// A process that a signal ends has 128 and the signal's number as its exit code, by the shell's convention.
 const EXIT_SIGNAL: i32 = 128;
 /// How long after the drain's deadline the process is ended, at the latest.
-const LEAVE: Duration = Duration::from_millis(800);
-/// How long the last log lines may take.
+pub(crate) const LEAVE: Duration = Duration::from_millis(750);
+/// How long the last spans may take, and the last log lines.
 const FLUSH: Duration = Duration::from_millis(80);
 
 /// SIGTERM and SIGINT, from the moment this is made.
@@ -91,10 +91,10 @@ impl Signals {
         life: Life,
         times: DrainTimes,
         connections: Connections,
-        logs: Logs,
+        last: Last,
     ) {
         let first = self.next().await;
-        end_after(times.deadline + LEAVE, logs.clone());
+        end_after(times.deadline + LEAVE, last.clone());
         tracing::info!(signal = first.name(), "draining");
         // Who presses Ctrl-C is waiting: there are no endpoints to propagate.
         let lame_duck = if first == Received::Interrupt { Duration::ZERO } else { times.lame_duck };
@@ -104,14 +104,14 @@ impl Signals {
             never = async { life.drain(times, &connections).await; std::future::pending().await } => never,
             second = self.next() => {
                 let tell = move || tracing::warn!(signal = second.name(), "second signal, leaving at once");
-                end(second.exit_code(), &logs, tell);
+                end(second.exit_code(), &last, tell);
             }
         }
     }
 }
 
 /// A blocked worker holds its runtime for ever, and with it `main`.
-fn end_after(time: Duration, logs: Logs) {
+fn end_after(time: Duration, last: Last) {
     let wait_and_end = move || {
         thread::sleep(time);
         let tell = || {
@@ -119,7 +119,7 @@ fn end_after(time: Duration, logs: Logs) {
                 "the runtime cannot be left: a task blocks its thread; ending the process"
             )
         };
-        end(EXIT_STUCK, &logs, tell);
+        end(EXIT_STUCK, &last, tell);
     };
     if let Err(error) = thread::Builder::new().name("rootcap-leave".into()).spawn(wait_and_end) {
         tracing::error!(%error, "there is no thread to end the process by force");
@@ -131,7 +131,7 @@ fn end_after(time: Duration, logs: Logs) {
     clippy::exit,
     reason = "`serve` owns the process's end: a runtime that is blocked cannot be left otherwise"
 )]
-fn end(code: i32, logs: &Logs, tell: impl FnOnce() + Send + 'static) -> ! {
+fn end(code: i32, last: &Last, tell: impl FnOnce() + Send + 'static) -> ! {
     let (told, wait) = mpsc::channel();
     let tell_and_say_so = move || {
         tell();
@@ -142,6 +142,6 @@ fn end(code: i32, logs: &Logs, tell: impl FnOnce() + Send + 'static) -> ! {
         // Either way the process ends now.
         let _ = wait.recv_timeout(FLUSH);
     }
-    logs.flush(FLUSH);
+    last.leave(FLUSH);
     std::process::exit(code)
 }

@@ -6,12 +6,14 @@ use std::{
     time::Duration,
 };
 
+use opentelemetry::{global::BoxedTracer, trace::TracerProvider};
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use tower::ServiceBuilder;
 
 use super::{MESSAGE, Script, Stack, Step};
 use crate::{
     CatchPanicLayer, ConcurrencyLayer, DeadlineLayer, Methods, RateLimitLayer,
-    metrics::CallMetrics, observe::ObserveLayer, rate_limit::Quota,
+    metrics::CallMetrics, observe::ObserveLayer, rate_limit::Quota, trace::Sampler,
 };
 
 /// When a layer rejects a call.
@@ -50,6 +52,12 @@ fn observe() -> ObserveLayer<CallMetrics> {
     ObserveLayer::new(CallMetrics, Arc::new(Methods::builder().service("a.B").build()))
 }
 
+/// Every call has a span.
+fn observe_with_spans() -> ObserveLayer<CallMetrics> {
+    let tracer = SdkTracerProvider::builder().build().tracer("contract");
+    observe().sampler(Sampler::ratio(1.0)).tracer(Arc::new(BoxedTracer::new(Box::new(tracer))))
+}
+
 fn deadline() -> DeadlineLayer {
     DeadlineLayer::new().max(Duration::from_secs(60))
 }
@@ -71,6 +79,7 @@ pub(super) fn table() -> Vec<Row> {
     let never = |name, stack| row(name, stack, stack, Rejects::Never, "");
     vec![
         never("observe", || Stack::new(observe())),
+        never("observe with spans", || Stack::new(observe_with_spans())),
         never("catch_panic", || Stack::new(CatchPanicLayer::new())),
         never("no maximum", || Stack::new(DeadlineLayer::new())),
         never("any concurrency", || Stack::new(ConcurrencyLayer::unlimited())),

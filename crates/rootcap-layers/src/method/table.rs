@@ -145,13 +145,15 @@ impl Methods {
         true
     }
 
-    /// At the end of a call of a provisional method: adds its statistics to the entry that stands for it.
-    /// If the method has entered the table meanwhile, it exists, whatever this call showed.
-    pub(crate) fn absorb(&self, method: &Method) {
-        match self.get(&method.path()) {
-            Some(present) if std::ptr::eq(&*present, method) => {}
+    /// At the end of a call of a provisional method: adds its statistics to the entry that stands for it; tells whether
+    /// the method is in the table. If it has entered meanwhile, it exists, whatever this call showed.
+    pub(crate) fn absorb(&self, method: &Method) -> bool {
+        let present = self.get(&method.path());
+        match &present {
+            Some(present) if std::ptr::eq(&**present, method) => {}
             Some(present) => present.stats().absorb(method.stats()),
             None => self.unknown.stats().absorb(method.stats()),
         }
+        present.is_some()
     }
 }

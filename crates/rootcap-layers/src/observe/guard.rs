@@ -10,6 +10,7 @@ use crate::{
     call::{Call, Direction},
     method::Methods,
     outcome::{Cause, End},
+    trace::recorded::{self, Known},
 };
 
 /// What all calls of an [`Observe`](super::Observe) share.
@@ -103,9 +104,12 @@ impl<O: Observer> Drop for Guard<O> {
         let end = self.end.take().unwrap_or_else(|| unfinished(&self.call));
         let outcome = end.after(duration);
         self.shared.observer.on_end(&self.call, state, &outcome);
-        if self.method == MethodIs::Provisional {
-            self.shared.methods.absorb(self.call.method());
-        }
+        let known = match self.method {
+            MethodIs::Settled => Known::SinceStart,
+            MethodIs::Provisional if self.shared.methods.absorb(self.call.method()) => Known::ByNow,
+            MethodIs::Provisional => Known::Never,
+        };
+        recorded::end(&self.call, known, &outcome);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     sync::Arc,
     task::{Context, Poll},
+    time::SystemTime,
 };
 
 use bytes::Bytes;
@@ -19,7 +20,10 @@ use super::{
 use crate::{
     call::{Call, LoggedHeaders, Peer, RequestId, Start},
     method::Found,
-    trace::TraceContext,
+    trace::{
+        Sampler, TraceContext,
+        recorded::{self, Beginning},
+    },
 };
 
 /// Makes the [`Call`] of each request, and observes it. See the [module](super).
@@ -51,18 +55,41 @@ impl<O, S> Observe<O, S> {
             Found::Provisional(method) => (method, MethodIs::Provisional),
         };
         let headers = request.headers();
+        let settings = &self.layer.settings;
         let request_id = RequestId::accept(headers);
-        let trace = TraceContext::accept(headers, &self.layer.settings.sampler);
-        let spans = self.layer.settings.spans == Spans::On;
+        let peer = self.peer.clone().or_else(|| request.extensions().get().cloned());
+        let started_at = SystemTime::now();
+        // Probes come every few seconds, for ever: a trace that began with one would tell nothing.
+        let sampler = if method.is_builtin() { &Sampler::PARENT } else { &settings.sampler };
+        let mut trace = TraceContext::accept(headers, &settings.propagation, sampler);
+        // The decision comes first: nothing is built for a call that is not sampled.
+        let tracer = settings.tracer.as_ref().filter(|_| trace.is_sampled());
+        let otel = tracer.and_then(|tracer| {
+            let named = is == MethodIs::Settled && !method.is_unknown();
+            let beginning = Beginning {
+                method: named.then_some(&*method),
+                request_id: &request_id,
+                peer: peer.as_deref(),
+                uri: request.uri(),
+                headers,
+                at: started_at,
+            };
+            recorded::start(tracer, &mut trace, &beginning)
+        });
+        let otel = otel.unwrap_or_else(|| trace.to_otel());
+        let spans = settings.spans == Spans::On;
         let call = Call::new(Start {
             method,
             path,
             logged: self.logged(request),
-            span: spans.then(|| span(&request_id, &trace)),
+            span: spans.then(|| span(&request_id, &trace, &otel)),
+            otel,
             request_id,
             trace,
-            peer: self.peer.clone().or_else(|| request.extensions().get().cloned()),
+            peer,
+            propagation: settings.propagation,
             headers,
+            started_at,
         });
         (call, is)
     }
@@ -75,7 +102,13 @@ impl<O, S> Observe<O, S> {
     }
 }
 
-fn span(request_id: &RequestId, trace: &TraceContext) -> tracing::Span {
+/// Made where the call's OpenTelemetry context is current: a subscriber that exports it has it in the same trace.
+fn span(
+    request_id: &RequestId,
+    trace: &TraceContext,
+    otel: &opentelemetry::Context,
+) -> tracing::Span {
+    let _current = otel.clone().attach();
     tracing::info_span!(
         target: "rootcap::call",
         "call",

@@ -2,6 +2,8 @@
 
 use opentelemetry::{TraceFlags, TraceId};
 
+use super::Decision;
+
 /// Decides for traces that begin here, and whether a caller's decision is followed.
 ///
 /// The ratio is applied as by OpenTelemetry's `TraceIdRatioBased` sampler, so that all services with the
@@ -28,6 +30,9 @@ enum FollowParent {
 }
 
 impl Sampler {
+    /// Records what the caller records, and nothing else.
+    pub const PARENT: Self = Self { threshold: 0, parent: FollowParent::Yes };
+
     /// Records what the caller records, and `ratio` (0 to 1) of the traces that begin here.
     pub fn parent_based(ratio: f64) -> Self {
         Self { threshold: threshold(ratio), parent: FollowParent::Yes }
@@ -38,11 +43,12 @@ impl Sampler {
         Self { threshold: threshold(ratio), parent: FollowParent::No }
     }
 
-    pub(super) fn flags(&self, trace_id: TraceId, parent: Option<TraceFlags>) -> TraceFlags {
-        match (parent, self.parent) {
-            (Some(flags), FollowParent::Yes) => flags & TraceFlags::SAMPLED,
-            _ => TraceFlags::default().with_sampled(self.takes(trace_id)),
-        }
+    pub(super) fn flags(&self, trace_id: TraceId, parent: Option<Decision>) -> TraceFlags {
+        let sampled = match (parent, self.parent) {
+            (Some(decision), FollowParent::Yes) => decision != Decision::Deny,
+            _ => self.takes(trace_id),
+        };
+        TraceFlags::default().with_sampled(sampled)
     }
 
     fn takes(&self, trace_id: TraceId) -> bool {
@@ -52,9 +58,9 @@ impl Sampler {
 }
 
 impl Default for Sampler {
-    /// Records what the caller records, and nothing else.
+    /// [`PARENT`](Self::PARENT).
     fn default() -> Self {
-        Self::parent_based(0.0)
+        Self::PARENT
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Entry {
     pub key: String,
     /// The value in effect.
     pub value: String,
+    /// What an "auto" comes to beside the other settings, where these alone decide.
+    pub means: Option<String>,
     /// Where the value came from.
     pub source: String,
     /// The value where nothing sets another.
@@ -36,7 +38,13 @@ pub struct Entry {
 impl Loaded {
     /// Every setting, in the order of the documentation.
     pub fn effective(&self) -> Vec<Entry> {
-        entries(&self.config, &self.sources)
+        let mut entries = entries(&self.config, &self.sources);
+        for (key, means) in self.config.derived() {
+            if let Some(entry) = entries.iter_mut().find(|entry| entry.key == key) {
+                entry.means = Some(means);
+            }
+        }
+        entries
     }
 }
 
@@ -66,6 +74,7 @@ pub(super) fn entries<S: Section>(section: &S, sources: &Sources) -> Vec<Entry> 
     section.clone().visit("", &mut |leaf| {
         entries.push(Entry {
             value: leaf.setting.to_toml().to_string(),
+            means: None,
             source: sources.of(&leaf.key).to_string(),
             default: defaults.remove(&leaf.key).unwrap_or_default(),
             secret: leaf.setting.is_secret(),
@@ -94,7 +103,8 @@ pub(super) fn render(entries: &[Entry]) -> String {
             section = within;
         }
         let hidden = if entry.secret { "# " } else { "" };
-        text += &format!("{hidden}{name} = {} # {}\n", entry.value, comment(&entry.source));
+        let means = entry.means.as_ref().map(|means| format!(", here {means}")).unwrap_or_default();
+        text += &format!("{hidden}{name} = {} # {}{means}\n", entry.value, comment(&entry.source));
     }
     text
 }

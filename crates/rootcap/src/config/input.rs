@@ -82,15 +82,20 @@ impl Input<'_> {
     }
 
     fn error(&self, leaf: &Leaf<'_>, problem: &Problem) -> ConfigError {
+        let secret = leaf.setting.is_secret();
         let (shown, source) = match &self.raw {
-            Raw::Text(text) => (quoted(text), self.source.clone()),
+            Raw::Text(text) => (quoted(&leaf.setting.mask(text)), self.source.clone()),
             Raw::Toml { value, file } => {
                 let span = locate(value, &problem.path);
-                (one_line(&file.text[span.clone()]), file.source(&span))
+                (one_line(&leaf.setting.mask(&file.text[span.clone()])), file.source(&span))
             }
         };
-        let shown = if leaf.setting.is_secret() { "***".to_owned() } else { shown };
-        ConfigError::of_value(&leaf.key, shown, source, problem.sentence(&leaf.setting.accepts()))
+        let shown = if secret { "***".to_owned() } else { shown };
+        let accepts = leaf.setting.accepts();
+        // Where the value is secret, what precedes the `=` of a text may be a part of it.
+        let sentence =
+            if secret { Problem::default().sentence(&accepts) } else { problem.sentence(&accepts) };
+        ConfigError::of_value(&leaf.key, shown, source, sentence)
     }
 }
 

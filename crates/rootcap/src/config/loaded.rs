@@ -7,7 +7,7 @@ use super::error::{ConfigError, ConfigErrors};
 use super::schema::{Section, join};
 use super::settings::{Config, Tls};
 use super::source::{Source, Sources};
-use super::value::Auto;
+use super::value::{Auto, Endpoint};
 
 /// Settings, and how they came to be.
 ///
@@ -93,6 +93,24 @@ fn contradictions(loaded: &Loaded) -> Vec<ConfigError> {
             r#"it does nothing while limits.rate is "off"; expected "auto", or a limits.rate"#
                 .to_owned(),
         ));
+    }
+    let otlp = &loaded.config.otlp;
+    let mut contradiction = |key: &str, value: String, sentence: String| {
+        let source = loaded.sources.of(key).clone();
+        // Those are set for many programs at once; what they say beside the others is made the best of.
+        if !source.is_standard() {
+            errors.push(ConfigError::of_value(key, value, source, sentence));
+        }
+    };
+    if let Some(batch) = otlp.batch.as_set().filter(|batch| **batch > otlp.queue) {
+        let sentence = format!("expected at most otlp.queue, which is {}", otlp.queue);
+        contradiction("otlp.batch", batch.to_string(), sentence);
+    }
+    if let (Some(file), Some(false)) =
+        (&otlp.ca_file, otlp.endpoint.as_ref().map(Endpoint::is_https))
+    {
+        let sentence = "it does nothing while otlp.endpoint begins with http://; expected \"off\", or https:// there";
+        contradiction("otlp.ca_file", format!("{:?}", file.display().to_string()), sentence.into());
     }
     errors
 }

@@ -38,6 +38,7 @@
 //! All settings stand in one table (`settings.rs`), from which the structs, the defaults, the loader, the errors and
 //! the listings follow. To add a setting is to add a line there.
 
+mod derived;
 mod effective;
 mod environment;
 mod error;
@@ -63,9 +64,13 @@ pub use example::example;
 pub use loaded::Loaded;
 pub(crate) use names::Served;
 pub use settings::{
-    Admin, Config, Connection, Deadline, Drain, Http2, Limits, Log, Metrics, Service, Tls, Trace,
+    Admin, Config, Connection, Deadline, Drain, Http2, Limits, Log, Metrics, Otlp, Service, Tls,
+    Trace,
 };
 pub use source::{Source, Sources};
 pub(crate) use suggest::within;
 pub(crate) use value::optional_duration;
-pub use value::{Auto, ClientAuth, Listener, LogCalls, LogFormat, Rate, Secret, Size, Switch};
+pub use value::{
+    Auto, ClientAuth, Endpoint, Listener, LogCalls, LogFormat, Propagator, Rate, Secret, Size,
+    Switch,
+};

@@ -1,5 +1,7 @@
 //! The view of a setting that does not depend on its type.
 
+use std::borrow::Cow;
+
 use serde::de::{Error as _, MapAccess};
 
 use super::value::{Problems, Rule, Value};
@@ -19,6 +21,9 @@ pub(super) struct Leaf<'a> {
 /// The value of a setting, whatever its type.
 pub(super) trait Setting {
     fn is_secret(&self) -> bool;
+
+    /// Hides what must not be shown in a text that was to be a value, right or wrong.
+    fn mask<'t>(&self, text: &'t str) -> Cow<'t, str>;
 
     /// What can be written, to end the sentence "expected ...".
     fn accepts(&self) -> String;
@@ -63,6 +68,10 @@ impl<T: Value, R: Rule<T>> Slot<'_, T, R> {
 impl<T: Value, R: Rule<T>> Setting for Slot<'_, T, R> {
     fn is_secret(&self) -> bool {
         T::SECRET
+    }
+
+    fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        T::mask(text)
     }
 
     fn accepts(&self) -> String {

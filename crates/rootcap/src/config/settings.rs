@@ -10,8 +10,8 @@ use rootcap_layers::DEFAULT_BUCKETS;
 
 use super::schema::settings;
 use super::value::{
-    Ascending, Auto, ClientAuth, Directives, Internet, Keys, Listener, LogCalls, LogFormat,
-    MetadataKeys, NotEmpty, Rate, Size, Switch,
+    Ascending, Attributes, Auto, ClientAuth, Directives, Endpoint, Headers, Internet, Keys,
+    Listener, LogCalls, LogFormat, MetadataKeys, NotEmpty, Propagator, Rate, Secret, Size, Switch,
 };
 
 /// Ten years: longer than anything here makes sense, and far from where clocks overflow.
@@ -55,6 +55,8 @@ settings! {
         metrics: Metrics;
         /// Traces.
         trace: Trace;
+        /// Export of traces and logs over OTLP.
+        otlp: Otlp;
         /// The service as a whole.
         service: Service;
     }
@@ -187,14 +189,46 @@ settings! {
 
     /// Traces.
     pub struct Trace {
-        /// The part of calls to trace, from 0 for none to 1 for all, where the caller has not decided.
-        ratio: f64 = 0.0, in 0.0..=1.0;
+        /// The part of calls to trace, from 0 for none to 1 for all, where the caller has not decided. "auto" is 1
+        /// where traces are exported, else 0.
+        ratio: Auto<f64> = Auto::Auto, in 0.0..=1.0;
+        /// The headers in which a caller's trace is looked for, in this order: "tracecontext" (W3C), "b3", "b3multi".
+        /// Without any, each call begins a trace. `Call::inject` writes all of them into the requests of handlers.
+        propagation: Vec<Propagator> = vec![Propagator::TraceContext];
+    }
+
+    /// Export of traces and logs to a collector, over OTLP (gRPC).
+    pub struct Otlp {
+        /// The collector, or "off". With user information, each export is authorized with it (Basic).
+        endpoint: Option<Endpoint> = None;
+        /// The metadata that go with each export, such as `authorization`.
+        headers: BTreeMap<String, Secret<String>> = BTreeMap::new(), in Headers;
+        /// A file of the certificates to trust, as PEM, for an endpoint with `https`; "off" for those of the system.
+        ca_file: Option<PathBuf> = None;
+        /// How long an export may take.
+        timeout: Duration = 10 * SECOND, in TIMEOUT;
+        /// Whether spans are exported.
+        traces: Switch = Switch::On;
+        /// Whether the log is exported too: events, and the end of each call.
+        logs: Switch = Switch::Off;
+        /// The most spans that wait to be exported, and the most log records; those beyond are dropped and counted.
+        queue: usize = 8192, in 1..=MILLION;
+        /// The most spans or log records in one export. "auto" is 512, or `otlp.queue` where that is less.
+        batch: Auto<usize> = Auto::Auto, in 1..=MILLION;
+        /// How long a span or a log record waits for others to be exported with.
+        interval: Duration = SECOND, in TIMEOUT;
     }
 
     /// The service as a whole.
     pub struct Service {
         /// Whether the reflection service answers callers who ask for the descriptors given to the builder.
         reflection: Switch = Switch::On;
+        /// The name of the service in what is exported. "auto" is a `service.name` in `service.attributes`, or else
+        /// follows from the name of the executable.
+        name: Auto<String> = Auto::Auto;
+        /// What else identifies the service in what is exported (resource attributes), before what is found out about
+        /// the process and its host.
+        attributes: BTreeMap<String, String> = BTreeMap::new(), in Attributes;
     }
 }
 

@@ -34,6 +34,13 @@ impl fmt::Display for Source {
     }
 }
 
+impl Source {
+    /// Whether this is a variable of OpenTelemetry's, which may be set for many programs at once.
+    pub(super) fn is_standard(&self) -> bool {
+        matches!(self, Self::Variable(name) if name.starts_with("OTEL_"))
+    }
+}
+
 /// The source of every setting that is not at its default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sources(BTreeMap<String, Source>);

@@ -7,6 +7,7 @@ use super::environment::Variables;
 use super::error::quoted;
 use super::input::{Found, Input, Raw};
 use super::source::Source;
+use super::value::{Propagator, Value};
 
 /// Finds the settings in the standard variables. An empty one counts as not set, as OpenTelemetry wants it.
 pub(super) fn read(variables: &Variables, found: &mut Found<'_>) {
@@ -53,8 +54,20 @@ impl Reader<'_, '_> {
                     _ => self.warn("OTEL_TRACES_SAMPLER names no sampler that has an argument"),
                 }
             }
-            "OTEL_TRACES_EXPORTER" | "OTEL_METRICS_EXPORTER" | "OTEL_LOGS_EXPORTER"
-                if text == "none" => {}
+            "OTEL_TRACES_EXPORTER" => self.exporter("otlp.traces", text),
+            "OTEL_LOGS_EXPORTER" => self.exporter("otlp.logs", text),
+            "OTEL_METRICS_EXPORTER" if text == "none" => {}
+            "OTEL_SERVICE_NAME" => self.set("service.name", text),
+            "OTEL_RESOURCE_ATTRIBUTES" => self.set("service.attributes", text),
+            // Set by OpenTelemetry's operator: what is exported has them (`telemetry/export/resource.rs`).
+            name if name.starts_with("OTEL_RESOURCE_ATTRIBUTES_") => {}
+            "OTEL_BSP_MAX_QUEUE_SIZE" => self.set("otlp.queue", text),
+            "OTEL_BSP_MAX_EXPORT_BATCH_SIZE" => self.set("otlp.batch", text),
+            "OTEL_BSP_SCHEDULE_DELAY" => self.set_millis("otlp.interval", text),
+            name if let Some(rest) = name.strip_prefix("OTEL_EXPORTER_OTLP_") => {
+                // In the order of their names, which they are read in, the special one of traces comes last.
+                self.exporter_setting(rest.strip_prefix("TRACES_").unwrap_or(rest), text);
+            }
             name if name.starts_with("OTEL_") => self.warn("it is not supported"),
             // RUST_LOG_STYLE and its like are for others.
             _ => {}
@@ -64,17 +77,57 @@ impl Reader<'_, '_> {
     fn disabled(&mut self, text: &str) {
         if is_true(text) {
             self.set("trace.ratio", "0");
+            self.set("otlp.endpoint", "off");
         } else if !text.eq_ignore_ascii_case("false") {
             self.warn(&format!(r#"{} is neither "true" nor "false""#, quoted(text)));
         }
     }
 
+    /// What OpenTelemetry says of its OTLP exporters, for all signals or for traces.
+    fn exporter_setting(&mut self, name: &str, text: &str) {
+        match name {
+            "ENDPOINT" => self.set("otlp.endpoint", text),
+            "HEADERS" => self.set("otlp.headers", text),
+            "CERTIFICATE" => self.set("otlp.ca_file", text),
+            "TIMEOUT" => self.set_millis("otlp.timeout", text),
+            "PROTOCOL" if text == "grpc" => {}
+            "PROTOCOL" => self.warn(&format!(r#"{} is not "grpc""#, quoted(text))),
+            "COMPRESSION" if text == "none" => {}
+            _ => self.warn("it is not supported"),
+        }
+    }
+
+    fn exporter(&mut self, key: &str, text: &str) {
+        match text {
+            "otlp" => self.set(key, "on"),
+            "none" => self.set(key, "off"),
+            _ => self.warn(&format!(r#"{} is neither "otlp" nor "none""#, quoted(text))),
+        }
+    }
+
+    fn set_millis(&mut self, key: &str, text: &str) {
+        self.set(key, &format!("{text}ms"));
+    }
+
+    /// What is not known is left out, and with a warning: it may be meant for others.
     fn propagators(&mut self, text: &str) {
-        if text.trim() != "tracecontext" {
-            self.warn(&format!(
-                r#"{} is not "tracecontext", which is what is passed on"#,
-                quoted(text)
+        let named = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let (known, others): (Vec<_>, Vec<_>) =
+            named.partition(|name| *name == "none" || Propagator::from_text(name).is_ok());
+        for other in others {
+            self.found.warnings.push(format!(
+                "environment variable {} names {}, which is not passed on",
+                self.name,
+                quoted(other)
             ));
+        }
+        match known.as_slice() {
+            [] => {}
+            ["none"] => self.set("trace.propagation", ""),
+            _ => {
+                let known: Vec<_> = known.into_iter().filter(|name| *name != "none").collect();
+                self.set("trace.propagation", &known.join(","));
+            }
         }
     }
 

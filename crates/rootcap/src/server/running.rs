@@ -13,7 +13,7 @@ use crate::{
     health::Health,
     lifecycle::{DrainTimes, Life},
     signals::{DebugSignal, Signals},
-    telemetry::logs::Logs,
+    telemetry::Last,
 };
 
 /// A server that has started.
@@ -37,7 +37,7 @@ pub(super) struct Control {
     pub(super) runtime: Handle,
     pub(super) times: DrainTimes,
     pub(super) connections: Connections,
-    pub(super) logs: Logs,
+    pub(super) last: Last,
 }
 
 impl Running {
@@ -67,7 +67,7 @@ impl Running {
 
     /// The filter of the log that is in force; `None` where the process's `tracing` subscriber is not the framework's.
     pub fn log_filter(&self) -> Option<String> {
-        self.control.logs.in_force().map(|state| state.current().text.clone())
+        self.control.last.logs.in_force().map(|state| state.current().text.clone())
     }
 
     /// Replaces the filter of the log (the setting `log.filter`), for events and for the lines of calls. From now on
@@ -84,7 +84,7 @@ impl Running {
     /// When the filter is not valid, which then stays as it was, or the process's `tracing` subscriber is not the
     /// framework's.
     pub fn set_log_filter(&self, filter: &str) -> Result<(), Error> {
-        self.control.logs.set_filter(filter).map_err(Error::log)
+        self.control.last.logs.set_filter(filter).map_err(Error::log)
     }
 
     /// Begins a drain: not ready at once; after `drain.lame_duck` no new connections, open calls finish; at
@@ -115,12 +115,12 @@ impl Running {
 
     /// Makes SIGTERM and SIGINT drain the server, and SIGUSR1 toggle the log's level.
     pub(super) fn handle_signals(&self) -> Result<(), Error> {
-        let Control { runtime, times, connections, logs } = &self.control;
+        let Control { runtime, times, connections, last } = &self.control;
         let _on_the_admin_thread = runtime.enter();
         let signals = Signals::install().map_err(Error::signals)?;
         let debug = DebugSignal::install().map_err(Error::signals)?;
-        runtime.spawn(debug.handle(logs.clone()));
-        runtime.spawn(signals.handle(self.life.clone(), *times, connections.clone(), logs.clone()));
+        runtime.spawn(debug.handle(last.logs.clone()));
+        runtime.spawn(signals.handle(self.life.clone(), *times, connections.clone(), last.clone()));
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     net::TcpListener as StdTcpListener,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Instant, SystemTime},
 };
 
 use tokio::{
@@ -34,12 +34,16 @@ use crate::{
     lifecycle::{self, DrainTimes, Heartbeat, Life, Phase},
     process::Process,
     stack,
-    telemetry::{logs::Logs, metrics::Metrics, panic_hook},
+    telemetry::{
+        Last,
+        child_spans::ChildTracer,
+        export::Export,
+        logs::{LogSettings, Logs},
+        metrics::Metrics,
+        panic_hook,
+    },
     tls::{Port, Tls},
 };
-
-/// How long the last log lines may take.
-const FLUSH: Duration = Duration::from_millis(500);
 
 pub(super) fn start<L, N>(
     loaded: Loaded,
@@ -63,8 +67,14 @@ where
     let all_tls: Vec<_> = tls.iter().chain(&admin_settings.tls).cloned().collect();
     let listeners = Listeners::bind(parts.listeners, &config)?;
 
-    let (logs, metrics) = install_telemetry(&loaded)?;
-    let stack = stack::Layers::new(&config, &logs, Arc::clone(&methods));
+    let exports = parts.tracer.is_some() || config.exports_traces();
+    let (logs, metrics) = install_telemetry(&loaded, exports.then(ChildTracer::default))?;
+    let export = Export::start(&config, &parts.build_info).map_err(Error::export)?;
+    let mut stack = stack::Layers::new(&config, &logs, Arc::clone(&methods));
+    if let Some(tracer) = parts.tracer.or_else(|| export.as_ref().and_then(Export::tracer)) {
+        logs.export_children(&tracer);
+        stack = stack.tracer(tracer);
+    }
     let life = Life::new(parts.health.clone());
     let connections = Connections::default();
     let process = Process {
@@ -112,10 +122,11 @@ where
     life.advance(Phase::Serving);
     checks.start(thread.runtime(), &life, &parts.health);
 
+    let last = Last { logs, export };
     let control =
-        Control { runtime: thread.runtime().clone(), times, connections, logs: logs.clone() };
+        Control { runtime: thread.runtime().clone(), times, connections, last: last.clone() };
     let (stopped, stop) = oneshot::channel();
-    tokio::spawn(end(all_gone, life.clone(), logs, thread, stopped));
+    tokio::spawn(end(all_gone, (life.clone(), times), last, thread, stopped));
     Ok(Running {
         local: listeners.local,
         admin: listeners.admin_addr,
@@ -140,8 +151,12 @@ fn admin_settings(settings: &config::Admin) -> Result<admin::Settings, Error> {
 }
 
 /// Log first: what the others have to say goes there.
-fn install_telemetry(loaded: &Loaded) -> Result<(Logs, Metrics), Error> {
-    let logs = Logs::install(&loaded.into()).map_err(Error::log)?;
+fn install_telemetry(
+    loaded: &Loaded,
+    children: Option<ChildTracer>,
+) -> Result<(Logs, Metrics), Error> {
+    let settings = LogSettings { children, ..LogSettings::from(loaded) };
+    let logs = Logs::install(&settings).map_err(Error::log)?;
     panic_hook::install();
     panic_hook::warn_if_abort();
     for warning in &loaded.warnings {
@@ -166,11 +181,12 @@ fn accept_on_all<A: App>(listeners: Vec<Bound>, acceptor: Acceptor<A>) {
     }
 }
 
-/// Waits until all that serves has gone, then ends the rest: the admin thread, and last the log.
+/// Waits until all that serves has gone, then ends the rest: the export, the admin thread (which takes signals until
+/// then), and last the log.
 async fn end(
     mut all_gone: mpsc::Receiver<Infallible>,
-    life: Life,
-    logs: Logs,
+    (life, times): (Life, DrainTimes),
+    last: Last,
     thread: AdminThread,
     stopped: oneshot::Sender<()>,
 ) {
@@ -181,12 +197,13 @@ async fn end(
         (0, took) => tracing::info!(?took, "drained"),
         (cut, took) => tracing::warn!(?took, cut, "drained, but calls were cut at the deadline"),
     }
-    // Both wait for a thread.
-    let last = tokio::task::spawn_blocking(move || {
+    // They wait for a thread each.
+    let ended = tokio::task::spawn_blocking(move || {
+        last.stop_export(life.drain_time(), times);
         thread.stop();
-        logs.flush(FLUSH);
+        last.flush_logs();
     });
-    if let Err(error) = last.await {
+    if let Err(error) = ended.await {
         tracing::error!(%error, "the end of the server panicked");
     }
     // Nobody may be waiting.

@@ -61,7 +61,7 @@ fn observe(config: &Config) -> String {
     format!(
         "metrics, log of calls: {}, ratio of traces: {}",
         config.log.calls.as_str(),
-        config.trace.ratio
+        config.trace_ratio()
     )
 }
 

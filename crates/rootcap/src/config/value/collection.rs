@@ -10,6 +10,11 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(move |_| !blank)
 }
 
+/// A part of a text that may have to hold a comma or an equals sign: as in `OTEL_RESOURCE_ATTRIBUTES`.
+fn decode(part: &str) -> String {
+    percent_encoding::percent_decode_str(part.trim()).decode_utf8_lossy().into_owned()
+}
+
 impl<T: Value> Value for Vec<T> {
     const SECRET: bool = T::SECRET;
 
@@ -41,7 +46,7 @@ impl<T: Value> Value for BTreeMap<String, T> {
 
     fn accepts() -> String {
         format!(
-            "a table of these by name (as a text: name=value, separated by commas): {}",
+            "a table of these by name (as a text: name=value, separated by commas; %2C is a comma): {}",
             T::accepts()
         )
     }
@@ -52,9 +57,9 @@ impl<T: Value> Value for BTreeMap<String, T> {
             let (key, value) = part
                 .split_once('=')
                 .ok_or_else(|| Problems::because("there is no `=`").under(&Step::Index(index)))?;
-            let (key, value) = (key.trim().to_owned(), value.trim());
+            let (key, value) = (decode(key), decode(value));
             let step = Step::Key(key.clone());
-            let value = T::from_text(value).map_err(|problems| problems.under(&step))?;
+            let value = T::from_text(&value).map_err(|problems| problems.under(&step))?;
             match map.insert(key, value) {
                 None => Ok(()),
                 Some(_) => Err(Problems::because("the name comes twice").under(&step)),

@@ -3,9 +3,12 @@
 //! Text (a variable of the environment, a TOML string) and TOML values are parsed by the same code, and a value is
 //! rendered in the form that it is parsed from.
 
+use std::borrow::Cow;
+
 mod choice;
 mod collection;
 mod duration;
+mod endpoint;
 mod listener;
 mod number;
 mod optional;
@@ -21,12 +24,15 @@ mod text;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-pub use choice::{ClientAuth, LogCalls, LogFormat, Switch};
+pub use choice::{ClientAuth, LogCalls, LogFormat, Propagator, Switch};
+pub use endpoint::Endpoint;
 pub use listener::Listener;
 pub use optional::Auto;
 pub(super) use problem::{Problem, Problems, Step};
 pub use rate::Rate;
-pub(super) use rule::{Ascending, Directives, Internet, Keys, MetadataKeys, NotEmpty, Rule};
+pub(super) use rule::{
+    Ascending, Attributes, Directives, Headers, Internet, Keys, MetadataKeys, NotEmpty, Rule,
+};
 pub use secret::Secret;
 pub use size::Size;
 
@@ -37,6 +43,11 @@ pub(super) trait Value: Sized {
 
     /// What can be written, to end the sentence "expected ...".
     fn accepts() -> String;
+
+    /// Hides what must not be shown in a text that was to be a value, right or wrong.
+    fn mask(text: &str) -> Cow<'_, str> {
+        if Self::SECRET { Cow::Borrowed("***") } else { Cow::Borrowed(text) }
+    }
 
     /// Parses what a variable of the environment or a TOML string holds.
     fn from_text(text: &str) -> Result<Self, Problems>;

@@ -1,5 +1,7 @@
 //! Values that may be absent: `"off"` for what can be turned off, `"auto"` for what has a value of its own accord.
 
+use std::borrow::Cow;
+
 use super::{Problems, Ranged, Value, word};
 
 /// `None` is written `"off"`, or `false` in TOML.
@@ -8,6 +10,10 @@ impl<T: Value> Value for Option<T> {
 
     fn accepts() -> String {
         format!(r#""off" or {}"#, T::accepts())
+    }
+
+    fn mask(text: &str) -> Cow<'_, str> {
+        T::mask(text)
     }
 
     fn from_text(text: &str) -> Result<Self, Problems> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::{RangeFrom, RangeFull, RangeInclusive};
 
-use super::{Listener, Problem, Problems, Ranged, Step, Value, bare};
+use super::{Listener, Problem, Problems, Ranged, Secret, Step, Value, bare};
 use crate::telemetry::logs;
 
 /// A rule that a setting's value must keep.
@@ -126,12 +126,47 @@ impl Rule<Vec<String>> for MetadataKeys {
     }
 
     fn check(&self, value: &Vec<String>) -> Result<(), Problems> {
-        let valid = |key: &str| {
-            !key.is_empty()
-                && key.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.'))
-        };
-        let wrong = value.iter().enumerate().filter(|(_, key)| !valid(key));
+        let wrong = value.iter().enumerate().filter(|(_, key)| !is_metadata_key(key));
         all_hold(wrong.map(|(index, _)| Step::Index(index)), "not a metadata key")
+    }
+}
+
+fn is_metadata_key(key: &str) -> bool {
+    !key.is_empty()
+        && key.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.'))
+}
+
+/// Metadata to send: names as HTTP/2 has them, values of visible characters.
+pub(in crate::config) struct Headers;
+
+impl Rule<BTreeMap<String, Secret<String>>> for Headers {
+    fn accepts(&self, by_type: String) -> String {
+        format!(
+            "{by_type}; each name is one of metadata, of a-z, 0-9, `_`, `-` and `.`, and no value has control characters"
+        )
+    }
+
+    fn check(&self, value: &BTreeMap<String, Secret<String>>) -> Result<(), Problems> {
+        let valid = |(name, value): (&String, &Secret<String>)| {
+            is_metadata_key(name)
+                && !name.ends_with("-bin")
+                && http::HeaderValue::from_str(value.expose()).is_ok()
+        };
+        if value.iter().all(valid) { Ok(()) } else { Err(Problems::plain()) }
+    }
+}
+
+/// Attributes of a resource: no empty names.
+pub(in crate::config) struct Attributes;
+
+impl Rule<BTreeMap<String, String>> for Attributes {
+    fn accepts(&self, by_type: String) -> String {
+        by_type
+    }
+
+    fn check(&self, value: &BTreeMap<String, String>) -> Result<(), Problems> {
+        let empty = value.keys().filter(|key| key.trim().is_empty()).cloned();
+        all_hold(empty.map(Step::Key), "the name is empty")
     }
 }
 

@@ -16,6 +16,7 @@ mod fields;
 mod filter;
 mod in_force;
 mod layer;
+mod log_filter;
 
 pub(crate) use changes::USUAL as USUAL_CHANGE;
 pub(crate) use directives::check as check_filter;
@@ -33,20 +34,25 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use opentelemetry::global::BoxedTracer;
 use rootcap_layers::{
     access_log::{AccessLog, BuiltinCalls, Calls, Format},
     observe::Spans,
 };
 use tracing::Dispatch;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{Layer, layer::SubscriberExt};
 
 use self::{
     call_lines::CallLines,
     filter::{Compiled, Filter},
     in_force::{Given, Origin},
     layer::EventLines,
+    log_filter::{LogFilter, PassingLines},
 };
-use super::sink::{Sink, SinkCounters};
+use super::{
+    child_spans::ChildTracer,
+    sink::{Sink, SinkCounters},
+};
 use crate::config::{self, Loaded, LogCalls, LogFormat, Switch};
 
 /// What [`Logs::install`] is told.
@@ -64,6 +70,8 @@ pub(crate) struct LogSettings {
     pub(crate) filter_source: String,
     /// How many bytes may wait to be written.
     pub(crate) buffer: usize,
+    /// What starts the spans that handlers make with `tracing`, if they are to be exported.
+    pub(crate) children: Option<ChildTracer>,
 }
 
 impl Default for LogSettings {
@@ -75,6 +83,7 @@ impl Default for LogSettings {
             filter: "info".into(),
             filter_source: "default".into(),
             buffer: 4 * 1024 * 1024,
+            children: None,
         }
     }
 }
@@ -122,6 +131,8 @@ struct Installed {
     sink: Arc<Sink>,
     format: Format,
     filter: Filter,
+    passing: Arc<PassingLines>,
+    children: Option<ChildTracer>,
 }
 
 static INSTALLED: Mutex<Option<Installed>> = Mutex::new(None);
@@ -156,10 +167,18 @@ impl Logs {
     /// The observer that writes the lines of calls.
     pub(crate) fn access_log(&self) -> AccessLog {
         let log = match &self.installed {
-            Some(ours) => AccessLog::new(CallLines(Arc::clone(&ours.sink)), ours.format),
+            Some(ours) => AccessLog::new(ours.call_lines(), ours.format),
             None => AccessLog::events(),
         };
         log.calls(self.calls).builtin(self.builtin)
+    }
+
+    /// From now on, what handlers make with `tracing` is exported by `tracer`, where the log was set up for that. A
+    /// subscriber that is not ours does what it does.
+    pub(crate) fn export_children(&self, tracer: &Arc<BoxedTracer>) {
+        if let Some(children) = self.installed.as_ref().and_then(|ours| ours.children.as_ref()) {
+            children.set(Arc::clone(tracer));
+        }
     }
 
     /// A subscriber that is not ours learns the ids of a call from its span.
@@ -200,10 +219,17 @@ impl Installed {
             at: SystemTime::now(),
         });
         let (layer, filter) = filter::reloadable(configured, filter);
+        let passing = Arc::new(PassingLines::default());
+        let log_filter = LogFilter { filter: layer, lines: Arc::clone(&passing) };
+        let children = settings.children.clone();
         let subscriber = tracing_subscriber::registry()
-            .with(layer)
-            .with(EventLines::new(Arc::clone(&sink), format));
-        Ok((Self { sink, format, filter }, Dispatch::new(subscriber)))
+            .with(EventLines::new(Arc::clone(&sink), format).with_filter(log_filter))
+            .with(children.as_ref().map(ChildTracer::layer));
+        Ok((Self { sink, format, filter, passing, children }, Dispatch::new(subscriber)))
+    }
+
+    fn call_lines(&self) -> CallLines {
+        CallLines { sink: Arc::clone(&self.sink), passing: Arc::clone(&self.passing) }
     }
 }
 

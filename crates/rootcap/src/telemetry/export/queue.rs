@@ -1,0 +1,159 @@
+//! [`Queue`]: what waits to be exported, bounded, in batches.
+//!
+//! The path of a call only moves its span into the queue, under a lock that is held for nothing else. It wakes the
+//! exporter once for a whole batch and never for a single span: waking a thread costs more than the span does.
+
+use std::{
+    collections::VecDeque,
+    mem,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use tokio::{sync::Notify, time};
+
+/// The most room that a batch is given before it is needed.
+const ROOM: usize = 512;
+
+/// What waits to be exported; full, it drops what comes and counts it.
+pub(crate) struct Queue<T> {
+    state: Mutex<State<T>>,
+    /// Told when there is a whole batch, and when the queue is closed.
+    exporter: Notify,
+    limit: usize,
+    batch: usize,
+    pushed: AtomicU64,
+    dropped: AtomicU64,
+    on_drop: metrics::Counter,
+}
+
+struct State<T> {
+    /// Whole batches, the oldest first.
+    whole: VecDeque<Vec<T>>,
+    /// The batch that is being filled.
+    current: Vec<T>,
+    closed: bool,
+}
+
+impl<T> State<T> {
+    fn take(&mut self) -> Option<Vec<T>> {
+        let whole = self.whole.pop_front();
+        whole.or_else(|| (!self.current.is_empty()).then(|| mem::take(&mut self.current)))
+    }
+}
+
+impl<T> Queue<T> {
+    /// A queue of at most `limit` items, which are exported `batch` at a time; `on_drop` counts those it refuses.
+    pub(super) fn new(limit: usize, batch: usize, on_drop: metrics::Counter) -> Self {
+        let state = State { whole: VecDeque::new(), current: Vec::new(), closed: false };
+        Self {
+            state: Mutex::new(state),
+            exporter: Notify::new(),
+            limit,
+            batch,
+            pushed: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            on_drop,
+        }
+    }
+
+    /// Adds an item, or drops and counts it where the queue is full or closed. Never waits for the exporter.
+    pub(crate) fn push(&self, item: T) {
+        match self.try_push(item) {
+            Ok(false) => {}
+            Ok(true) => self.exporter.notify_one(),
+            Err(refused) => {
+                // Not under the lock: it may be large.
+                drop(refused);
+                self.dropped.fetch_add(1, Relaxed);
+                self.on_drop.increment(1);
+            }
+        }
+    }
+
+    /// Tells whether a batch has become whole.
+    fn try_push(&self, item: T) -> Result<bool, T> {
+        let mut state = self.lock();
+        if state.closed || state.whole.len() * self.batch + state.current.len() >= self.limit {
+            return Err(item);
+        }
+        if state.current.capacity() == 0 {
+            state.current.reserve(self.batch.min(ROOM));
+        }
+        state.current.push(item);
+        self.pushed.fetch_add(1, Relaxed);
+        let whole = state.current.len() >= self.batch;
+        if whole {
+            let batch = mem::take(&mut state.current);
+            state.whole.push_back(batch);
+        }
+        Ok(whole)
+    }
+
+    /// The next batch: a whole one at once, else what there is after `interval`. `None` when the queue is closed and
+    /// empty. For one exporter.
+    pub(super) async fn next(&self, interval: Duration) -> Option<Vec<T>> {
+        loop {
+            // Elapsed or told: either way it is time to look.
+            let told = time::timeout(interval, self.whole_or_closed()).await;
+            let mut state = self.lock();
+            match state.take() {
+                Some(batch) => return Some(batch),
+                None if told.is_ok() && state.closed => return None,
+                None => {}
+            }
+        }
+    }
+
+    async fn whole_or_closed(&self) {
+        loop {
+            {
+                let state = self.lock();
+                if state.closed || !state.whole.is_empty() {
+                    return;
+                }
+            }
+            self.exporter.notified().await;
+        }
+    }
+
+    /// Refuses what comes from now on. What is there is still exported.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.exporter.notify_one();
+    }
+
+    /// Waits until the queue is closed. For its exporter.
+    pub(super) async fn closed(&self) {
+        while !self.is_closed() {
+            self.exporter.notified().await;
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// How many items were accepted.
+    pub(super) fn pushed(&self) -> u64 {
+        self.pushed.load(Relaxed)
+    }
+
+    /// How many items were refused.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> std::fmt::Debug for Queue<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queue").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}

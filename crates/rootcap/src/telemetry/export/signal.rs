@@ -1,0 +1,94 @@
+//! What is exported: spans and log records, each with its method of the collector and its message.
+
+use bytes::Bytes;
+use opentelemetry_proto::{
+    tonic::{
+        collector::{
+            logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse},
+            trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse},
+        },
+        common::v1::InstrumentationScope,
+        logs::v1::{LogRecord, ResourceLogs, ScopeLogs},
+        resource::v1 as proto,
+    },
+    transform::{
+        common::tonic::ResourceAttributesWithSchema,
+        trace::tonic::group_spans_by_resource_and_scope,
+    },
+};
+use opentelemetry_sdk::{Resource, trace::SpanData};
+use prost::{DecodeError, Message};
+
+/// What a collector takes by one of its methods.
+pub(super) trait Signal: Send + Sync + 'static {
+    /// One span, or one log record.
+    type Item: Send + 'static;
+
+    /// The value of the label `signal`.
+    const NAME: &'static str;
+
+    /// The collector's method.
+    const PATH: &'static str;
+
+    /// The message of an export: encoded once, however often it is sent.
+    fn encode(&self, batch: Vec<Self::Item>) -> Bytes;
+
+    /// How many items the collector has refused of an export that succeeded, and why.
+    fn refused(answer: Bytes) -> Result<(u64, String), DecodeError>;
+}
+
+/// The calls' spans, and those that handlers make.
+pub(super) struct Traces(pub(super) Resource);
+
+impl Signal for Traces {
+    type Item = SpanData;
+    const NAME: &'static str = "traces";
+    const PATH: &'static str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+
+    fn encode(&self, batch: Vec<SpanData>) -> Bytes {
+        let resource = ResourceAttributesWithSchema::from(&self.0);
+        let resource_spans = group_spans_by_resource_and_scope(batch, &resource);
+        ExportTraceServiceRequest { resource_spans }.encode_to_vec().into()
+    }
+
+    fn refused(answer: Bytes) -> Result<(u64, String), DecodeError> {
+        let partial = ExportTraceServiceResponse::decode(answer)?.partial_success;
+        Ok(partial
+            .map(|partial| (count(partial.rejected_spans), partial.error_message))
+            .unwrap_or_default())
+    }
+}
+
+/// The log: events, and the ends of calls.
+pub(super) struct Logs(pub(super) Resource);
+
+impl Signal for Logs {
+    type Item = LogRecord;
+    const NAME: &'static str = "logs";
+    const PATH: &'static str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+
+    fn encode(&self, batch: Vec<LogRecord>) -> Bytes {
+        let scope =
+            InstrumentationScope { name: "rootcap".to_owned(), ..InstrumentationScope::default() };
+        let scope_logs =
+            ScopeLogs { scope: Some(scope), log_records: batch, ..ScopeLogs::default() };
+        let attributes = ResourceAttributesWithSchema::from(&self.0).attributes.0;
+        let resource_logs = ResourceLogs {
+            resource: Some(proto::Resource { attributes, ..proto::Resource::default() }),
+            scope_logs: vec![scope_logs],
+            ..ResourceLogs::default()
+        };
+        ExportLogsServiceRequest { resource_logs: vec![resource_logs] }.encode_to_vec().into()
+    }
+
+    fn refused(answer: Bytes) -> Result<(u64, String), DecodeError> {
+        let partial = ExportLogsServiceResponse::decode(answer)?.partial_success;
+        Ok(partial
+            .map(|partial| (count(partial.rejected_log_records), partial.error_message))
+            .unwrap_or_default())
+    }
+}
+
+fn count(rejected: i64) -> u64 {
+    u64::try_from(rejected).unwrap_or_default()
+}
