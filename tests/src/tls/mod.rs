@@ -4,7 +4,9 @@ mod admin;
 mod clients;
 mod hostile;
 mod identity;
+mod keys;
 mod openssl;
+mod rotation;
 
 use std::{
     ffi::OsStr,
