@@ -1,5 +1,8 @@
 //! Keys in all the forms that openssl writes.
 
+use rootcap::config::Tls;
+use rootcap_tests::server;
+
 use super::*;
 
 /// A self-signed certificate for a key that openssl has made, and then written in another form.
@@ -27,8 +30,8 @@ async fn serves(openssl: &Path, name: &str, make: &[&str], convert: Option<&[&st
             form
         }
     };
-    let server = start(tls(&Issued { cert, key })).await;
-    let address = server.local_addr().to_string();
+    let server = start(tls("tls", &Issued { cert, key })).await;
+    let address = server.address.to_string();
     let said = run(openssl, ["s_client", "-connect", &address, "-alpn", "h2"]).await;
     assert!(said.text.contains("ALPN protocol: h2"), "{name}: {}", said.text);
     none_failed(&server).await;
@@ -67,12 +70,9 @@ async fn a_key_with_a_passphrase_is_refused_and_said_to_have_one() {
         Path::new("pass:secret"),
     ];
     run(&openssl, arguments).await.succeeds();
-    let settings = tls(&Issued { key: form, ..issued });
-    let error = server::builder()
-        .configure(|config: &mut Config| config.tls = settings)
-        .start(server::services())
-        .await
-        .unwrap_err();
+    let tls = Tls { cert: Some(issued.cert), key: Some(form), ..Tls::default() };
+    let started = server::builder().configure(|config| config.tls = tls).start(server::services());
+    let error = started.await.unwrap_err();
     assert!(error.is_config());
     let said = format!("{error:?}");
     assert!(said.contains("tls.key = ") && said.contains("is encrypted"), "{said}");

@@ -7,7 +7,6 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
 };
 
 use tokio::task::JoinHandle;
@@ -53,15 +52,15 @@ impl<'a> Secret<'a> {
         self.pki.path(name)
     }
 
-    fn settings(&self) -> Tls {
-        Tls {
-            cert: Some(self.path(NAMES[0])),
-            key: Some(self.path(NAMES[1])),
-            client_ca: Some(self.path(NAMES[2])),
-            reload_interval: Duration::from_millis(20),
-            ..Tls::default()
-        }
+    fn settings(&self) -> Settings {
+        let [cert, key, ca] = NAMES.map(|name| self.path(name));
+        often(mtls("tls", &Issued { cert, key }, &ca, "required"))
     }
+}
+
+/// The files are looked at so often that a test need not wait.
+fn often(settings: Settings) -> Settings {
+    with(settings, "tls.reload_interval", "20ms")
 }
 
 /// Clients that connect, call and hang up, again and again, until they are told to end.
@@ -133,10 +132,10 @@ async fn trusting(
     Ok(GreeterClient::new(endpoint.tls_config(tls)?.connect().await?))
 }
 
-async fn reloads(server: &Running, result: &str, count: f64) {
+async fn reloads(server: &Example, result: &str, count: f64) {
     let labels = [("port", "service"), ("result", result)];
     wait::until(result, async || {
-        (Admin::of(server).metrics().await.sum(RELOADS, &labels) >= count).then_some(())
+        (server.admin.metrics().await.sum(RELOADS, &labels) >= count).then_some(())
     })
     .await;
 }
@@ -148,9 +147,9 @@ async fn an_authority_is_replaced_under_load_and_no_call_is_lost() {
     let (old, new) = (Pki::new(), Pki::new());
     let secret = Secret::new(&old, &old.server("first"), &[old.ca()]);
     let server = start(secret.settings()).await;
-    let address = server.local_addr();
+    let address = server.address;
     let load = Load::start(address, &[old.ca(), new.ca()], old.spiffe_client());
-    let mut before = connect(&server, &old, Some(&old.dns_client())).await.unwrap();
+    let mut before = connect(address, &old, Some(&old.dns_client())).await.unwrap();
     load.goes_on().await;
 
     secret.swap(&new.server("second"), &[old.ca(), new.ca()]);
@@ -158,10 +157,10 @@ async fn an_authority_is_replaced_under_load_and_no_call_is_lost() {
     load.goes_on().await;
     // Who trusts the new authority alone connects, and who trusts the old one alone does not.
     let client = new.dns_client();
-    let mut after = connect(&server, &new, Some(&client)).await.unwrap();
+    let mut after = connect(address, &new, Some(&client)).await.unwrap();
     after.say_hello(HelloRequest::default()).await.unwrap();
     none_failed(&server).await;
-    connect(&server, &old, Some(&client)).await.unwrap_err();
+    connect(address, &old, Some(&client)).await.unwrap_err();
     failed(&server, "refused_by_peer", 1.0).await;
 
     *load.identity.lock().unwrap() = new.spiffe_client();
@@ -169,7 +168,7 @@ async fn an_authority_is_replaced_under_load_and_no_call_is_lost() {
     secret.swap(&new.server("third"), &[new.ca()]);
     reloads(&server, "success", 2.0).await;
     load.goes_on().await;
-    assert_eq!(Admin::of(&server).metrics().await.sum(FAILED, &[]), 1.0);
+    assert_eq!(server.admin.metrics().await.sum(FAILED, &[]), 1.0);
 
     // A connection that is open stays, whoever has let it in; a new one of the same client is refused.
     before.say_hello(HelloRequest::default()).await.unwrap();
@@ -181,7 +180,7 @@ async fn an_authority_is_replaced_under_load_and_no_call_is_lost() {
     }
 
     let calls = load.end().await + 2;
-    let metrics = Admin::of(&server).metrics().await;
+    let metrics = server.admin.metrics().await;
     assert_eq!(metrics.codes("SayHello"), [("OK", calls as f64)]);
 }
 
@@ -190,23 +189,22 @@ async fn an_authority_is_replaced_under_load_and_no_call_is_lost() {
 async fn files_that_change_one_by_one_are_taken_when_they_fit() {
     let pki = Pki::new();
     let (cert, next) = (pki.server("server"), pki.server("next"));
-    let settings = Tls { reload_interval: Duration::from_millis(20), ..tls(&cert) };
-    let server = start(settings).await;
-    let load = Load::start(server.local_addr(), &[pki.ca()], pki.spiffe_client());
+    let server = start(often(tls("tls", &cert))).await;
+    let load = Load::start(server.address, &[pki.ca()], pki.spiffe_client());
     load.goes_on().await;
     fs::copy(&next.cert, &cert.cert).unwrap();
     reloads(&server, "failure", 2.0).await;
-    let (_, page) = Admin::of(&server).get("/debug/config").await;
+    let (_, page) = server.admin.get("/debug/config").await;
     assert!(page.contains("TLS of the service port: not reloaded since"), "{page}");
     assert!(page.contains("another key than that of the certificate"), "{page}");
     load.goes_on().await;
     fs::copy(&next.key, &cert.key).unwrap();
     reloads(&server, "success", 1.0).await;
-    let (_, page) = Admin::of(&server).get("/debug/config").await;
+    let (_, page) = server.admin.get("/debug/config").await;
     assert!(!page.contains("not reloaded"), "{page}");
     load.goes_on().await;
     let calls = load.end().await;
-    let metrics = Admin::of(&server).metrics().await;
+    let metrics = server.admin.metrics().await;
     assert_eq!(metrics.codes("SayHello"), [("OK", calls as f64)]);
     none_failed(&server).await;
 }
@@ -215,10 +213,10 @@ async fn files_that_change_one_by_one_are_taken_when_they_fit() {
 #[tokio::test]
 async fn when_the_certificate_expires_is_a_metric() {
     let pki = Pki::new();
-    let server = start(tls(&pki.expired_server())).await;
+    let server = start(tls("tls", &pki.expired_server())).await;
     let name = "rootcap_tls_certificate_not_after_timestamp_seconds";
     // The first moment of 2021.
-    Admin::of(&server).until(name, &[("port", "service")], 1_609_459_200.0).await;
-    let (_, page) = Admin::of(&server).get("/debug/config").await;
+    server.admin.until(name, &[("port", "service")], 1_609_459_200.0).await;
+    let (_, page) = server.admin.get("/debug/config").await;
     assert!(page.contains("CN=server") && page.contains("2021-01-01T00:00:00Z (-"), "{page}");
 }
