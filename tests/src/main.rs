@@ -5,6 +5,7 @@
 mod blocked;
 mod calls;
 mod cancellation;
+mod checking;
 mod clients;
 mod configuring;
 mod connections;
@@ -20,6 +21,7 @@ mod listening;
 mod load;
 mod logging;
 mod panics;
+mod readying;
 mod reflection;
 mod refusing;
 mod series;

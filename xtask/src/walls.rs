@@ -16,11 +16,14 @@ const PURE: &[&str] = &[
     "crates/rootcap-layers/src/metrics/histogram.rs",
     "crates/rootcap-layers/src/rate_limit/quota.rs",
     "crates/rootcap-layers/src/trace/traceparent.rs",
+    "crates/rootcap/src/health/checks/record.rs",
+    "crates/rootcap/src/health/latches.rs",
     "crates/rootcap/src/health/state.rs",
     "crates/rootcap/src/server/backoff.rs",
     "crates/rootcap/src/server/coalesce/gate.rs",
     "crates/rootcap/src/server/connection/phases.rs",
     "crates/rootcap/src/server/refusals.rs",
+    "crates/rootcap/src/telemetry/logs/in_force.rs",
 ];
 
 /// What an algorithm must not name.

@@ -97,7 +97,7 @@ impl fmt::Display for Error {
             }
             Kind::Log => f.write_str("the log cannot be set up so"),
             Kind::AdminThread => f.write_str("the thread of the admin port cannot be started"),
-            Kind::Signals => f.write_str("the handlers of SIGTERM and SIGINT cannot be installed"),
+            Kind::Signals => f.write_str("the handlers of signals cannot be installed"),
             Kind::Cut(1) => f.write_str("the drain's deadline cut 1 call that was still running"),
             Kind::Cut(calls) => {
                 write!(f, "the drain's deadline cut {calls} calls that were still running")

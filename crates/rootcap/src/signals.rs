@@ -28,6 +28,24 @@ pub(crate) struct Signals {
     interrupt: Signal,
 }
 
+/// SIGUSR1, from the moment this is made: the log at the level `debug`, and back.
+pub(crate) struct DebugSignal(Signal);
+
+impl DebugSignal {
+    /// Installs the handler, on the runtime that will wait for the signal.
+    pub(crate) fn install() -> io::Result<Self> {
+        signal(SignalKind::user_defined1()).map(Self)
+    }
+
+    /// Toggles for as long as the runtime lasts, in a drain too. The signal never ends the process, as it would
+    /// without a handler: not even where there is no filter to toggle.
+    pub(crate) async fn handle(mut self, logs: Logs) {
+        while let Some(()) = self.0.recv().await {
+            logs.toggle_debug();
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Received {
     Terminate,

@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
 use super::guard::Guard;
-use super::process::Process;
+use super::process::{Controls, Process};
 use super::routes::{self, Row};
 use super::server::{Server, Settings};
 
@@ -42,7 +42,7 @@ impl AdminThread {
     pub(crate) fn spawn(
         listeners: Vec<TcpListener>,
         settings: Settings,
-        process: Arc<dyn Process>,
+        process: Arc<impl Process + Controls>,
     ) -> io::Result<Self> {
         Self::spawn_rows(routes::rows(), listeners, settings, process)
     }
@@ -52,7 +52,7 @@ impl AdminThread {
         rows: Vec<Row>,
         listeners: Vec<TcpListener>,
         settings: Settings,
-        process: Arc<dyn Process>,
+        process: Arc<impl Process + Controls>,
     ) -> io::Result<Self> {
         let router = routes::router(rows, process, Guard::new(settings.token.clone()));
         let server = Server::new(router, &settings);

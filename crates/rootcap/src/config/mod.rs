@@ -66,4 +66,6 @@ pub use settings::{
     Admin, Config, Connection, Deadline, Drain, Http2, Limits, Log, Metrics, Service, Trace,
 };
 pub use source::{Source, Sources};
+pub(crate) use suggest::within;
+pub(crate) use value::optional_duration;
 pub use value::{Auto, Listener, LogCalls, LogFormat, Rate, Secret, Size, Switch};

@@ -144,7 +144,8 @@ settings! {
         format: LogFormat = LogFormat::Auto;
         /// Which lines are logged for a call: "both" its start and its end, its "end", only "errors", or "off".
         calls: LogCalls = LogCalls::Both;
-        /// Which events are logged, as directives of `tracing`: `info,my_crate=debug`.
+        /// Which events are logged, as directives of `tracing`: `info,my_crate=debug`. `/debug/log` and SIGUSR1 put
+        /// another filter in its place, for a time.
         filter: String = "info".to_owned(), in Directives;
         /// Whether calls to health and reflection are logged as well.
         builtin_calls: Switch = Switch::Off;

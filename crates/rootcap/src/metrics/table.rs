@@ -31,4 +31,10 @@ metrics! {
     gauge runtime_alive_tasks();
     /// Tasks that wait in the runtime's global queue.
     gauge runtime_global_queue_depth();
+    /// Whether the last run of a health check succeeded (1) or failed (0).
+    gauge health_check_up(check: String);
+    /// Failures of a health check.
+    counter health_check_failures_total(check: String);
+    /// How long the last run of a health check took.
+    gauge health_check_duration_seconds(check: String);
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     BuildInfo, Error,
     config::{self, Config, Loaded},
-    health::Health,
+    health::{Health, HealthCheck},
 };
 
 /// Entry point: [`Server::builder`].
@@ -76,6 +76,7 @@ pub(super) struct Parts {
     pub(super) descriptors: Vec<&'static [u8]>,
     pub(super) listeners: Vec<StdTcpListener>,
     pub(super) health: Health,
+    pub(super) checks: Vec<HealthCheck>,
     pub(super) build_info: BuildInfo,
     on_start: Option<OnStart>,
     arguments: Vec<OsString>,
@@ -188,6 +189,13 @@ impl<L> Builder<L> {
         self
     }
 
+    /// Runs a check of something that the server depends on in the background, and shows it on `/debug/health`: see
+    /// [`HealthCheck`]. Of several, each has a name of its own.
+    pub fn health_check(mut self, check: HealthCheck) -> Self {
+        self.parts.checks.push(check);
+        self
+    }
+
     /// What the binary was built from, for `/info`: `rootcap::build_info!()`.
     pub fn build_info(mut self, build: BuildInfo) -> Self {
         self.parts.build_info = build;
@@ -251,8 +259,8 @@ impl<L> Builder<L> {
     /// Dropping the future before it is ready leaves nothing behind: it never waits.
     ///
     /// # Errors
-    /// When a setting is wrong ([`Error::is_config`]), an address cannot be listened on ([`Error::is_bind`]), or a
-    /// descriptor set is not valid.
+    /// When a setting or a health check is wrong ([`Error::is_config`]), an address cannot be listened on
+    /// ([`Error::is_bind`]), or a descriptor set is not valid.
     ///
     /// # Panics
     /// Outside of a tokio runtime with time and IO.
@@ -278,6 +286,9 @@ impl<L> Builder<L> {
     /// A second signal ends the process at once, with 128 and the signal's number as its exit code. So does, with
     /// exit code 1, a runtime that a blocked task keeps from being left by the deadline and a second. Nobody can tell
     /// that from a program that still has something to do: what it does after `serve` must have ended by then.
+    ///
+    /// SIGUSR1 puts the log at the level `debug`, but for the crates of the transport; again, or after 10 minutes, it is
+    /// back at `log.filter`.
     ///
     /// ```
     /// # use rootcap_proto::helloworld::greeter_server::{Greeter, GreeterServer};
@@ -314,7 +325,7 @@ impl<L> Builder<L> {
         let on_start = self.parts.on_start.take();
         let running = self.start(services).await?;
         // First: whoever is told that the server has started may send a signal at once.
-        running.drain_on_signals()?;
+        running.handle_signals()?;
         if let Some(on_start) = on_start {
             on_start(&running);
         }

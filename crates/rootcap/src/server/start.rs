@@ -30,6 +30,7 @@ use crate::{
     admin::{self, AdminThread, Token},
     bounds::App,
     config::{self, Loaded},
+    health::Checks,
     lifecycle::{self, DrainTimes, Heartbeat, Life, Phase},
     process::Process,
     stack,
@@ -53,6 +54,7 @@ where
     let names = served::names(&services);
     let described = Described::read(&parts.descriptors)?;
     described.check_names(&loaded, &names)?;
+    let checks = Checks::new(parts.checks, &names)?;
     let methods = Arc::new(described.methods(&names, &config.metrics));
     let services = served::with_reflection(services, &names, &parts.descriptors, &config.service)?;
     let token = token(&config.admin)?;
@@ -70,6 +72,8 @@ where
         metrics: metrics.clone(),
         logs: logs.clone(),
         life: life.clone(),
+        health: parts.health.clone(),
+        checks: checks.clone(),
         heartbeat: Heartbeat::start(&life),
         connections: connections.clone(),
         stack: stack.clone(),
@@ -78,6 +82,7 @@ where
     let thread = admin_thread(listeners.admin, token, &config.admin, process)?;
     let times = DrainTimes { deadline: config.drain.deadline, lame_duck: config.drain.lame_duck };
     thread.runtime().spawn(metrics.keep_up());
+    thread.runtime().spawn(logs.clone().end_changes());
     thread.runtime().spawn(lifecycle::keep_awake(Handle::current(), connections.clone()));
     thread.runtime().spawn(life.clone().drain_when_stopped(times, connections.clone()));
 
@@ -95,6 +100,7 @@ where
     names.iter().for_each(|name| parts.health.register(name));
     parts.health.ready();
     life.advance(Phase::Serving);
+    checks.start(thread.runtime(), &life, &parts.health);
 
     let control =
         Control { runtime: thread.runtime().clone(), times, connections, logs: logs.clone() };
@@ -116,7 +122,7 @@ fn token(settings: &config::Admin) -> Result<Option<Token>, Error> {
 
 /// Log first: what the others have to say goes there.
 fn install_telemetry(loaded: &Loaded) -> Result<(Logs, Metrics), Error> {
-    let logs = Logs::install(&(&loaded.config.log).into()).map_err(Error::log)?;
+    let logs = Logs::install(&loaded.into()).map_err(Error::log)?;
     panic_hook::install();
     panic_hook::warn_if_abort();
     for warning in &loaded.warnings {

@@ -16,7 +16,10 @@ use tracing_subscriber::{
     registry::{LookupSpan, SpanRef},
 };
 
-use super::fields::{Fields, Value};
+use super::{
+    CHANGES,
+    fields::{Fields, Value},
+};
 use crate::telemetry::sink::Sink;
 
 /// A line that is longer than this takes no more fields, in bytes.
@@ -59,7 +62,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for EventLines {
         event.record(&mut fields);
         let message = fields.take_text("message").unwrap_or_default();
         let level = *metadata.level();
-        self.format.write(&*self.sink, SystemTime::now(), level, &message, |line| {
+        let write = |line: &mut Line<'_>| {
             Call::with_current(|call| {
                 if let Some(call) = call {
                     line.call_ids(call);
@@ -69,7 +72,12 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for EventLines {
                 keys.push(line, &fields);
                 spans(line, &mut keys, event, &context);
             });
-        });
+        };
+        let now = SystemTime::now();
+        match metadata.target() {
+            CHANGES => self.format.write(&self.sink.reserved(), now, level, &message, write),
+            _ => self.format.write(&*self.sink, now, level, &message, write),
+        }
     }
 }
 
