@@ -18,6 +18,40 @@ async fn a_program_prints_the_example_of_its_settings() {
     assert_eq!(String::from_utf8(output.stdout).unwrap(), rootcap::config::example());
 }
 
+/// The README, in which a test finds what it promises.
+const README: &str = include_str!("../../README.md");
+
+/// The first block of the README that holds `part`, from there to the end of the block.
+fn in_readme(part: &str) -> &'static str {
+    let from = README.find(part).unwrap_or_else(|| panic!("the README has no `{part}`"));
+    README[from..].split("```").next().unwrap().split("\n$ ").next().unwrap().trim_end()
+}
+
+#[tokio::test]
+async fn the_readmes_mistakes_are_told_as_it_says() {
+    let (command, said) = in_readme("ROOTCAP_DRAIN__DEADLINE=soon").split_once('\n').unwrap();
+    let settings: Vec<_> = command.split(' ').filter_map(|word| word.split_once('=')).collect();
+    assert_eq!(settings.len(), 2, "{command}");
+    let output = example::command("greeter", &settings).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8(output.stderr).unwrap().trim_end(), said);
+}
+
+#[tokio::test]
+async fn the_readmes_stack_is_that_of_the_greeter() {
+    let server = Example::start("greeter", &[]).await;
+    let (_, shown) = server.admin.get("/debug/stack").await;
+    let said = in_readme("A call passes these layers");
+    let lines = |text: &str| text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
+    assert_eq!(lines(said), lines(&shown));
+}
+
+#[test]
+fn the_readmes_settings_are_accepted() {
+    let file = in_readme("listen = [");
+    rootcap::config::Config::load_from(Some(("README.md", file)), [("", ""); 0]).unwrap();
+}
+
 /// What the text format says of a metric, in the order name, kind, labels, description.
 type Shown = BTreeMap<String, (String, Vec<String>, String)>;
 
