@@ -11,6 +11,7 @@ pub mod example;
 pub mod frames;
 pub mod metrics;
 pub mod programs;
+pub mod proxy;
 pub mod raw;
 pub mod server;
 pub mod wait;

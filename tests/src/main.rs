@@ -14,6 +14,7 @@ mod draining;
 mod health;
 mod hostile;
 mod identity;
+mod interop;
 mod limiting;
 mod listening;
 mod load;
