@@ -19,10 +19,11 @@ pub fn find(name: &str) -> Option<PathBuf> {
 /// A Python that has grpcio: `TEST_PYTHON`, else `python3`.
 pub fn python() -> Option<PathBuf> {
     let python = env::var_os("TEST_PYTHON").map(PathBuf::from).or_else(|| find("python3"))?;
-    if runs(&python, &["-c", "import grpc, grpc_tools, grpc_health, grpc_reflection"]) {
+    if runs(&python, &["-c", "import grpc, grpc_tools, grpc_health, grpc_reflection, grpc_status"])
+    {
         return Some(python);
     }
-    let lacks = "lacks grpcio, grpcio-tools, grpcio-health-checking or grpcio-reflection (TEST_PYTHON names another)";
+    let lacks = "lacks grpcio, or its tools, health-checking, reflection or status (TEST_PYTHON names another)";
     skip(&format!("{} {lacks}", python.display()))
 }
 

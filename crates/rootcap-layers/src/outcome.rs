@@ -54,10 +54,10 @@ pub fn code_name(code: Code) -> &'static str {
 /// The longest status message that is sent, in bytes of `grpc-message` as it is encoded; a longer one is cut, and ends
 /// in `...`.
 ///
-/// Clients of gRPC's core and of Java take 8 KiB of metadata at a time by default. For more they give up the whole end of
-/// the call and report one of their own, such as RESOURCE_EXHAUSTED: the code would be lost with the message. Half of it
-/// is left to the details and to the metadata of the service.
-pub const MAX_MESSAGE: usize = 4 * 1024;
+/// Clients of gRPC's core and of Java take 8 KiB of metadata at a time by default, and nginx 4 KiB. For more they give up
+/// the whole end of the call and report a code of their own, such as RESOURCE_EXHAUSTED: the call's code would be lost
+/// with its message. The rest is left to the details and to the metadata of the service.
+pub const MAX_MESSAGE: usize = 3 * 1024;
 
 /// What a message that was cut ends in.
 const CUT: &[u8] = b"...";

@@ -2,6 +2,7 @@
 
 mod buf;
 mod compressed;
+mod edges;
 mod ruby;
 
 use std::net::SocketAddr;
