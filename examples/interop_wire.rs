@@ -18,30 +18,30 @@ use std::{
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use flate2::{Compression, write::GzEncoder};
 use futures_util::{FutureExt, Stream, TryFutureExt, TryStreamExt, future::BoxFuture};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::Frame;
 use http_body_util::BodyExt;
 use tonic::{Status, Streaming, body::Body, server::NamedService};
 use tower_service::Service;
 
 /// Metadata with this key comes back at the beginning of the response.
-pub const ECHO_INITIAL: HeaderName = HeaderName::from_static("x-grpc-test-echo-initial");
+pub const ECHO_INITIAL: &str = "x-grpc-test-echo-initial";
 
 /// Metadata with this key comes back at its end.
-pub const ECHO_TRAILING: HeaderName = HeaderName::from_static("x-grpc-test-echo-trailing-bin");
+pub const ECHO_TRAILING: &str = "x-grpc-test-echo-trailing-bin";
 
-const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
-const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
-const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
+const ENCODING: &str = "grpc-encoding";
+const STATUS: &str = "grpc-status";
 const GZIP: &str = "gzip";
 
 /// A message's flag and length (gRPC over HTTP/2, "Length-Prefixed-Message").
 const PREFIX: usize = 5;
 
-/// As many messages are noted as came and were not read. tonic asks for the next DATA frame only when it holds no whole
-/// message, and as HTTP/2 has it a frame holds 3,276 messages at most. A caller that sends more to a method that reads
-/// but one is not noted further.
-const MAX_NOTED: usize = 4_096;
+/// As many messages are noted as are on their way between handler and frames. tonic asks for the next DATA frame only when
+/// it holds no whole message, and a frame as HTTP/2 has it holds 3,276 messages at most; it sends when it has gathered
+/// 32 KiB, which is 6,554 messages at most. A caller that sends more to a method that reads but one is not noted further.
+const MAX_NOTED: usize = 8_192;
 
 /// A service whose handlers have a [`Wire`].
 #[derive(Debug, Clone)]
@@ -199,7 +199,7 @@ struct Answer {
 
 impl Answer {
     fn to(headers: &HeaderMap, wire: Wire) -> Self {
-        let values = |name| headers.get_all(name).iter().cloned().collect();
+        let values = |name: &str| headers.get_all(name).iter().cloned().collect();
         Self {
             initial: values(ECHO_INITIAL),
             trailing: values(ECHO_TRAILING),
@@ -245,9 +245,9 @@ impl MapTrailers for Frame<Bytes> {
     }
 }
 
-fn append(headers: &mut HeaderMap, name: HeaderName, values: Vec<HeaderValue>) {
+fn append(headers: &mut HeaderMap, name: &'static str, values: Vec<HeaderValue>) {
     for value in values {
-        headers.append(&name, value);
+        headers.append(name, value);
     }
 }
 
@@ -296,4 +296,53 @@ fn gzip(message: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(message)?;
     encoder.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn message(compressed: bool, size: usize) -> Vec<u8> {
+        let mut message = vec![u8::from(compressed)];
+        message.put_u32(size as u32);
+        // What looks like a prefix within a message is none.
+        message.resize(PREFIX + size, 1);
+        message
+    }
+
+    #[test]
+    fn no_more_messages_are_noted_than_are_on_their_way() {
+        let flags = Flags::default();
+        for _ in 0..2 * MAX_NOTED {
+            flags.note(true);
+        }
+        let noted = (0..2 * MAX_NOTED).filter(|_| flags.next()).count();
+        assert_eq!(noted, MAX_NOTED);
+    }
+
+    proptest! {
+        #[test]
+        fn frames_cut_messages_anywhere(
+            messages in proptest::collection::vec((any::<bool>(), 0usize..40), 0..20),
+            cuts in proptest::collection::vec(1usize..20, 1..20),
+        ) {
+            let bytes: Vec<_> =
+                messages.iter().flat_map(|&(compressed, size)| message(compressed, size)).collect();
+            let (mut prefixes, mut found) = (Prefixes::default(), Vec::new());
+            let mut compressed = Compressed::new(Wire::default());
+            let mut passed = Vec::new();
+            let mut rest = bytes.as_slice();
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() { break; }
+                let (frame, after) = rest.split_at((*cut).min(rest.len()));
+                prefixes.feed(frame, |compressed| found.push(compressed));
+                passed.extend_from_slice(&compressed.feed(frame));
+                rest = after;
+            }
+            prop_assert_eq!(found, messages.iter().map(|&(flag, _)| flag).collect::<Vec<_>>());
+            prop_assert_eq!(passed, bytes, "what is to stay plain is not changed");
+        }
+    }
 }

@@ -57,6 +57,14 @@ async fn all_hold(front: Front) {
     };
     let found = call(&client, "StreamingOutputCall", "gzip", raw::message(&request)).await;
     assert_eq!(found, [(true, 31_415), (false, 92_653)], "{front:?}");
+    // Far more of them than one frame holds.
+    let many: Vec<_> = (0..9_000).map(|index| (index % 3 == 0, 0)).collect();
+    let request = StreamingOutputCallRequest {
+        response_parameters: many.iter().map(|&(value, _)| parameters(0, value)).collect(),
+        ..StreamingOutputCallRequest::default()
+    };
+    let found = call(&client, "StreamingOutputCall", "gzip", raw::message(&request)).await;
+    assert!(found == many, "{front:?}: flags and messages do not belong together");
     stand.is_at_rest().await;
 }
 
@@ -86,7 +94,8 @@ fn size(compressed: bool, message: &[u8]) -> usize {
     let mut inflated = Vec::new();
     if compressed {
         GzDecoder::new(message).read_to_end(&mut inflated).unwrap();
-        assert!(message.len() * LEAST_RATIO < inflated.len(), "{} bytes", message.len());
+        let large = inflated.len() > 1_000;
+        assert!(!large || message.len() * LEAST_RATIO < inflated.len(), "{}", message.len());
     }
     let message = if compressed { &inflated } else { message };
     StreamingOutputCallResponse::decode(message).unwrap().payload.unwrap().body.len()
