@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod otlp;
 pub mod pki;
 pub mod programs;
+pub mod proxy;
 pub mod raw;
 pub mod server;
 pub mod wait;

@@ -17,6 +17,7 @@ mod exporting;
 mod health;
 mod hostile;
 mod identity;
+mod interop;
 mod limiting;
 mod listening;
 mod load;
