@@ -20,8 +20,8 @@ use http::request::Parts;
 use super::change::Change;
 use super::routes::{Admin, Row, rows};
 use super::{
-    AdminThread, CheckRow, ConfigRow, ConnectionRow, Controls, ErrorRow, HealthRows, Info, LayerRow,
-    Process, ServiceRow, Settings, WaitingRow,
+    AdminThread, CheckRow, ConfigRow, ConnectionRow, Controls, ErrorRow, HealthRows, Info,
+    LayerRow, Process, ServiceRow, Settings, WaitingRow,
 };
 use crate::BuildInfo;
 use crate::telemetry::logs::{InForce, Logs, LogsError, Replaced};
