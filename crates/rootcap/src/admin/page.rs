@@ -32,7 +32,7 @@ pub(super) enum Cell {
     Code(String),
     /// Something short that is not to be broken: an address, a duration.
     Short(String),
-    /// A name of several parts, broken between them if need be: a key.
+    /// A name of several parts, broken between them if need be: a key, an identity.
     Key(String),
     /// A number, which lines up with those above and below.
     Number(u64),
@@ -128,7 +128,7 @@ fn cell(html: &mut Html, value: &Cell) {
         }
         Cell::Key(text) => {
             html.markup(" class=\"key\"><span>");
-            for part in without_effects(text).split_inclusive(['.', '_']) {
+            for part in without_effects(text).split_inclusive(['.', '_', '/']) {
                 html.text(part).markup("<wbr>");
             }
             html.markup("</span>")

@@ -65,10 +65,10 @@ settings! {
         listen: Option<Listener> = Some(Listener::Port(8080)), in Internet;
         /// A file that holds the token which guarded pages ask for. Without one, only this host may see them.
         token_file: Option<PathBuf> = None;
-        /// TLS of the admin port.
-        tls: Tls;
         /// The most connections to the admin port at a time.
         max_connections: usize = 64, in 1..=MILLION;
+        /// TLS of the admin port.
+        tls: Tls;
     }
 
     /// How the server stops.
