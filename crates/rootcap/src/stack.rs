@@ -5,7 +5,6 @@ mod describe;
 use std::sync::Arc;
 
 use http::Request;
-use opentelemetry::global::BoxedTracer;
 use rootcap_layers::{
     CatchPanicLayer, ConcurrencyLayer, DeadlineLayer, Methods, RateLimitLayer,
     access_log::AccessLog,
@@ -26,11 +25,11 @@ use crate::{
     config::{self, Config},
     health::Health,
     server::aside::Aside,
-    telemetry::logs::Logs,
+    telemetry::{export::Export, logs::Logs},
 };
 
-/// What is told of every call, in this order.
-pub(crate) type Observers = (CallMetrics, AccessLog);
+/// What is told of every call, in this order: the last one exports the log.
+pub(crate) type Observers = (CallMetrics, AccessLog, AccessLog);
 
 /// Everything between a connection and the user's layers and services.
 pub(crate) type Stack<A> = Observe<Observers, Guarded<A>>;
@@ -56,19 +55,20 @@ pub(crate) struct Layers {
 }
 
 impl Layers {
-    /// Without a `tracer`, trace context is passed on and nothing is recorded.
+    /// Without an `export` of traces, trace context is passed on and nothing is recorded.
     pub(crate) fn new(
         config: &Config,
         logs: &Logs,
         methods: Arc<Methods>,
-        tracer: Option<Arc<BoxedTracer>>,
+        export: Option<&Export>,
     ) -> Self {
-        let observe = ObserveLayer::new((CallMetrics, logs.access_log()), methods)
+        let exported = logs.exported_calls(export.and_then(Export::lines));
+        let observe = ObserveLayer::new((CallMetrics, logs.access_log(), exported), methods)
             .spans(logs.spans())
             .sampler(Sampler::parent_based(config.trace_ratio()))
             .logged_metadata(logged_metadata(&config.log.metadata));
         Self {
-            observe: match tracer {
+            observe: match export.and_then(Export::tracer) {
                 Some(tracer) => observe.tracer(tracer),
                 None => observe,
             },

@@ -57,8 +57,10 @@ where
 
     let (logs, metrics) = install_telemetry(&loaded)?;
     let export = Export::start(&config, &parts.build_info).map_err(Error::export)?;
-    let tracer = export.as_ref().and_then(Export::tracer);
-    let stack = stack::Layers::new(&config, &logs, Arc::clone(&methods), tracer);
+    if let Some(lines) = export.as_ref().and_then(Export::lines) {
+        logs.export_events(lines);
+    }
+    let stack = stack::Layers::new(&config, &logs, Arc::clone(&methods), export.as_ref());
     let life = Life::new(parts.health.clone());
     let connections = Connections::default();
     let process = Process {

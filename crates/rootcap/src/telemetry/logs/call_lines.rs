@@ -6,11 +6,9 @@ use rootcap_layers::access_log::{Output, TARGET};
 use tracing::{Level, Metadata, callsite::DefaultCallsite, dispatcher, field::FieldSet};
 use tracing_core::{callsite::Callsite, identify_callsite, metadata::Kind};
 
-use crate::telemetry::sink::Sink;
-
 /// Lines of calls. They never become events, but the filter decides about them as if they were.
 #[derive(Debug)]
-pub(super) struct CallLines(pub(super) Arc<Sink>);
+pub(super) struct CallLines<O>(pub(super) Arc<O>);
 
 /// The callsite of the events that the lines of one level stand for. `tracing` keeps in it what the
 /// filter says, and renews that when the filter changes, so that asking costs one atomic load.
@@ -31,7 +29,7 @@ macro_rules! callsite {
     }};
 }
 
-impl Output for CallLines {
+impl<O: Output> Output for CallLines<O> {
     fn enabled(&self, level: Level) -> bool {
         let callsite: &'static DefaultCallsite = match level {
             Level::ERROR => callsite!(Level::ERROR),

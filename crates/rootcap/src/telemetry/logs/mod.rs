@@ -31,7 +31,10 @@ use tracing::Dispatch;
 use tracing_subscriber::layer::SubscriberExt;
 
 use self::{call_lines::CallLines, filter::Filter, layer::EventLines};
-use super::sink::{Sink, SinkCounters};
+use super::{
+    export::{LogLine, Queue},
+    sink::{Sink, SinkCounters},
+};
 use crate::config::{self, LogCalls, LogFormat, Switch};
 
 /// What [`Logs::install`] is told.
@@ -133,6 +136,20 @@ impl Logs {
             None => AccessLog::events(),
         };
         log.calls(self.calls).builtin(self.builtin)
+    }
+
+    /// The observer that exports the end of each call, where that is logged. A subscriber of the process's own has
+    /// no say in that.
+    pub(crate) fn exported_calls(&self, export: Option<Arc<Queue<LogLine>>>) -> AccessLog {
+        let Some(queue) = export else { return AccessLog::events().calls(Calls::Off) };
+        let calls = if self.calls == Calls::Both { Calls::End } else { self.calls };
+        AccessLog::new(CallLines(queue), Format::Json).calls(calls).builtin(self.builtin)
+    }
+
+    /// Exports events too, from now on and until `queue` is closed; of several servers, those of the last one's.
+    /// The events of a subscriber that is not ours are not to be had.
+    pub(crate) fn export_events(&self, queue: Arc<Queue<LogLine>>) {
+        layer::EXPORTED.store(Some(queue));
     }
 
     /// A subscriber that is not ours learns the ids of a call from its span.
