@@ -28,9 +28,7 @@ use tokio::{
     net::TcpStream,
     process::{Child, Command},
 };
-use tonic::{
-    Request, Response, Status, codec::CompressionEncoding::Gzip, metadata::MetadataMap,
-};
+use tonic::{Request, Response, Status, codec::CompressionEncoding::Gzip, metadata::MetadataMap};
 
 use crate::{programs, server, wait};
 
@@ -125,7 +123,8 @@ impl LogsService for Keep {
         got.metadata = request.metadata().clone();
         for of_resource in request.into_inner().resource_logs {
             got.resource = of_resource.resource.unwrap_or_default();
-            let records = of_resource.scope_logs.into_iter().flat_map(|of_scope| of_scope.log_records);
+            let records =
+                of_resource.scope_logs.into_iter().flat_map(|of_scope| of_scope.log_records);
             got.records.extend(records);
         }
         Ok(Response::new(ExportLogsServiceResponse::default()))

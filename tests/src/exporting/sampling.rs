@@ -1,11 +1,11 @@
 //! Which part of the calls leaves the process.
 
+use rootcap_proto::helloworld::HelloRequest;
 use rootcap_tests::{
     example::Example,
     otlp::{Rotel, Sink},
     wait,
 };
-use rootcap_proto::helloworld::HelloRequest;
 use tonic::Request;
 
 use super::{call_all, call_each, channel, numbers};
@@ -23,7 +23,10 @@ async fn the_ratio_holds() {
     ];
     let server = Example::start("greeter", &settings).await;
     let channel = channel(&server).await;
-    assert_eq!(call_each(&channel, 1..CALLS + 1, |_| Request::new(HelloRequest::default())).await, 0);
+    assert_eq!(
+        call_each(&channel, 1..CALLS + 1, |_| Request::new(HelloRequest::default())).await,
+        0
+    );
     // The last one, whose caller wants it.
     assert_eq!(call_all(&channel, 7..8).await, 0);
     sink.until("the last span", |got| (numbers(got) == [7]).then_some(())).await;

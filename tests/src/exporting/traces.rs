@@ -105,7 +105,8 @@ async fn a_collector_that_hangs_or_is_not_there_holds_the_end_of_the_process_for
     let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let hangs = format!("http://{}", silent.local_addr().unwrap());
     for (endpoint, at_most) in [(&*hangs, 8), ("http://127.0.0.1:9", 3)] {
-        let settings = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint), ("ROOTCAP_OTLP__INTERVAL", "1h")];
+        let settings =
+            [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint), ("ROOTCAP_OTLP__INTERVAL", "1h")];
         let mut server = Example::start("greeter", &settings).await;
         assert_eq!(call_all(&channel(&server).await, 1..101).await, 0);
         let begin = Instant::now();
@@ -113,7 +114,10 @@ async fn a_collector_that_hangs_or_is_not_there_holds_the_end_of_the_process_for
         assert!(server.wait().await.success(), "{:?}", server.lines());
         assert!(begin.elapsed().as_secs() < at_most, "{:?}", begin.elapsed());
         let lines = server.lines().join("\n");
-        assert!(lines.contains("not all was exported in time") || lines.contains("cannot export"), "{lines}");
+        assert!(
+            lines.contains("not all was exported in time") || lines.contains("cannot export"),
+            "{lines}"
+        );
         assert!(lines.contains("100"), "how much was lost: {lines}");
     }
 }

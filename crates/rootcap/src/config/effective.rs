@@ -85,8 +85,7 @@ pub(super) fn render(entries: &[Entry]) -> String {
             section = within;
         }
         let hidden = if entry.secret { "# " } else { "" };
-        let means =
-            entry.means.as_ref().map(|means| format!(", here {means}")).unwrap_or_default();
+        let means = entry.means.as_ref().map(|means| format!(", here {means}")).unwrap_or_default();
         text += &format!("{hidden}{name} = {} # {}{means}\n", entry.value, comment(&entry.source));
     }
     text

@@ -66,8 +66,7 @@ impl Value for Endpoint {
         if authority.contains(['/', '?', '#']) {
             return Err(Problems::because("OTLP over gRPC has no path"));
         }
-        let uri: Uri =
-            format!("{scheme}://{authority}").parse().map_err(|_| Problems::plain())?;
+        let uri: Uri = format!("{scheme}://{authority}").parse().map_err(|_| Problems::plain())?;
         if uri.host().is_none_or(str::is_empty) || has_bad_port(&uri) {
             return Err(Problems::plain());
         }

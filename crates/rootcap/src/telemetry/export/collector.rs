@@ -56,7 +56,11 @@ impl Collector {
             };
             built = built.tls_config(tls).map_err(ExportError::Tls)?;
         }
-        Ok(Self { endpoint: built, channel: Mutex::new(None), metadata: metadata(settings, endpoint) })
+        Ok(Self {
+            endpoint: built,
+            channel: Mutex::new(None),
+            metadata: metadata(settings, endpoint),
+        })
     }
 
     fn channel(&self) -> Channel {

@@ -95,7 +95,8 @@ impl<S: Signal, T: Transport> Exporter<S, T> {
         self.counters.exported.increment(items - refused);
         self.counters.settled.fetch_add(items - refused, Relaxed);
         if refused > 0 {
-            return self.failed(refused, &Status::invalid_argument(format!("refused a part: {why}")));
+            return self
+                .failed(refused, &Status::invalid_argument(format!("refused a part: {why}")));
         }
         if let Some(loss) = self.failures.succeeded(Instant::now()) {
             tracing::info!(

@@ -3,8 +3,7 @@
 use std::mem;
 
 use opentelemetry::{
-    Context, SpanId, TraceFlags, TraceId,
-    global,
+    Context, SpanId, TraceFlags, TraceId, global,
     trace::{Span, SpanContext, TraceContextExt, TraceState, Tracer},
 };
 use opentelemetry_sdk::trace::SdkTracerProvider;

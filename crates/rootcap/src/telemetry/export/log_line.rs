@@ -136,7 +136,8 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_an_id_stays_a_field() {
-        let line = br#"{"level":"LOUD","trace_id":"+0000000000000000000000000000001","span_id":"zz"}"#;
+        let line =
+            br#"{"level":"LOUD","trace_id":"+0000000000000000000000000000001","span_id":"zz"}"#;
         let record = LogLine(Box::from(&line[..])).to_record().unwrap();
         assert_eq!(record.severity_number, 0);
         assert!(record.span_id.is_empty());

@@ -87,8 +87,10 @@ impl Export {
         let resource = resource::of_process(&config.service, build);
         let shown: Arc<str> = endpoint.to_string().into();
         let of = Parts { settings: &config.otlp, endpoint, shown: &shown };
-        let traces = config.exports_traces().then(|| of.exporter(Traces(resource.clone()))).transpose()?;
-        let logs = config.exports_logs().then(|| of.exporter(Logs(resource.clone()))).transpose()?;
+        let traces =
+            config.exports_traces().then(|| of.exporter(Traces(resource.clone()))).transpose()?;
+        let logs =
+            config.exports_logs().then(|| of.exporter(Logs(resource.clone()))).transpose()?;
         let spans = traces.as_ref().map(Waiting::of);
         let lines = logs.as_ref().map(Waiting::of);
         let provider = spans.as_ref().map(|spans: &Waiting<SpanData>| {
@@ -97,13 +99,15 @@ impl Export {
         if let Some(provider) = &provider {
             global::install(provider);
         }
-        let thread = ExporterThread::spawn(|| Box::pin(run(traces, logs))).map_err(ExportError::Thread)?;
+        let thread =
+            ExporterThread::spawn(|| Box::pin(run(traces, logs))).map_err(ExportError::Thread)?;
         Ok(Some(Self(Arc::new(Running { provider, spans, lines, thread, endpoint: shown }))))
     }
 
     /// The tracer of the calls' spans; `None` where traces are not exported.
     pub(crate) fn tracer(&self) -> Option<Arc<BoxedTracer>> {
-        let scope = InstrumentationScope::builder("rootcap").with_version(env!("CARGO_PKG_VERSION"));
+        let scope =
+            InstrumentationScope::builder("rootcap").with_version(env!("CARGO_PKG_VERSION"));
         let tracer = self.0.provider.as_ref()?.tracer_with_scope(scope.build());
         Some(Arc::new(BoxedTracer::new(Box::new(tracer))))
     }
@@ -147,10 +151,7 @@ impl Drop for Running {
     }
 }
 
-async fn run(
-    traces: Option<Exporter<Traces, Collector>>,
-    logs: Option<Exporter<Logs, Collector>>,
-) {
+async fn run(traces: Option<Exporter<Traces, Collector>>, logs: Option<Exporter<Logs, Collector>>) {
     let traces = async move {
         if let Some(traces) = traces {
             traces.run().await;
@@ -166,10 +167,7 @@ async fn run(
 
 impl<T> Waiting<T> {
     fn of<S: Signal<Item = T>, C>(exporter: &Exporter<S, C>) -> Self {
-        Self {
-            queue: Arc::clone(&exporter.queue),
-            settled: Arc::clone(&exporter.counters.settled),
-        }
+        Self { queue: Arc::clone(&exporter.queue), settled: Arc::clone(&exporter.counters.settled) }
     }
 
     /// How many items are neither exported nor lost.

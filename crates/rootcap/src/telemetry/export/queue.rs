@@ -42,6 +42,19 @@ pub(crate) struct Queue<T> {
     on_drop: metrics::Counter,
 }
 
+/// What became of an item that was taken.
+enum Pushed {
+    Gathered,
+    /// Its batch is whole now.
+    MadeWhole,
+}
+
+/// Why an item was not taken.
+enum Refused {
+    Full,
+    Closed,
+}
+
 struct State<T> {
     /// Whole batches, the oldest first.
     whole: VecDeque<Batch<T>>,
@@ -98,26 +111,29 @@ impl<T: Weigh> Queue<T> {
         }
     }
 
-    /// Adds an item, or drops and counts it where the queue is full or closed. Never waits for the exporter.
+    /// Adds an item. Where the queue is full it drops the item and counts it; where it is closed, it drops it. Never
+    /// waits for the exporter.
     pub(crate) fn push(&self, item: T) {
         match self.try_push(item) {
-            Ok(false) => {}
-            Ok(true) => self.exporter.notify_one(),
-            Err(refused) => {
-                // Not under the lock: it may be large.
-                drop(refused);
+            Ok(Pushed::Gathered) => {}
+            Ok(Pushed::MadeWhole) => self.exporter.notify_one(),
+            // The item is dropped here and not under the lock: it may be large.
+            Err((_, Refused::Closed)) => {}
+            Err((_, Refused::Full)) => {
                 self.dropped.fetch_add(1, Relaxed);
                 self.on_drop.increment(1);
             }
         }
     }
 
-    /// Tells whether a batch has become whole.
-    fn try_push(&self, item: T) -> Result<bool, T> {
+    fn try_push(&self, item: T) -> Result<Pushed, (T, Refused)> {
         let bytes = item.weight();
         let mut state = self.lock();
-        if state.closed || state.waiting >= self.limit || state.bytes + bytes > MOST_BYTES {
-            return Err(item);
+        if state.closed {
+            return Err((item, Refused::Closed));
+        }
+        if state.waiting >= self.limit || state.bytes + bytes > MOST_BYTES {
+            return Err((item, Refused::Full));
         }
         state.waiting += 1;
         state.bytes += bytes;
@@ -128,12 +144,12 @@ impl<T: Weigh> Queue<T> {
         current.items.push(item);
         current.bytes += bytes;
         self.pushed.fetch_add(1, Relaxed);
-        let whole = current.items.len() >= self.batch || current.bytes >= WHOLE_BYTES;
-        if whole {
-            let batch = mem::take(current);
-            state.whole.push_back(batch);
+        if current.items.len() < self.batch && current.bytes < WHOLE_BYTES {
+            return Ok(Pushed::Gathered);
         }
-        Ok(whole)
+        let batch = mem::take(current);
+        state.whole.push_back(batch);
+        Ok(Pushed::MadeWhole)
     }
 
     /// The next batch: a whole one at once, else what there is after `interval`. `None` when the queue is closed and
@@ -179,7 +195,6 @@ impl<T: Weigh> Queue<T> {
     pub(super) fn is_closed(&self) -> bool {
         self.lock().closed
     }
-
 }
 
 impl<T> Queue<T> {
@@ -203,3 +218,6 @@ impl<T> std::fmt::Debug for Queue<T> {
         f.debug_struct("Queue").field("limit", &self.limit).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

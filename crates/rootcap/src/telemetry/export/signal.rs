@@ -54,9 +54,13 @@ impl Weigh for SpanData {
             };
             size_of_val(attributes) + attributes.iter().map(text).sum::<usize>()
         };
-        let events = self.events.iter().map(|event| size_of_val(event) + attributes(&event.attributes));
+        let events =
+            self.events.iter().map(|event| size_of_val(event) + attributes(&event.attributes));
         let links = self.links.iter().map(|link| size_of_val(link) + attributes(&link.attributes));
-        size_of_val(self) + attributes(&self.attributes) + events.sum::<usize>() + links.sum::<usize>()
+        size_of_val(self)
+            + attributes(&self.attributes)
+            + events.sum::<usize>()
+            + links.sum::<usize>()
     }
 }
 
@@ -76,7 +80,9 @@ impl Signal for Traces {
 
     fn refused(answer: Bytes) -> Result<(u64, String), DecodeError> {
         let partial = ExportTraceServiceResponse::decode(answer)?.partial_success;
-        Ok(partial.map(|partial| (count(partial.rejected_spans), partial.error_message)).unwrap_or_default())
+        Ok(partial
+            .map(|partial| (count(partial.rejected_spans), partial.error_message))
+            .unwrap_or_default())
     }
 }
 
@@ -92,8 +98,7 @@ impl Signal for Logs {
         let log_records = batch.iter().filter_map(LogLine::to_record).collect();
         let scope =
             InstrumentationScope { name: "rootcap".to_owned(), ..InstrumentationScope::default() };
-        let scope_logs =
-            ScopeLogs { scope: Some(scope), log_records, ..ScopeLogs::default() };
+        let scope_logs = ScopeLogs { scope: Some(scope), log_records, ..ScopeLogs::default() };
         let attributes = ResourceAttributesWithSchema::from(&self.0).attributes.0;
         let resource_logs = ResourceLogs {
             resource: Some(proto::Resource { attributes, ..proto::Resource::default() }),

@@ -14,7 +14,8 @@ pub(super) fn nanos(text: &str) -> Option<u64> {
 
 /// Days since 1970 in the Gregorian calendar, with years that begin in March: the leap day is then the last.
 fn days(year: u64, month: u64, day: u64) -> Option<u64> {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
+    let (year, month) =
+        if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
     let leap_days = year / 4 - year / 100 + year / 400;
     let before_month = (153 * month + 2) / 5;
     // From the first of March of the year 0 to 1970.
@@ -46,7 +47,12 @@ mod tests {
 
     #[test]
     fn nothing_else_is() {
-        for text in ["", "1970-01-01T00:00:00Z", "1969-12-31T23:59:59.000000Z", "0000-01-01T00:00:00.000000Z"] {
+        for text in [
+            "",
+            "1970-01-01T00:00:00Z",
+            "1969-12-31T23:59:59.000000Z",
+            "0000-01-01T00:00:00.000000Z",
+        ] {
             assert_eq!(nanos(text), None, "{text}");
         }
     }

@@ -146,10 +146,18 @@ impl Logs {
         AccessLog::new(CallLines(queue), Format::Json).calls(calls).builtin(self.builtin)
     }
 
-    /// Exports events too, from now on and until `queue` is closed; of several servers, those of the last one's.
+    /// Exports events too, from now on and until [`export_no_events`](Self::export_no_events); of several servers, those of the last one's.
     /// The events of a subscriber that is not ours are not to be had.
     pub(crate) fn export_events(&self, queue: Arc<Queue<LogLine>>) {
         layer::EXPORTED.store(Some(queue));
+    }
+
+    /// Exports no more events to `queue`.
+    pub(crate) fn export_no_events(&self, queue: &Arc<Queue<LogLine>>) {
+        let exported = layer::EXPORTED.load();
+        if exported.as_ref().is_some_and(|exported| Arc::ptr_eq(exported, queue)) {
+            layer::EXPORTED.compare_and_swap(&exported, None);
+        }
     }
 
     /// A subscriber that is not ours learns the ids of a call from its span.
