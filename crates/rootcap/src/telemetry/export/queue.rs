@@ -18,6 +18,18 @@ use tokio::{sync::Notify, time};
 /// The most room that a batch is given before it is needed.
 const ROOM: usize = 512;
 
+/// The most bytes that wait: what handlers put into spans and events can be large.
+const MOST_BYTES: usize = 32 * 1024 * 1024;
+
+/// A batch of so many bytes is whole: collectors refuse messages beyond 4 MiB, gRPC's usual limit.
+const WHOLE_BYTES: usize = 1024 * 1024;
+
+/// What takes up memory, and room in a message.
+pub(crate) trait Weigh {
+    /// About how many bytes.
+    fn weight(&self) -> usize;
+}
+
 /// What waits to be exported; full, it drops what comes and counts it.
 pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
@@ -32,23 +44,49 @@ pub(crate) struct Queue<T> {
 
 struct State<T> {
     /// Whole batches, the oldest first.
-    whole: VecDeque<Vec<T>>,
+    whole: VecDeque<Batch<T>>,
     /// The batch that is being filled.
-    current: Vec<T>,
+    current: Batch<T>,
+    /// What all of them have.
+    waiting: usize,
+    bytes: usize,
     closed: bool,
+}
+
+struct Batch<T> {
+    items: Vec<T>,
+    bytes: usize,
+}
+
+impl<T> Default for Batch<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), bytes: 0 }
+    }
 }
 
 impl<T> State<T> {
     fn take(&mut self) -> Option<Vec<T>> {
-        let whole = self.whole.pop_front();
-        whole.or_else(|| (!self.current.is_empty()).then(|| mem::take(&mut self.current)))
+        let batch = match self.whole.pop_front() {
+            Some(whole) => whole,
+            None if self.current.items.is_empty() => return None,
+            None => mem::take(&mut self.current),
+        };
+        self.waiting -= batch.items.len();
+        self.bytes -= batch.bytes;
+        Some(batch.items)
     }
 }
 
-impl<T> Queue<T> {
+impl<T: Weigh> Queue<T> {
     /// A queue of at most `limit` items, which are exported `batch` at a time; `on_drop` counts those it refuses.
     pub(super) fn new(limit: usize, batch: usize, on_drop: metrics::Counter) -> Self {
-        let state = State { whole: VecDeque::new(), current: Vec::new(), closed: false };
+        let state = State {
+            whole: VecDeque::new(),
+            current: Batch::default(),
+            waiting: 0,
+            bytes: 0,
+            closed: false,
+        };
         Self {
             state: Mutex::new(state),
             exporter: Notify::new(),
@@ -76,18 +114,23 @@ impl<T> Queue<T> {
 
     /// Tells whether a batch has become whole.
     fn try_push(&self, item: T) -> Result<bool, T> {
+        let bytes = item.weight();
         let mut state = self.lock();
-        if state.closed || state.whole.len() * self.batch + state.current.len() >= self.limit {
+        if state.closed || state.waiting >= self.limit || state.bytes + bytes > MOST_BYTES {
             return Err(item);
         }
-        if state.current.capacity() == 0 {
-            state.current.reserve(self.batch.min(ROOM));
+        state.waiting += 1;
+        state.bytes += bytes;
+        let current = &mut state.current;
+        if current.items.capacity() == 0 {
+            current.items.reserve(self.batch.min(ROOM));
         }
-        state.current.push(item);
+        current.items.push(item);
+        current.bytes += bytes;
         self.pushed.fetch_add(1, Relaxed);
-        let whole = state.current.len() >= self.batch;
+        let whole = current.items.len() >= self.batch || current.bytes >= WHOLE_BYTES;
         if whole {
-            let batch = mem::take(&mut state.current);
+            let batch = mem::take(current);
             state.whole.push_back(batch);
         }
         Ok(whole)
@@ -137,6 +180,9 @@ impl<T> Queue<T> {
         self.lock().closed
     }
 
+}
+
+impl<T> Queue<T> {
     /// How many items were accepted.
     pub(super) fn pushed(&self) -> u64 {
         self.pushed.load(Relaxed)

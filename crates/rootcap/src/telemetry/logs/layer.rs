@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::SystemTime};
 
+use arc_swap::ArcSwapOption;
 use rootcap_layers::{
     Call,
-    access_log::{Format, Key, Line},
+    access_log::{Format, Key, Line, Output},
 };
 use tracing::{
     Event, Subscriber,
@@ -17,7 +18,13 @@ use tracing_subscriber::{
 };
 
 use super::fields::{Fields, Value};
-use crate::telemetry::sink::Sink;
+use crate::telemetry::{
+    export::{LogLine, Queue},
+    sink::Sink,
+};
+
+/// Where lines go besides, while they are exported.
+pub(super) static EXPORTED: ArcSwapOption<Queue<LogLine>> = ArcSwapOption::const_empty();
 
 /// A line that is longer than this takes no more fields, in bytes.
 const MAX_LINE: usize = 64 * 1024;
@@ -58,18 +65,24 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for EventLines {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let message = fields.take_text("message").unwrap_or_default();
-        let level = *metadata.level();
-        self.format.write(&*self.sink, SystemTime::now(), level, &message, |line| {
-            Call::with_current(|call| {
-                if let Some(call) = call {
-                    line.call_ids(call);
-                }
-                line.string(Key::new("target"), metadata.target());
-                let mut keys = Keys { call, seen: Vec::new() };
-                keys.push(line, &fields);
-                spans(line, &mut keys, event, &context);
+        let (at, level) = (SystemTime::now(), *metadata.level());
+        let write = |output: &dyn Output, format: Format| {
+            format.write(output, at, level, &message, |line| {
+                Call::with_current(|call| {
+                    if let Some(call) = call {
+                        line.call_ids(call);
+                    }
+                    line.string(Key::new("target"), metadata.target());
+                    let mut keys = Keys { call, seen: Vec::new() };
+                    keys.push(line, &fields);
+                    spans(line, &mut keys, event, &context);
+                });
             });
-        });
+        };
+        write(&*self.sink, self.format);
+        if let Some(exported) = &*EXPORTED.load() {
+            write(&**exported, Format::Json);
+        }
     }
 }
 
