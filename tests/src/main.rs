@@ -23,4 +23,5 @@ mod panics;
 mod reflection;
 mod refusing;
 mod series;
+mod spans;
 mod user_layers;

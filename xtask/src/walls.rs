@@ -15,6 +15,7 @@ const PURE: &[&str] = &[
     "crates/rootcap-layers/src/deadline/maxima.rs",
     "crates/rootcap-layers/src/metrics/histogram.rs",
     "crates/rootcap-layers/src/rate_limit/quota.rs",
+    "crates/rootcap-layers/src/trace/b3.rs",
     "crates/rootcap-layers/src/trace/traceparent.rs",
     "crates/rootcap/src/health/state.rs",
     "crates/rootcap/src/server/backoff.rs",

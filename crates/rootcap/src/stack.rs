@@ -5,6 +5,7 @@ mod describe;
 use std::sync::Arc;
 
 use http::Request;
+use opentelemetry::global::BoxedTracer;
 use rootcap_layers::{
     CatchPanicLayer, ConcurrencyLayer, DeadlineLayer, Methods, RateLimitLayer,
     access_log::AccessLog,
@@ -15,7 +16,7 @@ use rootcap_layers::{
     metrics::CallMetrics,
     observe::{Observe, ObserveFuture, ObserveLayer, ObservedResponse},
     rate_limit::{Quota, RateLimit},
-    trace::Sampler,
+    trace::{Propagation, Propagator, Sampler},
 };
 use tower::ServiceBuilder;
 use tower_service::Service;
@@ -55,7 +56,6 @@ pub(crate) struct Layers {
 }
 
 impl Layers {
-    /// Without an `export` of traces, trace context is passed on and nothing is recorded.
     pub(crate) fn new(
         config: &Config,
         logs: &Logs,
@@ -63,15 +63,12 @@ impl Layers {
         export: Option<&Export>,
     ) -> Self {
         let exported = logs.exported_calls(export.and_then(Export::lines));
-        let observe = ObserveLayer::new((CallMetrics, logs.access_log(), exported), methods)
-            .spans(logs.spans())
-            .sampler(Sampler::parent_based(config.trace_ratio()))
-            .logged_metadata(logged_metadata(&config.log.metadata));
         Self {
-            observe: match export.and_then(Export::tracer) {
-                Some(tracer) => observe.tracer(tracer),
-                None => observe,
-            },
+            observe: ObserveLayer::new((CallMetrics, logs.access_log(), exported), methods)
+                .spans(logs.spans())
+                .sampler(Sampler::parent_based(config.trace_ratio()))
+                .propagation(propagation(&config.trace.propagation))
+                .logged_metadata(logged_metadata(&config.log.metadata)),
             deadline: deadline(&config.deadline),
             concurrency: config
                 .limits
@@ -81,6 +78,13 @@ impl Layers {
                 }),
             rate_limit: rate_limit(&config.limits),
         }
+    }
+
+    /// Records the calls that are sampled; without this, trace context is passed on and nothing is recorded.
+    #[must_use]
+    pub(crate) fn tracer(mut self, tracer: Arc<BoxedTracer>) -> Self {
+        self.observe = self.observe.tracer(tracer);
+        self
     }
 
     pub(crate) fn around<A: App>(&self, app: A, health: &Health) -> Stack<A> {
@@ -99,6 +103,14 @@ impl Layers {
             .layer(self.rate_limit.clone())
             .service(app)
     }
+}
+
+fn propagation(settings: &[config::Propagator]) -> Propagation {
+    Propagation::new(settings.iter().map(|propagator| match propagator {
+        config::Propagator::TraceContext => Propagator::TraceContext,
+        config::Propagator::B3 => Propagator::B3,
+        config::Propagator::B3Multi => Propagator::B3Multi,
+    }))
 }
 
 fn deadline(settings: &config::Deadline) -> DeadlineLayer {

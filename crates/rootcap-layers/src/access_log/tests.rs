@@ -18,7 +18,7 @@ use crate::{
     method::Found,
     observe::Observer,
     outcome::{CODES, Cause, End},
-    trace::{Sampler, TraceContext},
+    trace::{Propagation, Sampler, TraceContext},
 };
 
 /// Keeps what is written; takes lines from a level on.
@@ -72,11 +72,12 @@ fn call(path: &str, headers: &[(&str, &[u8])]) -> Call {
     Call::new(Start {
         method,
         path: PathAndQuery::try_from(path).unwrap(),
-        otel: None,
+        otel: opentelemetry::Context::new(),
+        propagation: Propagation::default(),
         span: None,
         logged: Some(listed.map(|(name, value)| (name.clone(), value.clone())).collect()),
         request_id: RequestId::accept(&headers),
-        trace: TraceContext::accept(&headers, &Sampler::default()),
+        trace: TraceContext::accept(&headers, &Propagation::default(), &Sampler::default()),
         peer: Some(Arc::new(Peer::new("192.0.2.1:5000".parse().unwrap()))),
         headers: &headers,
         started_at: SystemTime::now(),
@@ -278,11 +279,12 @@ fn the_identity_of_the_peer_follows_its_address() {
     let call = Call::new(Start {
         method: methods().get(HELLO).unwrap(),
         path: PathAndQuery::from_static(HELLO),
-        otel: None,
+        otel: opentelemetry::Context::new(),
+        propagation: Propagation::default(),
         span: None,
         logged: None,
         request_id: RequestId::accept(&headers),
-        trace: TraceContext::accept(&headers, &Sampler::default()),
+        trace: TraceContext::accept(&headers, &Propagation::default(), &Sampler::default()),
         peer: Some(Arc::new(peer)),
         headers: &headers,
         started_at: SystemTime::now(),

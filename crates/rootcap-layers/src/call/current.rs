@@ -54,8 +54,9 @@ impl Call {
 #[must_use = "the call is current only while this lives"]
 pub struct Scope {
     previous: Option<Call>,
-    _otel: opentelemetry::ContextGuard,
+    // Left in the reverse of the order in which they are entered: fields are dropped from the first to the last.
     _span: Option<tracing::span::EnteredSpan>,
+    _otel: opentelemetry::ContextGuard,
     _not_send: PhantomData<*const ()>,
 }
 

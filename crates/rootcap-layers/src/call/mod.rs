@@ -21,10 +21,15 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue, uri::PathAndQuery};
+use opentelemetry::trace::TraceContextExt;
 use tokio::time::Instant;
 use tonic::Code;
 
-use crate::{deadline::grpc_timeout, method::Method, trace::TraceContext};
+use crate::{
+    deadline::grpc_timeout,
+    method::Method,
+    trace::{Propagation, TraceContext},
+};
 
 /// Which way a message goes, as seen from the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +64,7 @@ struct Inner {
     request_id: RequestId,
     trace: TraceContext,
     otel: opentelemetry::Context,
+    propagation: Propagation,
     /// Entered with the call, where the log is a subscriber's that knows no calls.
     span: Option<tracing::Span>,
     peer: Option<Arc<Peer>>,
@@ -88,7 +94,8 @@ pub(crate) struct Start<'a> {
     pub(crate) request_id: RequestId,
     pub(crate) trace: TraceContext,
     /// With the call's span, if that is recorded.
-    pub(crate) otel: Option<opentelemetry::Context>,
+    pub(crate) otel: opentelemetry::Context,
+    pub(crate) propagation: Propagation,
     pub(crate) span: Option<tracing::Span>,
     pub(crate) peer: Option<Arc<Peer>>,
     pub(crate) started_at: SystemTime,
@@ -103,7 +110,8 @@ impl Call {
             _ => u64::MAX,
         };
         Call(Some(recycle::make(Inner {
-            otel: start.otel.unwrap_or_else(|| start.trace.to_otel()),
+            otel: start.otel,
+            propagation: start.propagation,
             span: start.span,
             method: start.method,
             path: start.path,
@@ -147,6 +155,24 @@ impl Call {
     /// The W3C trace context of this call.
     pub fn trace(&self) -> &TraceContext {
         &self.inner().trace
+    }
+
+    /// Writes the trace context into the headers of a request that is made for this call, in the ways of
+    /// [`Propagation`]: that of the current OpenTelemetry span, if it belongs to the call's trace, else that of the
+    /// call's own span.
+    ///
+    /// ```
+    /// # fn handler(call: &rootcap_layers::Call) {
+    /// let mut request = tonic::Request::new("the next server's request");
+    /// call.inject(request.metadata_mut().as_mut());
+    /// # }
+    /// ```
+    pub fn inject(&self, headers: &mut HeaderMap) {
+        opentelemetry::Context::map_current(|current| {
+            let inside = current.span().span_context().trace_id() == self.trace().trace_id();
+            let context = if inside { current } else { self.otel() };
+            self.inner().propagation.inject(context, headers);
+        });
     }
 
     /// The OpenTelemetry context that is current where the call is: with the call's span, if it is recorded.

@@ -5,7 +5,7 @@ use std::{cell::RefCell, sync::Arc};
 use super::Inner;
 
 /// How many each thread keeps: as many calls as arrive in a burst. They hold what their last call referred to until
-/// they are used again.
+/// they are used again, but for its spans, whose end others wait for.
 const KEPT: usize = 128;
 
 thread_local! {
@@ -26,9 +26,10 @@ pub(super) fn make(inner: Inner) -> Arc<Inner> {
 
 /// Takes back what a dropped handle referred to; only the last handle's is kept.
 pub(super) fn take_back(mut shared: Arc<Inner>) {
-    if Arc::get_mut(&mut shared).is_none() {
-        return;
-    }
+    let Some(inner) = Arc::get_mut(&mut shared) else { return };
+    // A subscriber learns of a span's end when the last handle of it is dropped.
+    inner.span = None;
+    inner.otel = opentelemetry::Context::new();
     // A thread that is ending, or one that drops a call inside of `make`, keeps nothing.
     let _ = ENDED.try_with(|ended| {
         if let Ok(mut ended) = ended.try_borrow_mut()

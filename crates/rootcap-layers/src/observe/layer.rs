@@ -7,7 +7,10 @@ use opentelemetry::global::BoxedTracer;
 use tower_layer::Layer;
 
 use super::{Observe, guard::Shared};
-use crate::{method::Methods, trace::Sampler};
+use crate::{
+    method::Methods,
+    trace::{Propagation, Sampler},
+};
 
 /// Applies [`Observe`].
 #[derive(Debug)]
@@ -20,6 +23,7 @@ pub struct ObserveLayer<O> {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Settings {
     pub(super) sampler: Sampler,
+    pub(super) propagation: Propagation,
     pub(super) logged_metadata: Vec<HeaderName>,
     pub(super) spans: Spans,
     pub(super) tracer: Option<Arc<BoxedTracer>>,
@@ -49,6 +53,13 @@ impl<O> ObserveLayer<O> {
         self
     }
 
+    /// The headers that tell of a caller's trace; by default those of W3C Trace Context.
+    #[must_use]
+    pub fn propagation(mut self, propagation: Propagation) -> Self {
+        Arc::make_mut(&mut self.settings).propagation = propagation;
+        self
+    }
+
     /// Starts the spans of calls that are sampled, and of no others; by default there are none.
     ///
     /// Its own sampler must record what the [`sampler`](Self::sampler) has decided for: a parent-based one does, whose
@@ -60,6 +71,10 @@ impl<O> ObserveLayer<O> {
     }
 
     /// Whether a call is a `tracing` span (`call`, of the target `rootcap::call`) too; by default it is not.
+    ///
+    /// It lies within the call's OpenTelemetry context. A layer of `tracing-opentelemetry` exports it as a child of the
+    /// call's own span, and what the handler makes below that; a filter that leaves the target `rootcap::call` out puts
+    /// the handler's spans directly below the call's own.
     #[must_use]
     pub fn spans(mut self, spans: Spans) -> Self {
         Arc::make_mut(&mut self.settings).spans = spans;

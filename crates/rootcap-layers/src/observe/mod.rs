@@ -7,7 +7,9 @@
 //!
 //! **When it rejects.** Never.
 //!
-//! **What it records.** What its observers record. A call ends at the end of its *body*: the status is
+//! **What it records.** What its observers record; and, with a [`tracer`](ObserveLayer::tracer), a span for each call
+//! that is sampled, by OpenTelemetry's conventions for gRPC servers. Its status is an error only for what is the
+//! server's own fault, and its name is never a caller's invention. A call ends at the end of its *body*: the status is
 //! read from the trailers, or from the headers of a response without a body; a body that is dropped
 //! before its end is `Canceled`.
 //!

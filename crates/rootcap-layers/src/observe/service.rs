@@ -61,7 +61,7 @@ impl<O, S> Observe<O, S> {
         let started_at = SystemTime::now();
         // Probes come every few seconds, for ever: a trace that began with one would tell nothing.
         let sampler = if method.is_builtin() { &Sampler::PARENT } else { &settings.sampler };
-        let mut trace = TraceContext::accept(headers, sampler);
+        let mut trace = TraceContext::accept(headers, &settings.propagation, sampler);
         // The decision comes first: nothing is built for a call that is not sampled.
         let tracer = settings.tracer.as_ref().filter(|_| trace.is_sampled());
         let otel = tracer.and_then(|tracer| {
@@ -76,16 +76,18 @@ impl<O, S> Observe<O, S> {
             };
             recorded::start(tracer, &mut trace, &beginning)
         });
+        let otel = otel.unwrap_or_else(|| trace.to_otel());
         let spans = settings.spans == Spans::On;
         let call = Call::new(Start {
             method,
             path,
             logged: self.logged(request),
-            span: spans.then(|| span(&request_id, &trace)),
+            span: spans.then(|| span(&request_id, &trace, &otel)),
             otel,
             request_id,
             trace,
             peer,
+            propagation: settings.propagation,
             headers,
             started_at,
         });
@@ -100,7 +102,13 @@ impl<O, S> Observe<O, S> {
     }
 }
 
-fn span(request_id: &RequestId, trace: &TraceContext) -> tracing::Span {
+/// Made where the call's OpenTelemetry context is current: a subscriber that exports it has it in the same trace.
+fn span(
+    request_id: &RequestId,
+    trace: &TraceContext,
+    otel: &opentelemetry::Context,
+) -> tracing::Span {
+    let _current = otel.clone().attach();
     tracing::info_span!(
         target: "rootcap::call",
         "call",

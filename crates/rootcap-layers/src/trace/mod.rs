@@ -1,24 +1,48 @@
-//! Trace context: which trace a call belongs to (W3C Trace Context, level 1), and whether it is sampled.
+//! Trace context: which trace a call belongs to (W3C Trace Context, level 1, or B3), and whether it is sampled.
+//!
+//! A sampled call is a span, if [`ObserveLayer::tracer`](crate::observe::ObserveLayer::tracer) says who makes it. It is
+//! current, with its OpenTelemetry context, while the handler and its streams run: what the handler makes there is below
+//! it. A task that the handler spawns has no context but the one that it is given:
+//!
+//! ```
+//! use opentelemetry::{Context, KeyValue, trace::{FutureExt, TraceContextExt}};
+//! use tracing::Instrument;
+//!
+//! async fn handler() {
+//!     // On the span of the call itself.
+//!     Context::current().span().set_attribute(KeyValue::new("customer.tier", "gold"));
+//!     // Below it, also where it goes on after the call.
+//!     tokio::spawn(send_receipt().with_context(Context::current()));
+//!     // Below a span of its own, made with `tracing`.
+//!     tokio::spawn(send_receipt().instrument(tracing::info_span!("receipt")));
+//! }
+//!
+//! #[tracing::instrument]
+//! async fn send_receipt() {}
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() { handler().await }
+//! ```
+//!
+//! [`Call::inject`](crate::Call::inject) writes the context into the requests that a handler makes.
 
+mod b3;
 mod preset;
+mod propagation;
 pub(crate) mod recorded;
 mod sampler;
 mod traceparent;
 
+pub use b3::{B3, Decision, Multiple, ParseError as B3Error};
 pub use preset::{preset_span_id, preset_trace_id};
+pub use propagation::{Propagation, Propagator};
 pub use sampler::Sampler;
 pub use traceparent::{ParseError, TraceParent};
-
-use std::str::FromStr;
 
 use http::HeaderMap;
 use opentelemetry::{
     Context, SpanId, TraceFlags, TraceId,
     trace::{SpanContext, TraceContextExt, TraceState},
 };
-
-/// The longest `tracestate` that is passed on, in bytes (W3C Trace Context, 3.3.1.5: at least 512).
-const MAX_TRACESTATE: usize = 512;
 
 /// The trace that a call belongs to, and the call's own span in it.
 #[derive(Debug, Clone)]
@@ -27,32 +51,30 @@ pub struct TraceContext {
     span_id: SpanId,
     parent: Option<SpanId>,
     flags: TraceFlags,
+    /// By B3, which passes it on.
+    debugged: bool,
     state: TraceState,
 }
 
 impl TraceContext {
-    /// The caller's trace, if `traceparent` is well-formed, else a new one; in both cases with a new span.
+    /// The caller's trace, if the headers of a known way are well-formed, else a new one; in both cases with a new
+    /// span.
     ///
-    /// A caller's decision to sample is followed; `sampler` decides for a new trace (W3C Trace Context, 4.3).
-    pub fn accept(headers: &HeaderMap, sampler: &Sampler) -> Self {
-        match parent(headers) {
-            Some(parent) => Self {
-                trace_id: parent.trace_id,
-                span_id: new_span_id(),
-                parent: Some(parent.span_id),
-                flags: sampler.flags(parent.trace_id, Some(parent.flags)),
-                state: tracestate(headers),
-            },
-            None => {
-                let trace_id = TraceId::from(fastrand::u128(1..));
-                Self {
-                    trace_id,
-                    span_id: new_span_id(),
-                    parent: None,
-                    flags: sampler.flags(trace_id, None),
-                    state: TraceState::NONE,
-                }
-            }
+    /// A caller's decision to sample is followed; `sampler` decides where the caller has not, as for a new trace (W3C
+    /// Trace Context, 4.3).
+    pub fn accept(headers: &HeaderMap, propagation: &Propagation, sampler: &Sampler) -> Self {
+        let received = propagation.extract(headers);
+        let (trace_id, parent) = match received.ids {
+            Some((trace_id, parent)) => (trace_id, Some(parent)),
+            None => (TraceId::from(fastrand::u128(1..)), None),
+        };
+        Self {
+            trace_id,
+            span_id: SpanId::from(fastrand::u64(1..)),
+            parent,
+            flags: sampler.flags(trace_id, received.decision),
+            debugged: received.decision == Some(Decision::Debug),
+            state: received.state,
         }
     }
 
@@ -85,51 +107,45 @@ impl TraceContext {
     }
 
     /// The OpenTelemetry context that the call's span is started in: the caller's span, with the decision that was
-    /// taken here; nothing for a new trace.
+    /// taken here; without one for a new trace.
     fn parent_context(&self) -> Context {
-        let Some(parent) = self.parent else { return Context::new() };
-        let span = SpanContext::new(self.trace_id, parent, self.flags, true, self.state.clone());
-        Context::new().with_remote_span_context(span)
+        match self.parent {
+            Some(parent) => self.context_of(parent, Side::Caller),
+            None if self.debugged => propagation::debugged(&Context::new()),
+            None => Context::new(),
+        }
     }
 
     /// The OpenTelemetry context that the handler of a call without a recorded span sees as the current one.
     pub(crate) fn to_otel(&self) -> Context {
-        let span =
-            SpanContext::new(self.trace_id, self.span_id, self.flags, false, self.state.clone());
-        Context::new().with_remote_span_context(span)
+        self.context_of(self.span_id, Side::Here)
+    }
+
+    fn context_of(&self, span: SpanId, side: Side) -> Context {
+        let remote = side == Side::Caller;
+        let span = SpanContext::new(self.trace_id, span, self.flags, remote, self.state.clone());
+        let context = Context::new().with_remote_span_context(span);
+        if self.debugged { propagation::debugged(&context) } else { context }
     }
 }
 
-fn new_span_id() -> SpanId {
-    SpanId::from(fastrand::u64(1..))
+/// Where a span is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Caller,
+    Here,
 }
 
-fn parent(headers: &HeaderMap) -> Option<TraceParent> {
-    let mut values = headers.get_all("traceparent").iter();
-    let value = values.next()?;
-    // More than one is as good as none (W3C Trace Context, 4.2).
-    if values.next().is_some() {
-        return None;
-    }
-    TraceParent::parse(value.as_bytes()).ok()
-}
-
-/// An unacceptable `tracestate` is dropped, and the trace goes on without it (W3C Trace Context, 3.3).
-fn tracestate(headers: &HeaderMap) -> TraceState {
-    let mut joined = String::new();
-    for value in headers.get_all("tracestate") {
-        let Ok(value) = value.to_str() else {
-            return TraceState::NONE;
+/// The number that lower-case hexadecimal digits are, at most 32 of them.
+fn hexadecimal(digits: &[u8]) -> Option<u128> {
+    digits.iter().try_fold(0, |number, &digit| {
+        let digit = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
         };
-        if !joined.is_empty() {
-            joined.push(',');
-        }
-        joined.push_str(value);
-        if joined.len() > MAX_TRACESTATE {
-            return TraceState::NONE;
-        }
-    }
-    TraceState::from_str(&joined).unwrap_or(TraceState::NONE)
+        Some(number << 4 | u128::from(digit))
+    })
 }
 
 #[cfg(test)]

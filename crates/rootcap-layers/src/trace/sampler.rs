@@ -2,6 +2,8 @@
 
 use opentelemetry::{TraceFlags, TraceId};
 
+use super::Decision;
+
 /// Decides for traces that begin here, and whether a caller's decision is followed.
 ///
 /// The ratio is applied as by OpenTelemetry's `TraceIdRatioBased` sampler, so that all services with the
@@ -33,11 +35,12 @@ impl Sampler {
         Self { threshold: threshold(ratio), parent: FollowParent::No }
     }
 
-    pub(super) fn flags(&self, trace_id: TraceId, parent: Option<TraceFlags>) -> TraceFlags {
-        match (parent, self.parent) {
-            (Some(flags), FollowParent::Yes) => flags & TraceFlags::SAMPLED,
-            _ => TraceFlags::default().with_sampled(self.takes(trace_id)),
-        }
+    pub(super) fn flags(&self, trace_id: TraceId, parent: Option<Decision>) -> TraceFlags {
+        let sampled = match (parent, self.parent) {
+            (Some(decision), FollowParent::Yes) => decision != Decision::Deny,
+            _ => self.takes(trace_id),
+        };
+        TraceFlags::default().with_sampled(sampled)
     }
 
     fn takes(&self, trace_id: TraceId) -> bool {

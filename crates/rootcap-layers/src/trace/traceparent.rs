@@ -57,12 +57,5 @@ impl TraceParent {
 }
 
 fn field(value: &[u8], start: usize, len: usize) -> Result<u128, ParseError> {
-    value[start..start + len].iter().try_fold(0, |number, &digit| {
-        let digit = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' => digit - b'a' + 10,
-            _ => return Err(ParseError),
-        };
-        Ok(number << 4 | u128::from(digit))
-    })
+    super::hexadecimal(&value[start..start + len]).ok_or(ParseError)
 }

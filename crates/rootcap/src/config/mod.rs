@@ -65,4 +65,6 @@ pub use settings::{
     Admin, Config, Connection, Deadline, Drain, Http2, Limits, Log, Metrics, Otlp, Service, Trace,
 };
 pub use source::{Source, Sources};
-pub use value::{Auto, Endpoint, Listener, LogCalls, LogFormat, Rate, Secret, Size, Switch};
+pub use value::{
+    Auto, Endpoint, Listener, LogCalls, LogFormat, Propagator, Rate, Secret, Size, Switch,
+};

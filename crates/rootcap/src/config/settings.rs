@@ -11,7 +11,7 @@ use rootcap_layers::DEFAULT_BUCKETS;
 use super::schema::settings;
 use super::value::{
     Ascending, Attributes, Auto, Directives, Endpoint, Headers, Internet, Keys, Listener, LogCalls,
-    LogFormat, MetadataKeys, NotEmpty, Rate, Secret, Size, Switch,
+    LogFormat, MetadataKeys, NotEmpty, Propagator, Rate, Secret, Size, Switch,
 };
 
 /// Ten years: longer than anything here makes sense, and far from where clocks overflow.
@@ -169,6 +169,9 @@ settings! {
         /// The part of calls to trace, from 0 for none to 1 for all, where the caller has not decided. "auto" is 1
         /// where traces are exported, else 0.
         ratio: Auto<f64> = Auto::Auto, in 0.0..=1.0;
+        /// The headers in which a caller's trace is looked for, in this order: "tracecontext" (W3C), "b3", "b3multi".
+        /// Without any, each call begins a trace. `Call::inject` writes all of them into the requests of handlers.
+        propagation: Vec<Propagator> = vec![Propagator::TraceContext];
     }
 
     /// Export of traces and logs to a collector, over OTLP (gRPC).

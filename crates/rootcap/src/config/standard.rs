@@ -7,6 +7,7 @@ use super::environment::Variables;
 use super::error::quoted;
 use super::input::{Found, Input, Raw};
 use super::source::Source;
+use super::value::{Propagator, Value};
 
 /// Finds the settings in the standard variables. An empty one counts as not set, as OpenTelemetry wants it.
 pub(super) fn read(variables: &Variables, found: &mut Found<'_>) {
@@ -108,12 +109,25 @@ impl Reader<'_, '_> {
         self.set(key, &format!("{text}ms"));
     }
 
+    /// What is not known is left out, and with a warning: it may be meant for others.
     fn propagators(&mut self, text: &str) {
-        if text.trim() != "tracecontext" {
-            self.warn(&format!(
-                r#"{} is not "tracecontext", which is what is passed on"#,
-                quoted(text)
+        let named = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let (known, others): (Vec<_>, Vec<_>) =
+            named.partition(|name| *name == "none" || Propagator::from_text(name).is_ok());
+        for other in others {
+            self.found.warnings.push(format!(
+                "environment variable {} names {}, which is not passed on",
+                self.name,
+                quoted(other)
             ));
+        }
+        match known.as_slice() {
+            [] => {}
+            ["none"] => self.set("trace.propagation", ""),
+            _ => {
+                let known: Vec<_> = known.into_iter().filter(|name| *name != "none").collect();
+                self.set("trace.propagation", &known.join(","));
+            }
         }
     }
 

@@ -6,7 +6,10 @@ use std::{
     fmt,
     io::{self, Write},
     net::TcpListener as StdTcpListener,
+    sync::Arc,
 };
+
+use opentelemetry::global::BoxedTracer;
 
 use super::{
     layers::{Layers, NoLayers, Serve},
@@ -56,6 +59,7 @@ pub(super) struct Parts {
     pub(super) listeners: Vec<StdTcpListener>,
     pub(super) health: Health,
     pub(super) build_info: BuildInfo,
+    pub(super) tracer: Option<Arc<BoxedTracer>>,
     on_start: Option<OnStart>,
     arguments: Vec<OsString>,
 }
@@ -117,6 +121,16 @@ impl<L> Builder<L> {
     /// What the binary was built from, for `/info`: `rootcap::build_info!()`.
     pub fn build_info(mut self, build: BuildInfo) -> Self {
         self.parts.build_info = build;
+        self
+    }
+
+    /// Records the calls that are sampled with this tracer, for a process that has an OpenTelemetry pipeline of its own.
+    /// The spans that handlers make with `tracing` too, unless the process has a subscriber of its own.
+    ///
+    /// Whether a call is sampled is decided before there is a span: by the caller, or by `trace.ratio`, whose "auto" is
+    /// then 0. The provider's own sampler should follow the parent, and record what has none.
+    pub fn tracer(mut self, tracer: impl Into<Arc<BoxedTracer>>) -> Self {
+        self.parts.tracer = Some(tracer.into());
         self
     }
 

@@ -33,7 +33,14 @@ use crate::{
     lifecycle::{self, DrainTimes, Heartbeat, Life, Phase},
     process::Process,
     stack,
-    telemetry::{Last, export::Export, logs::Logs, metrics::Metrics, panic_hook},
+    telemetry::{
+        Last,
+        child_spans::ChildTracer,
+        export::Export,
+        logs::{LogSettings, Logs},
+        metrics::Metrics,
+        panic_hook,
+    },
 };
 
 pub(super) fn start<L, N>(
@@ -55,12 +62,17 @@ where
     let token = token(&config.admin)?;
     let listeners = Listeners::bind(parts.listeners, &config)?;
 
-    let (logs, metrics) = install_telemetry(&loaded)?;
+    let exports = parts.tracer.is_some() || config.exports_traces();
+    let (logs, metrics) = install_telemetry(&loaded, exports.then(ChildTracer::default))?;
     let export = Export::start(&config, &parts.build_info).map_err(Error::export)?;
     if let Some(lines) = export.as_ref().and_then(Export::lines) {
         logs.export_events(lines);
     }
-    let stack = stack::Layers::new(&config, &logs, Arc::clone(&methods), export.as_ref());
+    let mut stack = stack::Layers::new(&config, &logs, Arc::clone(&methods), export.as_ref());
+    if let Some(tracer) = parts.tracer.or_else(|| export.as_ref().and_then(Export::tracer)) {
+        logs.export_children(&tracer);
+        stack = stack.tracer(tracer);
+    }
     let life = Life::new(parts.health.clone());
     let connections = Connections::default();
     let process = Process {
@@ -117,8 +129,12 @@ fn token(settings: &config::Admin) -> Result<Option<Token>, Error> {
 }
 
 /// Log first: what the others have to say goes there.
-fn install_telemetry(loaded: &Loaded) -> Result<(Logs, Metrics), Error> {
-    let logs = Logs::install(&(&loaded.config.log).into()).map_err(Error::log)?;
+fn install_telemetry(
+    loaded: &Loaded,
+    children: Option<ChildTracer>,
+) -> Result<(Logs, Metrics), Error> {
+    let settings = LogSettings { children, ..LogSettings::from(&loaded.config.log) };
+    let logs = Logs::install(&settings).map_err(Error::log)?;
     panic_hook::install();
     panic_hook::warn_if_abort();
     for warning in &loaded.warnings {

@@ -1,5 +1,6 @@
 //! Telemetry: logs, traces and metrics, installed only where the process has none yet.
 
+pub(crate) mod child_spans;
 pub(crate) mod export;
 mod last;
 pub(crate) mod logs;

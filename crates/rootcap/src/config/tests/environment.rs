@@ -97,7 +97,7 @@ fn what_is_not_supported_of_the_standard_variables_warns_without_its_value() {
         ("OTEL_EXPORTER_OTLP_HEADERS", "no equals sign hunter2"),
         ("OTEL_TRACES_SAMPLER", "traceidratio"),
         ("OTEL_TRACES_SAMPLER_ARG", "many"),
-        ("OTEL_PROPAGATORS", "b3"),
+        ("OTEL_PROPAGATORS", "jaeger"),
         ("OTEL_SDK_DISABLED", "perhaps"),
         ("OTEL_LOG_LEVEL", ""),
         ("OTEL_METRICS_EXPORTER", "none"),
@@ -111,8 +111,25 @@ fn what_is_not_supported_of_the_standard_variables_warns_without_its_value() {
     }
     assert!(!warnings.contains("hunter2"));
     assert_eq!(loaded.config.trace_ratio(), 1.0);
-    let fine = from_vars([("OTEL_PROPAGATORS", "tracecontext")]).unwrap();
-    assert_eq!(fine.warnings, [""; 0]);
+}
+
+#[test]
+fn propagators_that_are_known_are_taken() {
+    use Propagator::{B3, B3Multi, TraceContext};
+    for (value, propagation, warnings) in [
+        ("tracecontext", &[TraceContext][..], 0),
+        ("tracecontext,baggage", &[TraceContext], 1),
+        ("b3multi, tracecontext,b3", &[B3Multi, TraceContext, B3], 0),
+        ("none", &[], 0),
+        ("jaeger,xray", &[TraceContext], 2),
+        (",", &[TraceContext], 0),
+    ] {
+        let loaded = from_vars([("OTEL_PROPAGATORS", value)]).unwrap();
+        assert_eq!(loaded.config.trace.propagation, propagation, "{value}");
+        assert_eq!(loaded.warnings.len(), warnings, "{value}: {:?}", loaded.warnings);
+    }
+    let ours = from_vars([("OTEL_PROPAGATORS", "b3"), ("ROOTCAP_TRACE__PROPAGATION", "b3multi")]);
+    assert_eq!(ours.unwrap().config.trace.propagation, [B3Multi]);
 }
 
 #[test]

@@ -81,4 +81,15 @@ choices! {
         /// None.
         Off = "off",
     }
+
+    /// The headers that a trace comes in and goes on with, by their name in `OTEL_PROPAGATORS`.
+    #[non_exhaustive]
+    pub enum Propagator {
+        /// W3C Trace Context: `traceparent` and `tracestate`.
+        TraceContext = "tracecontext",
+        /// B3 in one header: `b3`.
+        B3 = "b3",
+        /// B3 in several headers: `x-b3-traceid` and others.
+        B3Multi = "b3multi",
+    }
 }

@@ -21,7 +21,7 @@ mod size;
 mod tests;
 mod text;
 
-pub use choice::{LogCalls, LogFormat, Switch};
+pub use choice::{LogCalls, LogFormat, Propagator, Switch};
 pub use endpoint::Endpoint;
 pub use listener::Listener;
 pub use optional::Auto;

@@ -1,17 +1,23 @@
 //! Lines of calls on their way into the sink, past the filter.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use rootcap_layers::access_log::{Output, TARGET};
-use tracing::{Level, Metadata, callsite::DefaultCallsite, dispatcher, field::FieldSet};
+use tracing::{Level, Metadata, callsite::DefaultCallsite, field::FieldSet};
 use tracing_core::{callsite::Callsite, identify_callsite, metadata::Kind};
 
-/// Lines of calls. They never become events, but the filter decides about them as if they were.
-#[derive(Debug)]
-pub(super) struct CallLines<O>(pub(super) Arc<O>);
+use super::log_filter::PassingLines;
 
-/// The callsite of the events that the lines of one level stand for. `tracing` keeps in it what the
-/// filter says, and renews that when the filter changes, so that asking costs one atomic load.
+/// Lines of calls. They never become events, but the filter of the log decides about them as if they were.
+#[derive(Debug)]
+pub(super) struct CallLines<O> {
+    pub(super) output: Arc<O>,
+    /// `None` where there is no filter of ours: all pass.
+    pub(super) passing: Option<Arc<PassingLines>>,
+}
+
+/// The callsite of the events that the lines of one level stand for, so that `tracing` asks the filter about them, and
+/// asks again when the filter changes.
 macro_rules! callsite {
     ($level:expr) => {{
         static METADATA: Metadata<'static> = Metadata::new(
@@ -29,21 +35,29 @@ macro_rules! callsite {
     }};
 }
 
+fn callsite(level: Level) -> &'static DefaultCallsite {
+    match level {
+        Level::ERROR => callsite!(Level::ERROR),
+        Level::WARN => callsite!(Level::WARN),
+        _ => callsite!(Level::INFO),
+    }
+}
+
+/// Whether this is one of those callsites.
+pub(super) fn is_of_call_lines(metadata: &Metadata<'_>) -> bool {
+    metadata.target() == TARGET
+        && metadata.callsite() == callsite(*metadata.level()).metadata().callsite()
+}
+
 impl<O: Output> Output for CallLines<O> {
     fn enabled(&self, level: Level) -> bool {
-        let callsite: &'static DefaultCallsite = match level {
-            Level::ERROR => callsite!(Level::ERROR),
-            Level::WARN => callsite!(Level::WARN),
-            _ => callsite!(Level::INFO),
-        };
-        let interest = callsite.interest();
-        if interest.is_always() || interest.is_never() {
-            return interest.is_always();
-        }
-        dispatcher::get_default(|subscriber| subscriber.enabled(callsite.metadata()))
+        let Some(passing) = &self.passing else { return true };
+        // The first time, this is when the filter is asked.
+        callsite(level).interest();
+        passing.at(level).load(Relaxed)
     }
 
     fn write(&self, line: &[u8]) {
-        self.0.write(line);
+        self.output.write(line);
     }
 }

@@ -13,6 +13,7 @@ mod error;
 mod fields;
 mod filter;
 mod layer;
+mod log_filter;
 
 pub(crate) use error::{ACCEPTED_FILTER, LogsError};
 pub(crate) use filter::check as check_filter;
@@ -23,15 +24,22 @@ use std::{
     time::Duration,
 };
 
+use opentelemetry::global::BoxedTracer;
 use rootcap_layers::{
     access_log::{AccessLog, BuiltinCalls, Calls, Format},
     observe::Spans,
 };
 use tracing::Dispatch;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{Layer, layer::SubscriberExt};
 
-use self::{call_lines::CallLines, filter::Filter, layer::EventLines};
+use self::{
+    call_lines::CallLines,
+    filter::Filter,
+    layer::EventLines,
+    log_filter::{LogFilter, PassingLines},
+};
 use super::{
+    child_spans::ChildTracer,
     export::{LogLine, Queue},
     sink::{Sink, SinkCounters},
 };
@@ -50,6 +58,8 @@ pub(crate) struct LogSettings {
     pub(crate) filter: String,
     /// How many bytes may wait to be written.
     pub(crate) buffer: usize,
+    /// What starts the spans that handlers make with `tracing`, if they are to be exported.
+    pub(crate) children: Option<ChildTracer>,
 }
 
 impl Default for LogSettings {
@@ -60,6 +70,7 @@ impl Default for LogSettings {
             builtin: BuiltinCalls::default(),
             filter: "info".into(),
             buffer: 4 * 1024 * 1024,
+            children: None,
         }
     }
 }
@@ -80,6 +91,7 @@ impl From<&config::Log> for LogSettings {
             },
             filter: settings.filter.clone(),
             buffer: settings.buffer.as_usize(),
+            children: None,
         }
     }
 }
@@ -99,6 +111,8 @@ struct Installed {
     sink: Arc<Sink>,
     format: Format,
     filter: Filter,
+    passing: Arc<PassingLines>,
+    children: Option<ChildTracer>,
 }
 
 static INSTALLED: Mutex<Option<Installed>> = Mutex::new(None);
@@ -132,10 +146,18 @@ impl Logs {
     /// The observer that writes the lines of calls.
     pub(crate) fn access_log(&self) -> AccessLog {
         let log = match &self.installed {
-            Some(ours) => AccessLog::new(CallLines(Arc::clone(&ours.sink)), ours.format),
+            Some(ours) => AccessLog::new(ours.call_lines(), ours.format),
             None => AccessLog::events(),
         };
         log.calls(self.calls).builtin(self.builtin)
+    }
+
+    /// From now on, what handlers make with `tracing` is exported by `tracer`, where the log was set up for that. A
+    /// subscriber that is not ours does what it does.
+    pub(crate) fn export_children(&self, tracer: &Arc<BoxedTracer>) {
+        if let Some(children) = self.installed.as_ref().and_then(|ours| ours.children.as_ref()) {
+            children.set(Arc::clone(tracer));
+        }
     }
 
     /// The observer that exports the end of each call, where that is logged. A subscriber of the process's own has
@@ -143,7 +165,8 @@ impl Logs {
     pub(crate) fn exported_calls(&self, export: Option<Arc<Queue<LogLine>>>) -> AccessLog {
         let Some(queue) = export else { return AccessLog::events().calls(Calls::Off) };
         let calls = if self.calls == Calls::Both { Calls::End } else { self.calls };
-        AccessLog::new(CallLines(queue), Format::Json).calls(calls).builtin(self.builtin)
+        let passing = self.installed.as_ref().map(|ours| Arc::clone(&ours.passing));
+        AccessLog::new(CallLines { output: queue, passing }, Format::Json).calls(calls).builtin(self.builtin)
     }
 
     /// Exports events too, from now on and until [`export_no_events`](Self::export_no_events); of several servers, those of the last one's.
@@ -209,10 +232,17 @@ impl Installed {
         let sink = Sink::start(out, settings.buffer, format).map_err(LogsError::Thread)?;
         let sink = Arc::new(sink);
         let (layer, filter) = filter::reloadable(&settings.filter, filter);
+        let passing = Arc::new(PassingLines::default());
+        let log_filter = LogFilter { filter: layer, lines: Arc::clone(&passing) };
+        let children = settings.children.clone();
         let subscriber = tracing_subscriber::registry()
-            .with(layer)
-            .with(EventLines::new(Arc::clone(&sink), format));
-        Ok((Self { sink, format, filter }, Dispatch::new(subscriber)))
+            .with(EventLines::new(Arc::clone(&sink), format).with_filter(log_filter))
+            .with(children.as_ref().map(ChildTracer::layer));
+        Ok((Self { sink, format, filter, passing, children }, Dispatch::new(subscriber)))
+    }
+
+    fn call_lines(&self) -> CallLines<Sink> {
+        CallLines { output: Arc::clone(&self.sink), passing: Some(Arc::clone(&self.passing)) }
     }
 }
 

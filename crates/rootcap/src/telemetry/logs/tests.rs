@@ -39,9 +39,12 @@ pub(crate) struct TestLog {
 
 impl TestLog {
     pub(crate) fn new(format: LogFormat, filter: &str) -> Self {
-        let settings = LogSettings { format, filter: filter.into(), ..LogSettings::default() };
+        Self::with(LogSettings { format, filter: filter.into(), ..LogSettings::default() })
+    }
+
+    pub(crate) fn with(settings: LogSettings) -> Self {
         let written = Kept::default();
-        let parsed = filter::parse(filter).unwrap();
+        let parsed = filter::parse(&settings.filter).unwrap();
         let (installed, dispatch) = Installed::new(&settings, parsed, written.clone()).unwrap();
         Self { logs: Logs::of(Some(installed), &settings), dispatch, written }
     }
