@@ -4,3 +4,5 @@
 pub mod faults;
 #[path = "greeter_service.rs"]
 pub mod greeter;
+#[path = "interop_service.rs"]
+pub mod interop;

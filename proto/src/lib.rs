@@ -22,7 +22,18 @@ pub mod testing {
     tonic::include_proto!("rootcap.testing");
 }
 
-/// The descriptors of both services and of all that they import, without source information.
+/// The service of gRPC's interoperability tests.
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    reason = "generated; what has no docs has none in the .proto file"
+)]
+pub mod interop {
+    tonic::include_proto!("grpc.testing");
+}
+
+/// The descriptors of all services and of all that they import, without source information.
 ///
 /// It is an encoded `google.protobuf.FileDescriptorSet`; the `google.api.http` options are in it.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
@@ -51,6 +62,7 @@ mod tests {
         }
         assert!(names.contains(&"helloworld.proto"));
         assert!(names.contains(&"rootcap/testing/faults.proto"));
+        assert!(names.contains(&"grpc/testing/test.proto"));
     }
 
     #[test]

@@ -28,6 +28,23 @@ def check_knows_every_service(channel):
         equal(health.Check(request, timeout=TIMEOUT).status, SERVING, f"the status of {service!r}")
 
 
+def check_of_an_unknown_service_is_not_found(channel):
+    request = health_pb2.HealthCheckRequest(service="no.Such")
+    try:
+        health_pb2_grpc.HealthStub(channel).Check(request, timeout=TIMEOUT)
+    except grpc.RpcError as error:
+        equal(error.code(), grpc.StatusCode.NOT_FOUND, "the code")
+    else:
+        raise AssertionError("the call succeeded")
+
+
+def watch_tells_that_a_service_is_unknown(channel):
+    request = health_pb2.HealthCheckRequest(service="no.Such")
+    call = health_pb2_grpc.HealthStub(channel).Watch(request, timeout=TIMEOUT)
+    equal(next(call).status, health_pb2.HealthCheckResponse.SERVICE_UNKNOWN, "the status")
+    call.cancel()
+
+
 def watch_tells_the_status_at_once(channel):
     call = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=TIMEOUT)
     equal(next(call).status, SERVING, "the status")
@@ -44,17 +61,33 @@ def reflection_describes_every_service(channel):
     database = ProtoReflectionDescriptorDatabase(channel)
     missing = SERVICES - set(database.get_services())
     equal(missing, set(), "what the list lacks")
-    method = DescriptorPool(database).FindMethodByName("rootcap.testing.Faults.Stream")
+    pool = DescriptorPool(database)
+    method = pool.FindMethodByName("rootcap.testing.Faults.Stream")
     equal(method.server_streaming, True, "Stream being a stream")
+    for service in database.get_services():
+        found = pool.FindServiceByName(service)
+        equal(all(method.input_type and method.output_type for method in found.methods), True, f"{service}'s types")
+
+
+def reflection_knows_no_symbol_that_is_not_there(channel):
+    pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
+    try:
+        pool.FindServiceByName("no.Such")
+    except KeyError:
+        return
+    raise AssertionError("no.Such was found")
 
 
 def main():
     failed = 0
     checks = [
         check_knows_every_service,
+        check_of_an_unknown_service_is_not_found,
         watch_tells_the_status_at_once,
+        watch_tells_that_a_service_is_unknown,
         list_tells_every_status,
         reflection_describes_every_service,
+        reflection_knows_no_symbol_that_is_not_there,
     ]
     with grpc.insecure_channel(sys.argv[1]) as channel:
         for function in checks:

@@ -100,6 +100,15 @@ def fail_ends_with_every_code(clients):
 
 
 @check
+def fail_with_a_long_message_keeps_its_code(clients):
+    for message in ["x" * 10_000, "x" * 100_000, "\u20ac" * 100_000]:
+        request = testing.FailRequest(code=grpc.StatusCode.ABORTED.value[0], message=message)
+        error = fails(lambda: clients.faults.Fail(request, timeout=TIMEOUT), grpc.StatusCode.ABORTED)
+        equal(error.details().endswith("..."), True, "the message being cut")
+        equal(message.startswith(error.details()[:-3]), True, "the message being the beginning")
+
+
+@check
 def fail_with_ok_is_an_invalid_argument(clients):
     request = testing.FailRequest(code=0, message="")
     fails(lambda: clients.faults.Fail(request, timeout=TIMEOUT), grpc.StatusCode.INVALID_ARGUMENT)

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
-use http_body_util::{BodyExt, Empty};
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use rootcap::Running;
 use tokio::net::TcpStream;
@@ -26,14 +26,25 @@ impl Admin {
         Self(server.admin_addr().unwrap())
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.0
+    }
+
     /// Gets a page, as curl does.
     pub async fn get(&self, path: &str) -> (StatusCode, String) {
+        self.send(Method::GET, path, "").await
+    }
+
+    /// Sends any request, as curl does.
+    pub async fn send(&self, method: Method, path: &str, body: &str) -> (StatusCode, String) {
         wait::for_end(path, async {
             let io = TokioIo::new(TcpStream::connect(self.0).await.unwrap());
             let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
             tokio::spawn(connection);
-            let request = Request::get(path).header("host", self.0.to_string());
-            let request = request.body(Empty::<Bytes>::new()).unwrap();
+            let request = Request::builder().method(method).uri(path);
+            let request = request.header("host", self.0.to_string());
+            let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
             let response = sender.send_request(request).await.unwrap();
             let status = response.status();
             let body = response.into_body().collect().await.unwrap().to_bytes();

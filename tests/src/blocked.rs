@@ -65,9 +65,16 @@ async fn the_admin_port_answers() {
     block(&example).await;
     let mut client = GreeterClient::new(idle);
     let probe = tokio::spawn(async move { client.say_hello(HelloRequest::default()).await });
-    for page in
-        ["/livez", "/readyz", "/metrics", "/info", "/connections", "/debug/config", "/debug/stack"]
-    {
+    for page in [
+        "/livez",
+        "/readyz",
+        "/metrics",
+        "/info",
+        "/connections",
+        "/debug/config",
+        "/debug/health",
+        "/debug/stack",
+    ] {
         let begin = Instant::now();
         assert_eq!(example.admin.status(page).await, StatusCode::OK, "{page}");
         assert!(begin.elapsed() < Duration::from_secs(2), "{page}: {:?}", begin.elapsed());

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use rootcap_tests::{example::Example, programs};
 use tokio::process::Command;
 
-/// Runs a script against the example `faults`; all that it checks must hold.
-async fn holds(program: Option<PathBuf>, script: &str) {
+/// Runs a script against the example `faults` with these settings; all that it checks must hold.
+async fn holds(program: Option<PathBuf>, script: &str, settings: &[(&str, &str)]) {
     let Some(program) = program else { return };
-    let example = Example::start("faults", &[]).await;
+    let example = Example::start("faults", settings).await;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(script);
     let mut command = Command::new(program);
     command.arg(script).arg(example.address.to_string()).kill_on_drop(true);
@@ -23,15 +23,20 @@ async fn holds(program: Option<PathBuf>, script: &str) {
 
 #[tokio::test]
 async fn grpcio_calls_the_greeter_and_every_fault() {
-    holds(programs::python(), "grpcio_faults.py").await;
+    holds(programs::python(), "grpcio_faults.py", &[]).await;
 }
 
 #[tokio::test]
 async fn grpc_js_calls_the_greeter_and_every_fault() {
-    holds(programs::node(), "grpc_js_faults.mjs").await;
+    holds(programs::node(), "grpc_js_faults.mjs", &[]).await;
 }
 
 #[tokio::test]
 async fn grpcio_asks_health_and_reflection() {
-    holds(programs::python(), "grpcio_builtin.py").await;
+    holds(programs::python(), "grpcio_builtin.py", &[]).await;
+}
+
+#[tokio::test]
+async fn grpcio_reads_the_details_of_a_status() {
+    holds(programs::python(), "grpcio_status.py", &[("ROOTCAP_LIMITS__RATE", "1/h")]).await;
 }

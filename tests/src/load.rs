@@ -2,6 +2,7 @@
 
 use std::{env, fs, path::PathBuf, process};
 
+use http::{Method, StatusCode};
 use rootcap_proto::helloworld::HelloRequest;
 use rootcap_tests::{example::Example, programs, raw, wait};
 use tokio::process::Command;
@@ -68,6 +69,35 @@ async fn two_hundred_thousand_requests_without_a_failure() {
     assert_eq!(metrics.sum("grpc_server_handling_seconds_count", &labels), f64::from(REQUESTS));
     let gone = async || example.admin.connections().await.is_empty().then_some(());
     wait::until("all connections to be gone", gone).await;
+}
+
+#[tokio::test]
+async fn changes_of_the_log_filter_under_load_fail_no_call() {
+    const REQUESTS: u32 = 20_000;
+    const FILTERS: [&str; 4] = ["off", "warn", "info,rootcap::call=off", "debug,h2=off,hyper=off"];
+    let Some(program) = programs::find("h2load") else { return };
+    let example = Example::start("greeter", &[("ROOTCAP_LOG__CALLS", "errors")]).await;
+    let body = Body::new("filters");
+    let mut command = h2load(program, &example, &body, REQUESTS);
+    let load = tokio::spawn(async move { command.output().await });
+    let mut changes = 0;
+    while changes < 200 || !load.is_finished() {
+        let filter = FILTERS[changes % FILTERS.len()];
+        let (status, text) = example.admin.send(Method::PUT, "/debug/log", filter).await;
+        assert_eq!(status, StatusCode::OK, "{text}");
+        changes += 1;
+    }
+    let output = wait::for_end("h2load", load).await.unwrap().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(number(&said, "status codes:", "2xx"), u64::from(REQUESTS), "{said}");
+    let metrics = example.admin.until("rootcap_calls_in_flight", &[], 0.0).await;
+    assert_eq!(metrics.codes("SayHello"), [("OK", f64::from(REQUESTS))]);
+    let told = async || {
+        let lines = example.lines();
+        let told = lines.iter().filter(|line| line.contains("changed through the admin port"));
+        (told.count() == changes).then_some(())
+    };
+    wait::until("a line for each change", told).await;
 }
 
 /// h2load does not connect again after a GOAWAY: it counts what it then could not send, and what the server refused

@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    process::Stdio,
     task::{Context, Poll},
 };
 
@@ -13,9 +14,12 @@ use rootcap_proto::{
 };
 use rootcap_tests::{
     admin::Admin,
+    example,
     server::{builder, connect, faults, greeter, services, start},
+    wait,
 };
-use tonic::{Code, Status, body::Body};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tonic::{Code, Status, body::Body, transport::Channel};
 use tower::{Layer, Service};
 
 /// The status that a caller sees of a panic.
@@ -124,6 +128,29 @@ async fn a_panic_in_a_layer() {
         let metrics = Admin::of(&server).until("rootcap_calls_in_flight", &[], 0.0).await;
         assert_eq!(metrics.sum("rootcap_panics_total", &[("grpc_method", "SayHello")]), 2.0);
     }
+}
+
+/// The standard library's panic hook writes to stderr, on the thread that panicked: with a pipe that nobody read, each
+/// worker came to wait for its reader.
+#[tokio::test]
+async fn a_stderr_that_nobody_reads_holds_up_no_call() {
+    let mut command = example::command("faults", &[("ROOTCAP_LOG__FILTER", "error")]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+    let address = output.next_line().await.unwrap().unwrap();
+    let address = format!("http://{}", address.rsplit(' ').next().unwrap());
+    let reading = tokio::spawn(async move { while let Ok(Some(_)) = output.next_line().await {} });
+    let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
+    // A pipe takes 64 KiB, and a message of the standard library more than 64 bytes.
+    let mut client = FaultsClient::new(channel);
+    for _ in 0..1_100 {
+        let panicking = client.panic(PanicRequest {});
+        let status = wait::for_end("a panic", panicking).await.unwrap_err();
+        assert_eq!(status.code(), Code::Internal);
+    }
+    drop(child.stderr.take());
+    reading.abort();
 }
 
 #[tokio::test]

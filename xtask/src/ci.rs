@@ -2,10 +2,10 @@
 
 use std::env;
 use std::error::Error;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
-use crate::{bench, codegen, root};
+use crate::{bench, cargo_command, codegen};
 
 type Check = fn() -> Result<(), Box<dyn Error>>;
 
@@ -48,7 +48,9 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
 }
 
 fn docs() -> Result<(), Box<dyn Error>> {
-    finish(command(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny=warnings"))
+    finish(
+        cargo_command(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny=warnings"),
+    )
 }
 
 /// The benchmark's smoke. A machine of our own may lack its tools; one of CI may not.
@@ -65,14 +67,7 @@ fn benchmark() -> Result<(), Box<dyn Error>> {
 }
 
 fn cargo(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
-    finish(&mut command(arguments))
-}
-
-/// The Cargo that runs this task, in the project's root.
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(arguments).current_dir(root()).stdin(Stdio::null());
-    command
+    finish(&mut cargo_command(arguments))
 }
 
 fn finish(command: &mut Command) -> Result<(), Box<dyn Error>> {

@@ -1,8 +1,14 @@
-//! Generates the code that is committed: a published crate must not need a compiler of `.proto` files.
+//! Generates what is committed: code, for a published crate must not need a compiler of `.proto` files; and
+//! documentation, which must not differ from the program.
+
+mod markdown;
+mod reference;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{fs, process};
+
+use crate::root;
 
 /// What is done with the generated files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,14 +28,18 @@ struct Generated {
 /// Generates every committed file, and writes or checks it.
 ///
 /// # Errors
-/// When a `.proto` file does not compile, a file cannot be read or written, or, with [`Mode::Check`], when a committed
+/// When a `.proto` file or the program does not compile, a file cannot be read or written, or, with [`Mode::Check`], when a committed
 /// file is not what would be generated; all such files are named.
 pub(crate) fn run(mode: Mode) -> Result<(), Box<dyn Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let files = health(&root)?;
+    let code = health(root())?;
+    if mode == Mode::Write {
+        // First: the program, of which the documentation is made, is compiled of it.
+        write(&code)?;
+    }
+    let documents = reference::files(root())?;
     match mode {
-        Mode::Write => write(&files),
-        Mode::Check => check(&files),
+        Mode::Write => write(&documents),
+        Mode::Check => check(code.iter().chain(&documents)),
     }
 }
 
@@ -76,9 +86,9 @@ fn write(files: &[Generated]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn check(files: &[Generated]) -> Result<(), Box<dyn Error>> {
+fn check<'a>(files: impl IntoIterator<Item = &'a Generated>) -> Result<(), Box<dyn Error>> {
     let stale: Vec<_> = files
-        .iter()
+        .into_iter()
         .filter(|file| fs::read(&file.path).ok().as_deref() != Some(&file.content))
         .map(|file| file.path.display().to_string())
         .collect();

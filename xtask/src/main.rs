@@ -10,7 +10,7 @@ mod walls;
 use std::env;
 use std::error::Error;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 
 use args::Task;
 
@@ -39,6 +39,13 @@ fn run(task: Task) -> Result<(), Box<dyn Error>> {
         Task::Bench(options) => bench::run(&options)?,
     }
     Ok(())
+}
+
+/// The Cargo that runs this task, in the project's root.
+fn cargo_command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(root()).stdin(Stdio::null());
+    command
 }
 
 /// The root of the project.

@@ -17,11 +17,14 @@ const PURE: &[&str] = &[
     "crates/rootcap-layers/src/rate_limit/quota.rs",
     "crates/rootcap-layers/src/trace/b3.rs",
     "crates/rootcap-layers/src/trace/traceparent.rs",
+    "crates/rootcap/src/health/checks/record.rs",
+    "crates/rootcap/src/health/latches.rs",
     "crates/rootcap/src/health/state.rs",
     "crates/rootcap/src/server/backoff.rs",
     "crates/rootcap/src/server/coalesce/gate.rs",
     "crates/rootcap/src/server/connection/phases.rs",
     "crates/rootcap/src/server/refusals.rs",
+    "crates/rootcap/src/telemetry/logs/in_force.rs",
 ];
 
 /// What an algorithm must not name.
@@ -107,6 +110,22 @@ fn algorithms_are_pure() {
         found.retain(|line| !line.ends_with("use tokio::time::Instant;"));
         assert!(found.is_empty(), "{found:#?}");
     }
+}
+
+/// So that every metric is described, and documented.
+#[test]
+fn metrics_are_recorded_through_their_table() {
+    let macros = ["counter!(", "gauge!(", "histogram!("];
+    let all = sources(&root().join("crates/rootcap/src"));
+    let files: Vec<_> = all.iter().filter(|file| !is_table_of_metrics(file)).collect();
+    assert!(files.len() + 3 < all.len(), "the table of metrics has moved");
+    let found: Vec<_> = files.iter().flat_map(|file| violations(file, &macros)).collect();
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+fn is_table_of_metrics(file: &Path) -> bool {
+    let source = file.strip_prefix(root().join("crates/rootcap/src")).expect("a file below it");
+    source.starts_with("metrics") || source == Path::new("metrics.rs")
 }
 
 #[test]

@@ -32,6 +32,10 @@ impl fmt::Display for Excerpt<'_> {
 }
 
 /// The beginning of `text`: at most `max` bytes, with no character cut in two.
+///
+/// ```
+/// assert_eq!(rootcap_layers::excerpt::cut("gr\u{fc}n", 3), "gr");
+/// ```
 pub fn cut(text: &str, max: usize) -> &str {
     if text.len() <= max {
         return text;

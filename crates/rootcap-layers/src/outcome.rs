@@ -5,6 +5,8 @@ use std::{borrow::Cow, time::Duration};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tonic::Code;
 
+use crate::percent;
+
 /// All status codes, by number.
 pub const CODES: [Code; 17] = [
     Code::Ok,
@@ -27,6 +29,10 @@ pub const CODES: [Code; 17] = [
 ];
 
 /// A code as the Go ecosystem spells it, which dashboards know: `OK`, `Canceled`, `InvalidArgument`, ...
+///
+/// ```
+/// assert_eq!(rootcap_layers::code_name(tonic::Code::Cancelled), "Canceled");
+/// ```
 pub fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
@@ -72,6 +78,22 @@ pub(crate) fn canonical_name(code: Code) -> &'static str {
     }
 }
 
+/// The longest status message that is sent, in bytes of `grpc-message` as it is encoded; a longer one is cut, and ends
+/// in `...`.
+///
+/// Clients of gRPC's core and of Java take 8 KiB of metadata at a time by default, and nginx 4 KiB. For more they give up
+/// the whole end of the call and report a code of their own, such as RESOURCE_EXHAUSTED: the call's code would be lost
+/// with its message. The rest is left to the details and to the metadata of the service.
+pub const MAX_MESSAGE: usize = 3 * 1024;
+
+/// What a message that was cut ends in.
+const CUT: &[u8] = b"...";
+
+fn shortened(message: &HeaderValue) -> HeaderValue {
+    let kept = percent::cut(message.as_bytes(), MAX_MESSAGE - CUT.len());
+    HeaderValue::from_bytes(&[kept, CUT].concat()).expect("a part of a header's value is one too")
+}
+
 /// What showed how the call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -91,6 +113,16 @@ pub enum Cause {
 }
 
 /// How a call ended: when its *body* had ended, and as its trailers said.
+///
+/// ```
+/// use std::time::Duration;
+/// use rootcap_layers::{Outcome, code_name, outcome::Cause};
+/// use tonic::Code;
+///
+/// let outcome = Outcome::new(Code::NotFound, Cause::Trailers, Duration::from_millis(3));
+/// assert_eq!(code_name(outcome.code()), "NotFound");
+/// assert_eq!(outcome.message(), None);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Outcome {
     code: Code,
@@ -123,7 +155,7 @@ impl Outcome {
     /// The status message, if there is one. It may hold what a caller sent: escape it.
     pub fn message(&self) -> Option<Cow<'_, str>> {
         let message = self.message.as_ref()?;
-        Some(crate::percent::decode(message.as_bytes()))
+        Some(percent::decode(message.as_bytes()))
     }
 }
 
@@ -140,14 +172,15 @@ impl End {
         Self { code, cause, message: None }
     }
 
-    /// The status in these trailers, or headers.
-    pub(crate) fn read(headers: &HeaderMap, cause: Cause) -> Option<Self> {
-        let status = headers.get("grpc-status")?;
-        Some(Self {
-            code: Code::from_bytes(status.as_bytes()),
-            cause,
-            message: headers.get("grpc-message").cloned(),
-        })
+    /// The status in these trailers, or headers, with its message cut there to [`MAX_MESSAGE`].
+    pub(crate) fn read(headers: &mut HeaderMap, cause: Cause) -> Option<Self> {
+        let code = Code::from_bytes(headers.get("grpc-status")?.as_bytes());
+        let mut message = headers.get("grpc-message").cloned();
+        if let Some(long) = message.as_mut().filter(|message| message.len() > MAX_MESSAGE) {
+            *long = shortened(long);
+            headers.insert("grpc-message", long.clone());
+        }
+        Some(Self { code, cause, message })
     }
 
     /// The code that a client makes of an HTTP status (gRPC, "HTTP to gRPC Status Code Mapping").

@@ -7,6 +7,17 @@ use crate::call::Call;
 
 /// A response that says nothing but `status` ("trailers-only", gRPC over HTTP/2): the status is in its
 /// headers. `B`'s default must be an empty body, as it is for all usual bodies.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::Response;
+/// use http_body_util::Empty;
+/// use rootcap_layers::reject;
+/// use tonic::Status;
+///
+/// let response: Response<Empty<Bytes>> = reject::response(&Status::not_found("no such order"));
+/// assert_eq!(response.headers()["grpc-status"], "5");
+/// ```
 pub fn response<B: Default>(status: &Status) -> Response<B> {
     let mut response = Response::new(B::default());
     *response.headers_mut() = trailers(status);

@@ -8,6 +8,21 @@ use crate::telemetry::export::ExportError;
 ///
 /// `Debug` writes the same text as `Display`, with all sources: it is what a `main` that returns this error
 /// prints.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # use rootcap::{Nil, Server, Services};
+/// let started = Server::builder()
+///     .configure(|config| config.http2.max_concurrent_streams = 0)
+///     .start(Services::<Nil>::default())
+///     .await;
+/// let error = started.unwrap_err();
+/// assert!(error.is_config());
+/// assert_eq!(error.to_string(), "the settings are not valid");
+/// assert!(format!("{error:?}").contains("http2.max_concurrent_streams = 0 (builder): expected"));
+/// # }
+/// ```
 pub struct Error {
     kind: Kind,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -92,7 +107,7 @@ impl fmt::Display for Error {
             Kind::Log => f.write_str("the log cannot be set up so"),
             Kind::AdminThread => f.write_str("the thread of the admin port cannot be started"),
             Kind::Export => f.write_str("the export over OTLP cannot be started"),
-            Kind::Signals => f.write_str("the handlers of SIGTERM and SIGINT cannot be installed"),
+            Kind::Signals => f.write_str("the handlers of signals cannot be installed"),
             Kind::Cut(1) => f.write_str("the drain's deadline cut 1 call that was still running"),
             Kind::Cut(calls) => {
                 write!(f, "the drain's deadline cut {calls} calls that were still running")

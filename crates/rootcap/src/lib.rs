@@ -8,12 +8,14 @@ mod descriptors;
 mod error;
 pub mod health;
 mod lifecycle;
+pub mod metrics;
 mod process;
 mod reflection;
 mod server;
 mod signals;
 mod stack;
 mod telemetry;
+mod tls;
 
 pub use build_info::BuildInfo;
 pub use error::Error;

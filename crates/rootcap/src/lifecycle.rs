@@ -17,10 +17,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{
-    health::{Health, ServingStatus},
-    server::connections::Connections,
-};
+use crate::{health::Health, server::connections::Connections};
 
 /// Where a server stands. Phases only ever advance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,10 +122,7 @@ impl Life {
         match self.phase() {
             Phase::Starting => vec!["starting".into()],
             // Of a single service that is not serving, only its own callers need to know.
-            Phase::Serving if self.0.health.status("") == Some(ServingStatus::NotServing) => {
-                vec!["not serving".into()]
-            }
-            Phase::Serving => Vec::new(),
+            Phase::Serving => self.0.health.not_ready(),
             _ => vec!["draining".into()],
         }
     }

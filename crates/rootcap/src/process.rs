@@ -10,12 +10,20 @@ use rootcap_layers::Methods;
 
 use crate::{
     BuildInfo,
-    admin::{self, ConfigRow, ConnectionRow, Info, LayerRow},
+    admin::{
+        self, CheckRow, ConfigRow, ConnectionRow, ErrorRow, HealthRows, Info, LayerRow, ServiceRow,
+        WaitingRow,
+    },
     config::Loaded,
+    health::{CheckState, Checks, Health, Held, Known, Listed, ServingStatus},
     lifecycle::{Heartbeat, Life},
     server::connections::{Connection, Connections},
     stack,
-    telemetry::{logs::Logs, metrics::Metrics},
+    telemetry::{
+        logs::{InForce, Logs, LogsError, Replaced},
+        metrics::Metrics,
+    },
+    tls::{self, Tls},
 };
 
 /// A server as the admin port sees it.
@@ -27,10 +35,14 @@ pub(crate) struct Process {
     pub(crate) metrics: Metrics,
     pub(crate) logs: Logs,
     pub(crate) life: Life,
+    pub(crate) health: Health,
+    pub(crate) checks: Checks,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) connections: Connections,
     pub(crate) settings: Loaded,
     pub(crate) stack: stack::Layers,
+    /// Of the ports that have it.
+    pub(crate) tls: Vec<Tls>,
 }
 
 impl admin::Process for Process {
@@ -76,8 +88,39 @@ impl admin::Process for Process {
             .collect()
     }
 
+    fn health(&self) -> HealthRows {
+        HealthRows {
+            checks: self.checks.list().map(check_row).collect(),
+            services: self.health.known().into_iter().map(service_row).collect(),
+            waiting: self.health.held().into_iter().map(waiting_row).collect(),
+        }
+    }
+
+    fn tls(&self) -> Vec<tls::Status> {
+        self.tls.iter().map(Tls::status).collect()
+    }
+
     fn stack(&self) -> Vec<LayerRow> {
         self.stack.describe(&self.settings.config)
+    }
+
+    fn log_filter(&self) -> Option<InForce> {
+        self.logs.in_force()
+    }
+}
+
+impl admin::Controls for Process {
+    fn change_log_filter(
+        &self,
+        filter: &str,
+        peer: Option<String>,
+        lasts: Option<Duration>,
+    ) -> Result<Replaced, LogsError> {
+        self.logs.change_filter(filter, peer, lasts)
+    }
+
+    fn restore_log_filter(&self) -> Result<Replaced, LogsError> {
+        self.logs.fall_back()
     }
 }
 
@@ -96,8 +139,8 @@ impl Process {
 
 fn row(connection: &Connection) -> ConnectionRow {
     ConnectionRow {
-        addr: connection.peer.as_str().to_owned(),
-        name: connection.peer.proved_identity().map(str::to_owned),
+        addr: connection.peer().as_str().to_owned(),
+        name: connection.peer().proved_identity().map(str::to_owned),
         session: connection.accepted.elapsed(),
         open_streams: connection.io.open_calls() as u64,
         total_streams: connection.total_calls.load(Relaxed),
@@ -105,6 +148,38 @@ fn row(connection: &Connection) -> ConnectionRow {
         bytes_out: connection.io.bytes_out(),
         idle: connection.idle(),
     }
+}
+
+fn check_row(Listed { name, affects, interval, timeout, shown }: Listed<'_>) -> CheckRow {
+    CheckRow {
+        name: name.to_owned(),
+        state: match shown.state {
+            CheckState::NotRun => "not run yet",
+            CheckState::Ok => "ok",
+            CheckState::Failing => "failing",
+        },
+        in_state: shown.time,
+        failures_in_a_row: shown.failures,
+        running: shown.running,
+        last_duration: shown.last_duration,
+        last_error: shown.last_error.map(|(text, ago)| ErrorRow { text, ago }),
+        next: shown.next,
+        interval,
+        timeout,
+        affects: affects.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn service_row(Known { service, status, withheld_by }: Known) -> ServiceRow {
+    let status = match status {
+        ServingStatus::Serving => "SERVING",
+        ServingStatus::NotServing => "NOT_SERVING",
+    };
+    ServiceRow { service, status, withheld_by }
+}
+
+fn waiting_row(Held { name, time, holders, panicked }: Held) -> WaitingRow {
+    WaitingRow { name, held: time, holders, panicked }
 }
 
 /// The name of the host, where it can be found out.

@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::{
     lifecycle::{DrainTimes, Life},
     server::connections::Connections,
-    telemetry::Last,
+    telemetry::{Last, logs::Logs},
 };
 
 /// Exit code of a process that could not leave its runtime in time.
@@ -26,6 +26,24 @@ const FLUSH: Duration = Duration::from_millis(80);
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+}
+
+/// SIGUSR1, from the moment this is made: the log at the level `debug`, and back.
+pub(crate) struct DebugSignal(Signal);
+
+impl DebugSignal {
+    /// Installs the handler, on the runtime that will wait for the signal.
+    pub(crate) fn install() -> io::Result<Self> {
+        signal(SignalKind::user_defined1()).map(Self)
+    }
+
+    /// Toggles for as long as the runtime lasts, in a drain too. The signal never ends the process, as it would
+    /// without a handler: not even where there is no filter to toggle.
+    pub(crate) async fn handle(mut self, logs: Logs) {
+        while let Some(()) = self.0.recv().await {
+            logs.toggle_debug();
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

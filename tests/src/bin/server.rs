@@ -24,7 +24,7 @@ impl Greeter for Logging {
         tracing::info!(name, "handling");
         tokio::task::yield_now().await;
         assert!(name != "panic", "panicking as asked");
-        tracing::debug!("handled");
+        tracing::debug!(name, "handled");
         Ok(Response::new(HelloReply { message: name }))
     }
 }

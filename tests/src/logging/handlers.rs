@@ -8,7 +8,7 @@ use rootcap_tests::example::{self, Example};
 use super::{channel, known, lines, with_message};
 
 /// The program of `src/bin/server.rs`.
-async fn logging_server(settings: &[(&str, &str)]) -> Example {
+pub(super) async fn logging_server(settings: &[(&str, &str)]) -> Example {
     let path = Path::new(env!("CARGO_BIN_EXE_rootcap-test-server"));
     Example::spawn(example::program(path, settings)).await
 }

@@ -1,6 +1,7 @@
 //! The lines that a process writes of its calls.
 
 mod calls;
+mod filter;
 mod handlers;
 mod hostile;
 

@@ -54,6 +54,7 @@ pub use level::level_of;
 pub use line::{Format, Key, Line, MAX_CALLER_STRING};
 pub use observer::{AccessLog, BuiltinCalls, Calls};
 pub use output::Output;
+pub use timestamp::rfc3339;
 
 /// The target of the lines of calls: what a filter names to choose among them.
 pub const TARGET: &str = "rootcap::call";

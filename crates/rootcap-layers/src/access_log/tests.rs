@@ -93,7 +93,7 @@ fn failed(message: &[u8]) -> Outcome {
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", HeaderValue::from_static("13"));
     trailers.insert("grpc-message", HeaderValue::from_bytes(message).unwrap());
-    End::read(&trailers, Cause::Trailers).unwrap().after(Duration::from_millis(20))
+    End::read(&mut trailers, Cause::Trailers).unwrap().after(Duration::from_millis(20))
 }
 
 /// The lines of one call.

@@ -30,6 +30,14 @@ pub(crate) fn push(out: &mut Vec<u8>, at: SystemTime) {
     out.extend_from_slice(&text);
 }
 
+/// `at` as RFC 3339 text, as in `2026-01-31T23:59:59Z`: in UTC, without what is less than a second. Times outside of the
+/// years 1970 to 9999 become the nearest second in them.
+pub fn rfc3339(at: SystemTime) -> String {
+    let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let second = rendered(since_epoch.as_secs().min(LAST_SECOND));
+    second.into_iter().map(char::from).chain(['Z']).collect()
+}
+
 fn rendered(second: u64) -> [u8; SECOND] {
     let cached = RENDERED.try_with(|rendered| {
         let (of, text) = rendered.get();
@@ -100,6 +108,7 @@ mod tests {
     fn known_instants() {
         assert_eq!(text(at(0, 0)), "1970-01-01T00:00:00.000000Z");
         assert_eq!(text(at(951_782_400, 1)), "2000-02-29T00:00:00.000001Z");
+        assert_eq!(rfc3339(at(951_782_400, 999_999)), "2000-02-29T00:00:00Z");
         assert_eq!(text(at(1_700_000_000, 123_456)), "2023-11-14T22:13:20.123456Z");
         assert_eq!(text(at(4_107_542_399, 999_999)), "2100-02-28T23:59:59.999999Z");
         assert_eq!(text(at(4_107_542_400, 0)), "2100-03-01T00:00:00.000000Z");

@@ -5,7 +5,11 @@ use std::{borrow::Cow, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::{excerpt::Excerpt, reject};
+use crate::{
+    excerpt::Excerpt,
+    metrics::{Metric, MetricKind},
+    reject,
+};
 
 /// Decides whether a call may be served now.
 pub trait Policy: Clone {
@@ -32,20 +36,26 @@ pub struct Refusal {
     pub retry_after: Duration,
 }
 
-const REJECTED: &str = "rootcap_rejected_total";
+/// What policies refuse.
+pub const REJECTED: Metric = Metric::new(
+    MetricKind::Counter,
+    "rootcap_rejected_total",
+    &["policy"],
+    "Calls that a policy refused to serve, by its name.",
+);
 
 /// Describes the metrics of the policies to the installed recorder, and lets those of this crate start at
 /// zero. To be called once a recorder is installed.
 pub fn register_metrics() {
-    metrics::describe_counter!(REJECTED, "Calls that a policy refused to serve.");
+    REJECTED.describe();
     for policy in [crate::concurrency::POLICY, crate::rate_limit::POLICY] {
-        metrics::counter!(REJECTED, "policy" => policy).increment(0);
+        metrics::counter!(REJECTED.name, "policy" => policy).increment(0);
     }
 }
 
 /// The status for a call of `path` that `policy` refuses, which is recorded.
 pub(super) fn refuse(policy: &'static str, path: &str, refusal: &Refusal) -> Status {
-    metrics::counter!(REJECTED, "policy" => policy).increment(1);
+    metrics::counter!(REJECTED.name, "policy" => policy).increment(1);
     reject::note(policy);
     let Refusal { reason, retry_after } = refusal;
     let message =

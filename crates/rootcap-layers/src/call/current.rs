@@ -38,6 +38,20 @@ impl Call {
     /// Makes this the current call of this thread, and its trace context the current OpenTelemetry
     /// context, until the guard is dropped. For synchronous work only: never hold it across an `.await`.
     ///
+    /// ```
+    /// use rootcap_layers::Call;
+    ///
+    /// async fn handler() {
+    ///     let call = Call::current();
+    ///     let work = move || {
+    ///         let _current = call.as_ref().map(Call::enter);
+    ///         println!("what is logged here has the ids of the call");
+    ///     };
+    ///     let _ = tokio::task::spawn_blocking(work).await;
+    /// }
+    /// # drop(handler());
+    /// ```
+    ///
     /// # Panics
     /// On a thread that is ending, in the destructor of a value of its own: OpenTelemetry keeps no context there.
     pub fn enter(&self) -> Scope {

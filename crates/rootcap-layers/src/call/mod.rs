@@ -51,6 +51,23 @@ struct Traffic {
 ///
 /// Inside a handler, and inside every layer below [`Observe`](crate::observe::Observe),
 /// [`Call::current`] gives the call that is being served.
+///
+/// ```
+/// use std::time::Duration;
+/// use rootcap_layers::Call;
+/// use tonic::{Request, Response, Status};
+///
+/// async fn handler(request: Request<()>) -> Result<Response<()>, Status> {
+///     if let Some(call) = Call::current() {
+///         println!("request {} from {:?}", call.request_id(), call.peer());
+///         if call.remaining().is_some_and(|left| left < Duration::from_millis(10)) {
+///             return Err(Status::deadline_exceeded("there is no time to begin"));
+///         }
+///     }
+///     Ok(Response::new(()))
+/// }
+/// # drop(handler);
+/// ```
 #[derive(Clone)]
 pub struct Call(
     /// `None` only while it is dropped.

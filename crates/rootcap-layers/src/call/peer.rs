@@ -5,6 +5,15 @@ use std::net::SocketAddr;
 use crate::access_log::Fragment;
 
 /// The other end of a connection: one per connection, shared by its calls.
+///
+/// ```
+/// use rootcap_layers::Peer;
+///
+/// let peer = Peer::new(([127, 0, 0, 1], 50_000).into()).identity("spiffe://example.org/web");
+/// assert_eq!(peer.as_str(), "127.0.0.1:50000");
+/// assert_eq!(peer.proved_identity(), Some("spiffe://example.org/web"));
+/// assert_eq!(Peer::local("unix").address(), None);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Peer {
     address: Option<SocketAddr>,
@@ -28,7 +37,8 @@ impl Peer {
         Self { address, text, identity: None, fragment: Fragment::default() }
     }
 
-    /// The same peer, with the identity that it has proved.
+    /// The same peer, with the identity that it has proved, by a certificate for example: never one that it merely
+    /// claims.
     #[must_use]
     pub fn identity(mut self, identity: impl Into<Box<str>>) -> Self {
         self.identity = Some(identity.into());
@@ -46,7 +56,11 @@ impl Peer {
         &self.text
     }
 
-    /// The identity that the peer has proved, if it has.
+    /// The identity that the peer has proved, if it has: under Rootcap's server the name in a client certificate that
+    /// the handshake has verified. That is its SPIFFE ID, else its first DNS name, in lower case, else its common name;
+    /// never a part of one.
+    ///
+    /// A common name is whatever the authority has let pass. Who decides by names trusts an authority to check them.
     pub fn proved_identity(&self) -> Option<&str> {
         self.identity.as_deref()
     }

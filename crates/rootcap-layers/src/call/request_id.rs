@@ -20,6 +20,18 @@ thread_local! {
 }
 
 /// The id of a request: 1 to 128 visible ASCII characters.
+///
+/// ```
+/// use http::HeaderMap;
+/// use rootcap_layers::call::{REQUEST_ID, RequestId};
+///
+/// let mut headers = HeaderMap::new();
+/// assert_eq!(RequestId::accept(&headers).as_str().len(), 32);
+///
+/// headers.insert(REQUEST_ID, "order-42".parse()?);
+/// assert_eq!(RequestId::accept(&headers).as_str(), "order-42");
+/// # Ok::<(), http::header::InvalidHeaderValue>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct RequestId(HeaderValue);
 

@@ -9,6 +9,17 @@ use std::{
 };
 
 /// A limit on what is in flight. Clones are the same limit.
+///
+/// ```
+/// use std::num::NonZeroUsize;
+/// use rootcap_layers::concurrency::Limit;
+///
+/// let limit = Limit::new(NonZeroUsize::MIN);
+/// let permit = limit.try_acquire().expect("there is one");
+/// assert!(limit.try_acquire().is_none());
+/// drop(permit);
+/// assert_eq!(limit.in_flight(), 0);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Limit(Arc<Inner>);
 

@@ -15,6 +15,13 @@ pub(crate) use table::Found;
 pub use table::Methods;
 
 /// Splits `/package.Service/Method`.
+///
+/// ```
+/// use rootcap_layers::method::split;
+///
+/// assert_eq!(split("/helloworld.Greeter/SayHello"), Some(("helloworld.Greeter", "SayHello")));
+/// assert_eq!(split("SayHello"), None);
+/// ```
 pub fn split(path: &str) -> Option<(&str, &str)> {
     path.strip_prefix('/')?.rsplit_once('/')
 }

@@ -25,6 +25,19 @@ pub(crate) enum Found {
 }
 
 /// The table of known methods. It grows only by methods that exist, up to a cap.
+///
+/// ```
+/// use rootcap_layers::{MethodKind, Methods, Origin};
+///
+/// let methods = Methods::builder()
+///     .method("helloworld.Greeter", "SayHello", MethodKind::Unary, Origin::User)
+///     .service("shop.Orders") // its methods become known with their first answers
+///     .build();
+/// let method = methods.get("/helloworld.Greeter/SayHello").expect("it is known");
+/// assert_eq!(method.kind(), MethodKind::Unary);
+/// assert_eq!(method.stats().snapshot().started, 0);
+/// assert!(methods.get("/shop.Orders/List").is_none());
+/// ```
 #[derive(Debug)]
 pub struct Methods {
     table: ArcSwap<Table>,

@@ -9,6 +9,15 @@ use std::{
 };
 
 /// A histogram of durations: counts per bucket, and their sum.
+///
+/// ```
+/// use std::time::Duration;
+/// use rootcap_layers::metrics::Histogram;
+///
+/// let histogram = Histogram::new([0.1, 1.0].into());
+/// histogram.record(Duration::from_millis(250));
+/// assert_eq!(histogram.snapshot().counts, [0, 1, 0]);
+/// ```
 #[derive(Debug)]
 pub struct Histogram {
     /// Upper bounds in seconds, ascending, without the last, infinite one.

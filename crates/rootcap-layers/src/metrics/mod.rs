@@ -30,11 +30,13 @@
 //! ```
 
 mod histogram;
+mod metric;
 mod observer;
 mod render;
 mod stats;
 
 pub use histogram::{Histogram, HistogramSnapshot};
+pub use metric::{Metric, MetricKind};
 pub use observer::CallMetrics;
-pub use render::render;
+pub use render::{render, rendered};
 pub use stats::{Stats, StatsSnapshot};

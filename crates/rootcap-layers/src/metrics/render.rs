@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::StatsSnapshot;
+use super::{Metric, MetricKind, StatsSnapshot};
 use crate::{
     method::{Method, Methods},
     outcome::{CODES, code_name},
@@ -54,63 +54,91 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// The labels of the metrics that are counted per method.
+const OF_METHOD: &[&str] = &["grpc_type", "grpc_service", "grpc_method"];
+
+const fn counter(name: &'static str, help: &'static str) -> Metric {
+    Metric::new(MetricKind::Counter, name, OF_METHOD, help)
+}
+
 type Number = fn(&StatsSnapshot) -> i64;
 
-/// The families with one number per method: name, type, help, value.
-const NUMBERS: [(&str, &str, &str, Number); 7] = [
-    ("grpc_server_started_total", "counter", "Calls begun.", |stats| stats.started as i64),
-    ("grpc_server_msg_received_total", "counter", "Messages received from clients.", |stats| {
+/// The families with one number per method.
+const NUMBERS: [(Metric, Number); 7] = [
+    (counter("grpc_server_started_total", "Calls begun."), |stats| stats.started as i64),
+    (counter("grpc_server_msg_received_total", "Messages received from clients."), |stats| {
         stats.received_messages as i64
     }),
-    ("grpc_server_msg_sent_total", "counter", "Messages sent to clients.", |stats| {
+    (counter("grpc_server_msg_sent_total", "Messages sent to clients."), |stats| {
         stats.sent_messages as i64
     }),
-    ("rootcap_calls_in_flight", "gauge", "Calls that have begun and not ended.", |stats| {
-        stats.in_flight
-    }),
+    (IN_FLIGHT, |stats| stats.in_flight),
     (
-        "rootcap_call_received_bytes_total",
-        "counter",
-        "Bytes of the request bodies of ended calls.",
+        counter("rootcap_call_received_bytes_total", "Bytes of the request bodies of ended calls."),
         |stats| stats.received_bytes as i64,
     ),
     (
-        "rootcap_call_sent_bytes_total",
-        "counter",
-        "Bytes of the response bodies of ended calls.",
+        counter("rootcap_call_sent_bytes_total", "Bytes of the response bodies of ended calls."),
         |stats| stats.sent_bytes as i64,
     ),
-    ("rootcap_panics_total", "counter", "Calls that ended by a panic.", |stats| {
+    (counter("rootcap_panics_total", "Calls that ended by a panic."), |stats| {
         stats.panicked as i64
     }),
 ];
 
+const IN_FLIGHT: Metric = Metric::new(
+    MetricKind::Gauge,
+    "rootcap_calls_in_flight",
+    OF_METHOD,
+    "Calls that have begun and not ended.",
+);
+
+const HANDLED: Metric = Metric::new(
+    MetricKind::Counter,
+    "grpc_server_handled_total",
+    &["grpc_type", "grpc_service", "grpc_method", "grpc_code"],
+    "Calls ended, by status code.",
+);
+
+const LATENCY: Metric = Metric::new(
+    MetricKind::Histogram,
+    "grpc_server_handling_seconds",
+    OF_METHOD,
+    "Seconds from the headers of a call to the end of its body.",
+);
+
+const REFUSED: Metric = Metric::new(
+    MetricKind::Counter,
+    "rootcap_methods_refused_total",
+    &[],
+    "Calls of methods that found no place in the table of methods.",
+);
+
+/// The metrics that [`render`] writes.
+pub fn rendered() -> impl Iterator<Item = Metric> {
+    NUMBERS.into_iter().map(|(metric, _)| metric).chain([HANDLED, LATENCY, REFUSED])
+}
+
 fn write_all(out: &mut String, rows: &[Row], methods: &Methods) -> fmt::Result {
-    for (name, kind, help, number) in NUMBERS {
-        write_head(out, name, kind, help)?;
+    for (metric, number) in NUMBERS {
+        write_head(out, metric)?;
         for row in rows {
-            writeln!(out, "{name}{{{}}} {}", row.labels, number(&row.stats))?;
+            writeln!(out, "{}{{{}}} {}", metric.name, row.labels, number(&row.stats))?;
         }
     }
     write_handled(out, rows)?;
     write_latency(out, rows)?;
-    let name = "rootcap_methods_refused_total";
-    write_head(
-        out,
-        name,
-        "counter",
-        "Calls of methods that found no place in the table of methods.",
-    )?;
-    writeln!(out, "{name} {}", methods.refused())
+    write_head(out, REFUSED)?;
+    writeln!(out, "{} {}", REFUSED.name, methods.refused())
 }
 
-fn write_head(out: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
-    writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}")
+fn write_head(out: &mut String, Metric { name, kind, help, .. }: Metric) -> fmt::Result {
+    writeln!(out, "# HELP {name} {help}\n# TYPE {name} {}", kind.as_str())
 }
 
 fn write_handled(out: &mut String, rows: &[Row]) -> fmt::Result {
-    let name = "grpc_server_handled_total";
-    write_head(out, name, "counter", "Calls ended, by status code.")?;
+    write_head(out, HANDLED)?;
+    let name = HANDLED.name;
     for row in rows {
         for (code, count) in CODES.into_iter().zip(row.stats.handled) {
             writeln!(out, "{name}{{{},grpc_code=\"{}\"}} {count}", row.labels, code_name(code))?;
@@ -120,13 +148,8 @@ fn write_handled(out: &mut String, rows: &[Row]) -> fmt::Result {
 }
 
 fn write_latency(out: &mut String, rows: &[Row]) -> fmt::Result {
-    let name = "grpc_server_handling_seconds";
-    write_head(
-        out,
-        name,
-        "histogram",
-        "Seconds from the headers of a call to the end of its body.",
-    )?;
+    write_head(out, LATENCY)?;
+    let name = LATENCY.name;
     for Row { labels, stats } in rows {
         let mut cumulative = 0;
         for (bound, count) in stats.latency.bounds.iter().zip(&stats.latency.counts) {

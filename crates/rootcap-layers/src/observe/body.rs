@@ -104,12 +104,12 @@ impl<O: Observer, B: Body<Data = Bytes>> Body for ObservedResponse<O, B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut this = self.project();
-        let frame = {
+        let mut frame = {
             let _current = this.guard.call().enter();
             let body = this.body.as_mut().as_pin_mut().expect("it is there until the drop");
             ready!(body.poll_frame(cx))
         };
-        match &frame {
+        match &mut frame {
             None => this.guard.set_end(End::new(Code::Unknown, Cause::NoStatus)),
             Some(Err(_)) => this.guard.set_end(End::new(Code::Internal, Cause::Error)),
             Some(Ok(frame)) => see_frame(this.guard, this.count, frame),
@@ -130,11 +130,15 @@ impl<O: Observer, B: Body<Data = Bytes>> Body for ObservedResponse<O, B> {
     }
 }
 
-fn see_frame<O: Observer>(guard: &mut Guard<O>, count: &mut MessageCount, frame: &Frame<Bytes>) {
+fn see_frame<O: Observer>(
+    guard: &mut Guard<O>,
+    count: &mut MessageCount,
+    frame: &mut Frame<Bytes>,
+) {
     if let Some(data) = frame.data_ref() {
         let messages = count.feed(data);
         guard.add_traffic(Direction::Sent, messages, data.len() as u64);
-    } else if let Some(trailers) = frame.trailers_ref() {
+    } else if let Some(trailers) = frame.trailers_mut() {
         let end = End::read(trailers, Cause::Trailers);
         guard.set_end(end.unwrap_or(End::new(Code::Unknown, Cause::NoStatus)));
     }

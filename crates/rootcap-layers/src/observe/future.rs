@@ -82,15 +82,15 @@ fn observe_response<O: Observer, B: Body<Data = Bytes>>(
     mut guard: Guard<O>,
     mut response: Response<B>,
 ) -> Response<ObservedResponse<O, B>> {
-    guard.answered(status_in_head(&response));
+    guard.answered(status_in_head(&mut response));
     let id = guard.call().request_id().header_value().clone();
     response.headers_mut().insert(REQUEST_ID, id);
     response.map(|body| ObservedResponse::new(guard, body))
 }
 
 /// The status, if the head has it already.
-fn status_in_head<B: Body>(response: &Response<B>) -> Option<End> {
-    if let Some(end) = End::read(response.headers(), Cause::TrailersOnly) {
+fn status_in_head<B: Body>(response: &mut Response<B>) -> Option<End> {
+    if let Some(end) = End::read(response.headers_mut(), Cause::TrailersOnly) {
         return Some(end);
     }
     if response.status() != StatusCode::OK {

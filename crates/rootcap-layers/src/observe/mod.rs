@@ -3,7 +3,8 @@
 //! **What it does.** Makes one [`Call`](crate::Call) per request from its headers, wraps the response
 //! future and both bodies once, and calls its [`Observer`] at the start, at each complete message and at
 //! the end. While the inner service is polled, the call is [`current`](crate::Call::current) and its trace
-//! context is the current OpenTelemetry context. The request id goes back in the response's metadata.
+//! context is the current OpenTelemetry context. The request id goes back in the response's metadata. A status
+//! message over [`MAX_MESSAGE`](crate::outcome::MAX_MESSAGE) is cut, so that the code reaches the caller.
 //!
 //! **When it rejects.** Never.
 //!

@@ -11,6 +11,27 @@ use crate::{
 ///
 /// Observers are composed as tuples, which are told in order. An observer must neither block nor panic:
 /// it runs on the path of the call.
+///
+/// ```
+/// use std::time::Instant;
+/// use rootcap_layers::{Call, Direction, Outcome, code_name, observe::Observer};
+///
+/// /// Says how long each call took to its end.
+/// struct Stopwatch;
+///
+/// impl Observer for Stopwatch {
+///     type State = Instant;
+///
+///     fn on_start(&self, _: &Call) -> Instant {
+///         Instant::now()
+///     }
+///
+///     fn on_end(&self, call: &Call, start: Instant, outcome: &Outcome) {
+///         let (sent, code) = (call.messages(Direction::Sent), code_name(outcome.code()));
+///         println!("{}: {sent} messages, {code}, {:?}", call.path(), start.elapsed());
+///     }
+/// }
+/// ```
 pub trait Observer: Send + Sync + 'static {
     /// What the observer keeps with each call.
     type State: Send + 'static;

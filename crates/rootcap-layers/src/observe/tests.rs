@@ -7,7 +7,7 @@ use std::{
 };
 
 use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use proptest::prelude::*;
 use tonic::Code;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
@@ -17,7 +17,7 @@ use crate::{
     Call, CatchPanicLayer, Direction, Methods, Outcome,
     contract::{MESSAGE, Probe, Script, Seen, Stack, Step, Steps, next},
     metrics::{CallMetrics, StatsSnapshot},
-    outcome::Cause,
+    outcome::{Cause, MAX_MESSAGE},
 };
 
 const MESSAGE_STEP: Step = Step::Data(MESSAGE);
@@ -176,6 +176,39 @@ async fn an_http_status_is_mapped() {
         assert_eq!(ends.code_and_cause(), (code, Cause::Http(http)));
         assert_eq!(methods.all().len(), 1, "such an answer proves no method");
     }
+}
+
+/// grpcio reported RESOURCE_EXHAUSTED, and not the code, for a message over some 8 KiB.
+#[tokio::test]
+async fn a_long_message_is_cut_so_that_its_code_arrives() {
+    let short = "a".repeat(MAX_MESSAGE);
+    let long = short.clone() + "a";
+    let cut = "a".repeat(MAX_MESSAGE - 3) + "...";
+    for (message, sent) in [(&short, &short), (&long, &cut)] {
+        for in_head in [true, false] {
+            let seen = ended_with(message, in_head).await;
+            assert_eq!(seen.status(), Some("10"));
+            assert_eq!(seen.message().unwrap(), *sent, "in the head: {in_head}");
+            assert_eq!(seen.is_trailers_only(), in_head);
+        }
+    }
+}
+
+/// A call that ends with this message, as its caller sees it.
+async fn ended_with(message: &str, in_head: bool) -> Seen {
+    let status = tonic::Status::aborted(message);
+    let inner = service_fn(async |_: Request<ObservedRequest<_, Steps>>| {
+        Ok::<_, Infallible>(if in_head {
+            crate::reject::response::<tonic::body::Body>(&status)
+        } else {
+            let trailers = crate::reject::trailers(&status);
+            let body = Full::from(MESSAGE).with_trailers(async { Some(Ok(trailers)) });
+            Response::new(tonic::body::Body::new(body))
+        })
+    });
+    let methods = Arc::new(Methods::builder().service("a.B").build());
+    let service = ObserveLayer::new((), methods).layer(inner);
+    Seen::read(service.oneshot(Script::unary().request()).await.unwrap()).await
 }
 
 #[tokio::test]

@@ -3,6 +3,15 @@
 use std::{fmt, num::NonZeroU32, time::Duration};
 
 /// How many calls may begin in a period, and how many of them at once.
+///
+/// ```
+/// use std::num::NonZeroU32;
+/// use rootcap_layers::rate_limit::Quota;
+///
+/// let hundred = NonZeroU32::new(100).expect("it is not zero");
+/// let quota = Quota::per_second(hundred).burst(NonZeroU32::MIN);
+/// assert_eq!(quota.to_string(), "100 calls in 1s");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     calls: NonZeroU32,

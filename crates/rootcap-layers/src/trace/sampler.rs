@@ -8,6 +8,14 @@ use super::Decision;
 ///
 /// The ratio is applied as by OpenTelemetry's `TraceIdRatioBased` sampler, so that all services with the
 /// same ratio decide alike.
+///
+/// ```
+/// use http::HeaderMap;
+/// use rootcap_layers::trace::{Sampler, TraceContext};
+///
+/// let trace = TraceContext::accept(&HeaderMap::new(), &Sampler::parent_based(1.0));
+/// assert!(trace.is_sampled());
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sampler {
     /// Traces whose low 63 bits are below this are recorded.

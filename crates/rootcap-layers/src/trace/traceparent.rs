@@ -5,6 +5,16 @@ use std::{error::Error, fmt};
 use opentelemetry::{SpanId, TraceFlags, TraceId};
 
 /// A well-formed `traceparent`.
+///
+/// ```
+/// use rootcap_layers::trace::TraceParent;
+///
+/// let value = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+/// let parent = TraceParent::parse(value)?;
+/// assert_eq!(parent.trace_id.to_string(), "0af7651916cd43dd8448eb211c80319c");
+/// assert!(parent.flags.is_sampled());
+/// # Ok::<(), rootcap_layers::trace::ParseError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceParent {
     /// Never zero.

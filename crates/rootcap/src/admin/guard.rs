@@ -6,9 +6,12 @@
 //!   (another name means that a web page made a browser resolve it to this machine) and carries no
 //!   header of a proxy (a proxy on this host makes every peer look local).
 //! - A guarded page is never given to another site's web page.
+//!
+//! TLS changes none of this: a client certificate, where `admin.tls.client_ca` asks for one, decides who
+//! may connect at all, and stands for no token.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -30,8 +33,8 @@ pub(super) enum Access {
 }
 
 /// The other end of the connection that a request came on; the server puts it into the request.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Peer(pub(super) SocketAddr);
+#[derive(Debug, Clone)]
+pub(super) struct Peer(pub(super) Arc<rootcap_layers::Peer>);
 
 /// What decides on every guarded route.
 #[derive(Debug)]
@@ -167,15 +170,15 @@ pub(super) async fn apply(
     request: Request,
     next: Next,
 ) -> Response {
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let peer = request.extensions().get::<Peer>().map(|peer| Arc::clone(&peer.0));
     if access == Access::Guarded {
-        let checked = guard.check(request.uri(), request.headers(), peer.map(|peer| peer.ip()));
-        if let Err(refusal) = checked {
+        let address = peer.as_ref().and_then(|peer| peer.address()).map(|address| address.ip());
+        if let Err(refusal) = guard.check(request.uri(), request.headers(), address) {
             return refusal.into_response();
         }
     }
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = next.run(request).await;
-    change::log(peer, &method, &path, &response);
+    change::log(peer.as_deref(), &method, &path, &response);
     response
 }

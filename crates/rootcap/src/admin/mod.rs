@@ -2,7 +2,7 @@
 //!
 //! It is an HTTP/1 server on a thread and a runtime of its own ([`AdminThread`]), so it answers
 //! while every worker of the service's runtime is blocked. It knows the rest of the process through
-//! one trait, [`Process`].
+//! two traits: [`Process`], to look, and [`Controls`], to change.
 //!
 //! | Path | Access | What it shows |
 //! |---|---|---|
@@ -15,7 +15,11 @@
 //! | `/connections` | guarded | the open connections of the service port |
 //! | `/debug/` | guarded | the list of debug pages |
 //! | `/debug/config` | guarded | the effective settings and where each came from |
+//! | `/debug/health` | guarded | the checks of what the server depends on, health by service, and what readiness waits for |
 //! | `/debug/stack` | guarded | the layers that a call passes, outermost first |
+//! | `/debug/log` | guarded | the filter of the log |
+//! | `/debug/log` | guarded | `PUT`: puts another filter in force, for a time |
+//! | `/debug/log` | guarded | `DELETE`: puts the configured filter in force again |
 //! | `/style.css` | public | the style sheet of these pages |
 //!
 //! [`routes::rows`] is the one table; the router, the index pages and the guard are made from it.
@@ -43,7 +47,10 @@ mod token;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use process::{ConfigRow, ConnectionRow, Info, LayerRow, Process};
+pub(crate) use process::{
+    CheckRow, ConfigRow, ConnectionRow, Controls, ErrorRow, HealthRows, Info, LayerRow, Process,
+    ServiceRow, WaitingRow,
+};
 pub(crate) use server::Settings;
 pub(crate) use thread::AdminThread;
 pub(crate) use token::Token;

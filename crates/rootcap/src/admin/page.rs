@@ -14,6 +14,11 @@ pub(super) trait Page: serde::Serialize {
 
     /// The table.
     fn table(&self) -> Table;
+
+    /// What stands below the table: further ones, each with its caption.
+    fn more_tables(&self) -> Vec<(&'static str, Table)> {
+        Vec::new()
+    }
 }
 
 /// A table of cells; every row has as many as there are columns.
@@ -32,7 +37,7 @@ pub(super) enum Cell {
     Code(String),
     /// Something short that is not to be broken: an address, a duration.
     Short(String),
-    /// A name of several parts, broken between them if need be: a key.
+    /// A name of several parts, broken between them if need be: a key, an identity.
     Key(String),
     /// A number, which lines up with those above and below.
     Number(u64),
@@ -54,25 +59,33 @@ impl Cell {
 
 /// `page` as text for a terminal, the columns aligned.
 pub(super) fn text(page: &impl Page) -> String {
-    let Table { columns, rows } = page.table();
+    let mut out = String::new();
+    for fact in page.facts() {
+        out.push_str(&without_effects(&fact));
+        out.push('\n');
+    }
+    text_table(&mut out, &page.table());
+    for (caption, table) in page.more_tables() {
+        out.push('\n');
+        out.push_str(caption);
+        out.push('\n');
+        text_table(&mut out, &table);
+    }
+    out
+}
+
+fn text_table(out: &mut String, Table { columns, rows }: &Table) {
     let mut lines = vec![columns.iter().map(|column| (*column).to_owned()).collect::<Vec<_>>()];
     lines.extend(rows.iter().map(|row| row.iter().map(Cell::plain).collect()));
     let width = |column: usize| {
         lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max()
     };
     let widths: Vec<usize> = (0..columns.len()).map(|column| width(column).unwrap_or(0)).collect();
-
-    let mut out = String::new();
-    for fact in page.facts() {
-        out.push_str(&without_effects(&fact));
-        out.push('\n');
-    }
     for line in &lines {
         let padded = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
         out.push_str(padded.collect::<Vec<_>>().join("  ").trim_end());
         out.push('\n');
     }
-    out
 }
 
 /// `page` as HTML.
@@ -91,15 +104,17 @@ pub(super) fn html(page: &impl Page) -> String {
     for fact in page.facts() {
         html.markup("<p>").text(without_effects(&fact)).markup("</p>");
     }
-    table(&mut html, page);
+    table(&mut html, page.title(), &page.table());
+    for (caption, below) in page.more_tables() {
+        table(&mut html, caption, &below);
+    }
     html.markup("</main></body></html>\n");
     html.into_string()
 }
 
 /// The table; each cell also carries its column's name, which narrow screens show beside it.
-fn table(html: &mut Html, page: &impl Page) {
-    let Table { columns, rows } = page.table();
-    html.markup("<table><caption>").text(page.title()).markup("</caption><thead><tr>");
+fn table(html: &mut Html, caption: &str, Table { columns, rows }: &Table) {
+    html.markup("<table><caption>").text(caption).markup("</caption><thead><tr>");
     for (index, column) in columns.iter().enumerate() {
         let first = rows.first().and_then(|row| row.get(index));
         let is_number = matches!(first, Some(Cell::Number(_)));
@@ -107,7 +122,7 @@ fn table(html: &mut Html, page: &impl Page) {
         html.markup(" scope=\"col\">").text(column).markup("</th>");
     }
     html.markup("</tr></thead><tbody>");
-    for row in &rows {
+    for row in rows {
         html.markup("<tr>");
         for (column, value) in columns.iter().zip(row) {
             html.markup("<td data-column=\"").text(column).markup("\"");
@@ -128,7 +143,7 @@ fn cell(html: &mut Html, value: &Cell) {
         }
         Cell::Key(text) => {
             html.markup(" class=\"key\"><span>");
-            for part in without_effects(text).split_inclusive(['.', '_']) {
+            for part in without_effects(text).split_inclusive(['.', '_', '/']) {
                 html.text(part).markup("<wbr>");
             }
             html.markup("</span>")

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use crate::BuildInfo;
+use serde::{Serialize, Serializer};
+
+use crate::telemetry::logs::{InForce, LogsError, Replaced};
+use crate::{BuildInfo, tls};
 
 /// The process that the admin port shows: its only view of the rest.
 ///
@@ -12,8 +15,8 @@ pub(crate) trait Process: Send + Sync + 'static {
     /// The whole text exposition of the metrics.
     fn metrics(&self) -> String;
 
-    /// Why calls should not be sent here: short and fixed texts such as `draining`, for anyone to
-    /// read. Empty means ready.
+    /// Why calls should not be sent here: fixed words such as `draining`, and the names of what is
+    /// missing, for anyone to read; no text of an error. Empty means ready.
     fn not_ready(&self) -> Vec<String>;
 
     /// How long ago the service's runtime last ran the heartbeat task.
@@ -28,8 +31,37 @@ pub(crate) trait Process: Send + Sync + 'static {
     /// The effective settings; secrets are hidden already.
     fn config(&self) -> Vec<ConfigRow>;
 
+    /// The checks, the health of the services, and what readiness waits for.
+    fn health(&self) -> HealthRows;
+
+    /// The TLS of the ports that have it.
+    fn tls(&self) -> Vec<tls::Status>;
+
     /// The layers that a call passes, outermost first.
     fn stack(&self) -> Vec<LayerRow>;
+
+    /// The filter of the log; `None` where the process has a log of its own.
+    fn log_filter(&self) -> Option<InForce>;
+}
+
+/// What the admin port can change in the process. Apart from [`Process`], so that no page has it that is only looked at.
+pub(crate) trait Controls: Send + Sync + 'static {
+    /// Puts a filter of the log into force, for so long, or until somebody says otherwise.
+    ///
+    /// # Errors
+    /// When it is not valid, or the process has a log of its own.
+    fn change_log_filter(
+        &self,
+        filter: &str,
+        peer: Option<String>,
+        lasts: Option<Duration>,
+    ) -> Result<Replaced, LogsError>;
+
+    /// Puts the configured filter of the log into force.
+    ///
+    /// # Errors
+    /// When the process has a log of its own.
+    fn restore_log_filter(&self) -> Result<Replaced, LogsError>;
 }
 
 /// What runs here, for `/info`.
@@ -71,7 +103,7 @@ pub(crate) struct ConnectionRow {
 }
 
 /// One effective setting, for `/debug/config`.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct ConfigRow {
     /// The key, with dots between its parts.
     pub(crate) key: String,
@@ -84,7 +116,7 @@ pub(crate) struct ConfigRow {
 }
 
 /// One layer of the standard stack, for `/debug/stack`.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct LayerRow {
     /// The layer's name.
     pub(crate) name: String,
@@ -92,4 +124,93 @@ pub(crate) struct LayerRow {
     pub(crate) settings: String,
     /// Why it stands where it stands.
     pub(crate) reason: String,
+}
+
+/// What `/debug/health` shows.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct HealthRows {
+    /// The checks of what the server depends on.
+    pub(crate) checks: Vec<CheckRow>,
+    /// What callers of the health service are told.
+    pub(crate) services: Vec<ServiceRow>,
+    /// What readiness waits for.
+    #[serde(rename = "waiting_for")]
+    pub(crate) waiting: Vec<WaitingRow>,
+}
+
+/// One check.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct CheckRow {
+    /// The check's name.
+    pub(crate) name: String,
+    /// `ok`, `failing` or `not run yet`.
+    pub(crate) state: &'static str,
+    /// How long it has been so.
+    #[serde(rename = "in_state_seconds", serialize_with = "seconds")]
+    pub(crate) in_state: Duration,
+    /// How many runs have failed since the last success.
+    pub(crate) failures_in_a_row: u32,
+    /// How long it has been running, if it is.
+    #[serde(rename = "running_seconds", serialize_with = "seconds")]
+    pub(crate) running: Option<Duration>,
+    /// How long the last run took.
+    #[serde(rename = "last_duration_seconds", serialize_with = "seconds")]
+    pub(crate) last_duration: Option<Duration>,
+    /// The last error; a success does not remove it.
+    pub(crate) last_error: Option<ErrorRow>,
+    /// In how long it runs next, if it will.
+    #[serde(rename = "next_in_seconds", serialize_with = "seconds")]
+    pub(crate) next: Option<Duration>,
+    /// How often it runs.
+    #[serde(rename = "interval_seconds", serialize_with = "seconds")]
+    pub(crate) interval: Duration,
+    /// How long a run may take.
+    #[serde(rename = "timeout_seconds", serialize_with = "seconds")]
+    pub(crate) timeout: Duration,
+    /// What is not serving when it has failed often enough.
+    pub(crate) affects: Vec<String>,
+}
+
+/// The error of a check.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ErrorRow {
+    /// What it said.
+    pub(crate) text: String,
+    /// How long ago that was.
+    #[serde(rename = "ago_seconds", serialize_with = "seconds")]
+    pub(crate) ago: Duration,
+}
+
+/// A time as a number of seconds; none as `null`.
+fn seconds<S: Serializer>(
+    time: &(impl Into<Option<Duration>> + Copy),
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let time: Option<Duration> = (*time).into();
+    time.map(|time| time.as_secs_f64()).serialize(serializer)
+}
+
+/// The health of one service.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ServiceRow {
+    /// The full name; empty for the whole server.
+    pub(crate) service: String,
+    /// The status, as the protocol spells it.
+    pub(crate) status: &'static str,
+    /// The checks that fail and affect it.
+    pub(crate) withheld_by: Vec<String>,
+}
+
+/// Something that readiness waits for.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct WaitingRow {
+    /// What it is.
+    pub(crate) name: String,
+    /// How long it has held readiness back.
+    #[serde(rename = "held_seconds", serialize_with = "seconds")]
+    pub(crate) held: Duration,
+    /// How many values hold it.
+    pub(crate) holders: usize,
+    /// Whether one that held it panicked, after which it stays held.
+    pub(crate) panicked: bool,
 }

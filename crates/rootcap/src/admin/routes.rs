@@ -9,6 +9,7 @@ use axum::handler::Handler;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
+use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, StatusCode};
 use tower_http::timeout::TimeoutLayer;
@@ -16,8 +17,8 @@ use tower_http::timeout::TimeoutLayer;
 use super::guard::{self, Access, Guard};
 use super::heavy::Turns;
 use super::layers;
-use super::pages::{config, connections, index, info, metrics, probes, stack, style};
-use super::process::Process;
+use super::pages::{config, connections, health, index, info, log, metrics, probes, stack, style};
+use super::process::{Controls, Process};
 use super::text::plain_response;
 use Access::{Guarded, Public};
 
@@ -37,12 +38,22 @@ pub(super) fn rows() -> Vec<Row> {
         Row::heavy("/connections", Guarded, connections::show, "the open connections of the service port"),
         Row::get("/debug/", Guarded, index::show, "the list of debug pages"),
         Row::get("/debug/config", Guarded, config::show, "the effective settings and where each came from"),
+        Row::get("/debug/health", Guarded, health::show, "the checks of what the server depends on, health by service, and what readiness waits for"),
         Row::get("/debug/stack", Guarded, stack::show, "the layers that a call passes, outermost first"),
+        Row::get("/debug/log", Guarded, log::show, "the filter of the log"),
+        Row::change(Method::PUT, "/debug/log", log::change, "puts another filter in force, for a time"),
+        Row::change(Method::DELETE, "/debug/log", log::restore, "puts the configured filter in force again"),
         Row::get("/style.css", Public, style::show, "the style sheet of these pages"),
     ]
 }
 
 /// What the handlers share.
+pub(super) struct Shared {
+    admin: Admin,
+    controls: Arc<dyn Controls>,
+}
+
+/// What a page is made from: nothing in it changes anything.
 pub(super) struct Admin {
     /// The process that is shown.
     pub(super) process: Arc<dyn Process>,
@@ -53,6 +64,9 @@ pub(super) struct Admin {
 /// A page: what it shows follows from the process and the head of the request alone.
 type Show = fn(&Admin, &Parts) -> Response;
 
+/// A change, from the request and its body.
+type Make = fn(&Admin, &dyn Controls, &Parts, &[u8]) -> Response;
+
 /// One route.
 pub(super) struct Row {
     pub(super) method: Method,
@@ -60,14 +74,14 @@ pub(super) struct Row {
     pub(super) access: Access,
     pub(super) description: &'static str,
     timeout: Duration,
-    handler: MethodRouter<Arc<Admin>>,
+    handler: MethodRouter<Arc<Shared>>,
 }
 
 impl Row {
     /// A page that is quickly rendered; it answers GET and HEAD and changes nothing.
     fn get(path: &'static str, access: Access, show: Show, description: &'static str) -> Self {
-        let handler = move |State(admin): State<Arc<Admin>>, parts: Parts| async move {
-            show(&admin, &parts)
+        let handler = move |State(shared): State<Arc<Shared>>, parts: Parts| async move {
+            show(&shared.admin, &parts)
         };
         Self::new(Method::GET, path, access, handler, description)
     }
@@ -75,10 +89,24 @@ impl Row {
     /// A page that takes long to render, because it grows with what the process does.
     fn heavy(path: &'static str, access: Access, show: Show, description: &'static str) -> Self {
         let turns = Turns::new();
-        let handler = move |State(admin): State<Arc<Admin>>, parts: Parts| {
-            turns.run(move || show(&admin, &parts))
+        let handler = move |State(shared): State<Arc<Shared>>, parts: Parts| {
+            turns.run(move || show(&shared.admin, &parts))
         };
         Self::new(Method::GET, path, access, handler, description)
+    }
+
+    /// What changes something: never for everyone. What it changed, it puts as a [`Change`](super::change::Change)
+    /// into the response, and the router logs it.
+    pub(super) fn change(
+        method: Method,
+        path: &'static str,
+        make: Make,
+        description: &'static str,
+    ) -> Self {
+        let handler = move |State(shared): State<Arc<Shared>>, parts: Parts, body: Bytes| async move {
+            make(&shared.admin, &*shared.controls, &parts, &body)
+        };
+        Self::new(method, path, Guarded, handler, description)
     }
 
     /// Any route, from any handler.
@@ -90,7 +118,7 @@ impl Row {
         description: &'static str,
     ) -> Self
     where
-        H: Handler<T, Arc<Admin>>,
+        H: Handler<T, Arc<Shared>>,
         T: 'static,
     {
         let filter = MethodFilter::try_from(method.clone())
@@ -111,7 +139,11 @@ impl Row {
 }
 
 /// The router of `rows`, each behind the guard that its row asks for.
-pub(super) fn router(rows: Vec<Row>, process: Arc<dyn Process>, guard: Guard) -> Router {
+pub(super) fn router<P: Process + Controls>(
+    rows: Vec<Row>,
+    process: Arc<P>,
+    guard: Guard,
+) -> Router {
     let guard = Arc::new(guard);
     let index = rows.iter().map(Row::entry).collect();
     let mut router = Router::new();
@@ -123,14 +155,17 @@ pub(super) fn router(rows: Vec<Row>, process: Arc<dyn Process>, guard: Guard) ->
     let router = router
         .fallback(no_such_page)
         .method_not_allowed_fallback(wrong_method)
-        .with_state(Arc::new(Admin { process, index }));
+        .with_state(Arc::new(Shared {
+            admin: Admin { process: process.clone(), index },
+            controls: process,
+        }));
     layers::wrap(router)
 }
 
 /// The answer to an unknown path; a list whose last slash was left out is found.
-async fn no_such_page(State(admin): State<Arc<Admin>>, parts: Parts) -> Response {
+async fn no_such_page(State(shared): State<Arc<Shared>>, parts: Parts) -> Response {
     let path = parts.uri.path();
-    let list = admin.index.iter().find(|entry| entry.path.strip_suffix('/') == Some(path));
+    let list = shared.admin.index.iter().find(|entry| entry.path.strip_suffix('/') == Some(path));
     match list {
         Some(entry) => Redirect::permanent(entry.path).into_response(),
         None => plain_response(StatusCode::NOT_FOUND, "no such page; / lists those there are\n"),

@@ -16,6 +16,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rootcap_layers as layers;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
 
@@ -23,7 +25,9 @@ use super::guard::Peer;
 use super::slots::{Marker, Slot, Slots};
 use super::stall::StallTimeout;
 use super::token::Token;
+use crate::metrics;
 use crate::server::backoff::{Backoff, Decision};
+use crate::tls::{Tls, identity};
 
 /// The largest head of a request; with a longer one the answer is 431.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
@@ -34,10 +38,12 @@ const MAX_HEADERS: usize = 64;
 pub(crate) struct Settings {
     /// What guarded pages ask for; without it they are for local peers.
     pub(crate) token: Option<Token>,
+    /// TLS of the port; without it the port speaks plain HTTP.
+    pub(crate) tls: Option<Tls>,
     /// The most connections at a time; one more takes the place of another.
     pub(crate) max_connections: usize,
-    /// How long a request's head may take, from the opening of the connection or the end of the
-    /// request before: it bounds idle connections too.
+    /// How long a request's head may take, from the opening of the connection, the end of its TLS
+    /// handshake or the end of the request before: it bounds idle connections too.
     pub(crate) head_timeout: Duration,
     /// How long a response may wait for a peer that does not read.
     pub(crate) stall_timeout: Duration,
@@ -47,6 +53,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             token: None,
+            tls: None,
             max_connections: 64,
             head_timeout: Duration::from_secs(5),
             stall_timeout: Duration::from_secs(30),
@@ -57,6 +64,7 @@ impl Default for Settings {
 /// What the connections share.
 pub(super) struct Server {
     router: Router,
+    tls: Option<Tls>,
     slots: Arc<Slots>,
     head_timeout: Duration,
     stall_timeout: Duration,
@@ -66,7 +74,8 @@ impl Server {
     pub(super) fn new(router: Router, settings: &Settings) -> Arc<Self> {
         let slots = Slots::new(settings.max_connections);
         let Settings { head_timeout, stall_timeout, .. } = *settings;
-        Arc::new(Self { router, slots, head_timeout, stall_timeout })
+        let tls = settings.tls.clone();
+        Arc::new(Self { router, tls, slots, head_timeout, stall_timeout })
     }
 
     /// Accepts from `listener` for ever.
@@ -85,18 +94,45 @@ impl Server {
         // whole when written, so there is nothing to gain by waiting.
         let _ = io.set_nodelay(true);
         let marker = slot.marker();
-        let service = service_fn(|request| self.answer(request, peer, &marker));
+        let io = StallTimeout::new(io, self.stall_timeout);
+        tokio::select! {
+            () = self.converse(io, layers::Peer::new(peer), &marker) => {}
+            () = slot.evicted() => tracing::debug!(%peer, "an admin connection made room"),
+        }
+    }
+
+    /// The handshake, where the port has TLS, and then HTTP. Until its first request, a connection
+    /// is one that others may push out: handshakes take no places from those who ask for something.
+    async fn converse<IO>(&self, io: IO, peer: layers::Peer, marker: &Marker)
+    where
+        IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let Some(tls) = &self.tls else {
+            return self.http(io, peer, marker).await;
+        };
+        // A failure has been told and counted.
+        let Ok(io) = tls.handshake(io, peer.as_str()).await else { return };
+        let peer = match identity::proved_on(&io) {
+            Some(identity) => peer.identity(identity),
+            None => peer,
+        };
+        self.http(io, peer, marker).await;
+    }
+
+    async fn http<IO>(&self, io: IO, peer: layers::Peer, marker: &Marker)
+    where
+        IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let peer = Peer(Arc::new(peer));
+        let service = service_fn(|request| self.answer(request, peer.clone(), marker));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.head_timeout)
             .max_headers(MAX_HEADERS)
             .max_header_size(MAX_HEAD_BYTES)
-            .serve_connection(TokioIo::new(StallTimeout::new(io, self.stall_timeout)), service);
-        tokio::select! {
-            ended = connection => if let Err(error) = ended {
-                tracing::debug!(%peer, %error, "an admin connection ended early");
-            },
-            () = slot.evicted() => tracing::debug!(%peer, "an admin connection made room"),
+            .serve_connection(TokioIo::new(io), service);
+        if let Err(error) = connection.await {
+            tracing::debug!(peer = peer.0.as_str(), %error, "an admin connection ended early");
         }
     }
 
@@ -104,11 +140,11 @@ impl Server {
     async fn answer(
         &self,
         mut request: Request<Incoming>,
-        peer: SocketAddr,
+        peer: Peer,
         marker: &Marker,
     ) -> Result<Response, Infallible> {
         let busy = marker.busy();
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(peer);
         let response = self.router.clone().oneshot(request).await?;
         Ok(response.map(|body| {
             Body::new(body.map_frame(move |frame| {
@@ -132,7 +168,7 @@ where
                 return connection;
             }
             Err(error) => {
-                metrics::counter!("rootcap_admin_accept_errors_total").increment(1);
+                metrics::admin_accept_errors_total().increment(1);
                 if let Decision::Pause { delay, begins } = backoff.next(&error, Instant::now()) {
                     if begins {
                         tracing::warn!(%error, "the admin port cannot accept connections; trying on");

@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
+use crate::metrics;
+
 /// The open connections, at most a fixed number of them.
 #[derive(Debug)]
 pub(super) struct Slots {
@@ -49,7 +51,7 @@ impl Slots {
         let mut table = self.table();
         while table.open.len() >= self.limit {
             table.evict_for(address);
-            metrics::counter!("rootcap_admin_connections_evicted_total").increment(1);
+            metrics::admin_connections_evicted_total().increment(1);
         }
         let id = table.opened;
         table.opened += 1;

@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
 use super::guard::Guard;
-use super::process::Process;
+use super::process::{Controls, Process};
 use super::routes::{self, Row};
 use super::server::{Server, Settings};
 
@@ -42,7 +42,7 @@ impl AdminThread {
     pub(crate) fn spawn(
         listeners: Vec<TcpListener>,
         settings: Settings,
-        process: Arc<dyn Process>,
+        process: Arc<impl Process + Controls>,
     ) -> io::Result<Self> {
         Self::spawn_rows(routes::rows(), listeners, settings, process)
     }
@@ -52,9 +52,8 @@ impl AdminThread {
         rows: Vec<Row>,
         listeners: Vec<TcpListener>,
         settings: Settings,
-        process: Arc<dyn Process>,
+        process: Arc<impl Process + Controls>,
     ) -> io::Result<Self> {
-        describe_metrics();
         let router = routes::router(rows, process, Guard::new(settings.token.clone()));
         let server = Server::new(router, &settings);
         let (started, start) = mpsc::sync_channel(1);
@@ -140,15 +139,4 @@ fn listen(runtime: &Runtime, server: &Arc<Server>, listeners: Vec<TcpListener>) 
         runtime.spawn(server.clone().accept(tokio::net::TcpListener::from_std(listener)?));
     }
     Ok(())
-}
-
-fn describe_metrics() {
-    metrics::describe_counter!(
-        "rootcap_admin_connections_evicted_total",
-        "Admin connections closed to make room for another."
-    );
-    metrics::describe_counter!(
-        "rootcap_admin_accept_errors_total",
-        "Failures to accept an admin connection."
-    );
 }

@@ -27,6 +27,8 @@ pub struct Entry {
     pub secret: bool,
     /// What the setting does.
     pub doc: String,
+    /// What the settings of its section are about.
+    pub about: String,
     /// What can be written, to end the sentence "expected ...".
     pub accepts: String,
     /// The variable of the environment that sets it.
@@ -49,6 +51,16 @@ impl Loaded {
 /// Writes the settings as a TOML file that would give the same, with the source of each as a comment.
 ///
 /// Secrets stand in comments, masked.
+///
+/// ```
+/// use rootcap::config::{Config, print};
+///
+/// let loaded = Config::load_from(None, [("ROOTCAP_LIMITS__RATE", "5/s")])?;
+/// let text = print(&loaded);
+/// assert!(text.contains("[limits]"));
+/// assert!(text.contains("rate = \"5/s\" # environment variable ROOTCAP_LIMITS__RATE"));
+/// # Ok::<(), rootcap::config::ConfigErrors>(())
+/// ```
 pub fn print(loaded: &Loaded) -> String {
     render(&loaded.effective())
 }
@@ -66,13 +78,19 @@ pub(super) fn entries<S: Section>(section: &S, sources: &Sources) -> Vec<Entry> 
             source: sources.of(&leaf.key).to_string(),
             default: defaults.remove(&leaf.key).unwrap_or_default(),
             secret: leaf.setting.is_secret(),
-            doc: leaf.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" "),
+            doc: sentences(leaf.doc),
+            about: sentences(leaf.about),
             accepts: leaf.setting.accepts(),
             variable: variable(&leaf.key),
             key: leaf.key,
         });
     });
     entries
+}
+
+/// The lines of a documentation as one.
+fn sentences(lines: &[&str]) -> String {
+    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
 }
 
 pub(super) fn render(entries: &[Entry]) -> String {

@@ -7,6 +7,16 @@ use super::source::Source;
 /// All that is wrong with the settings; never empty.
 ///
 /// `Display` writes one line for each error, in the order of file and line, then of variables.
+///
+/// ```
+/// use rootcap::config::Config;
+///
+/// let variables = [("ROOTCAP_LIMITS__RAET", "5/s"), ("ROOTCAP_DRAIN__DEADLINE", "soon")];
+/// let errors = Config::load_from(None, variables).unwrap_err();
+/// let keys: Vec<_> = errors.iter().filter_map(|error| error.key()).collect();
+/// assert_eq!(keys, ["drain.deadline"]);
+/// assert!(errors.to_string().contains("did you mean ROOTCAP_LIMITS__RATE?"));
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<ConfigError>);
 

@@ -1,14 +1,30 @@
 //! Settings together with how they came to be; changed by code, they are tested again.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::error::{ConfigError, ConfigErrors};
-use super::schema::Section;
-use super::settings::Config;
+use super::schema::{Section, join};
+use super::settings::{Config, Tls};
 use super::source::{Source, Sources};
 use super::value::{Auto, Endpoint};
 
 /// Settings, and how they came to be.
+///
+/// ```
+/// use rootcap::config::Config;
+///
+/// let loaded = Config::load_from(
+///     Some(("rootcap.toml", "[drain]\ndeadline = '10s'")),
+///     [("ROOTCAP_DRAIN__LAME_DUCK", "1s")],
+/// )?;
+/// assert_eq!(loaded.sources.of("drain.deadline").to_string(), "rootcap.toml:2");
+/// assert_eq!(
+///     loaded.sources.of("drain.lame_duck").to_string(),
+///     "environment variable ROOTCAP_DRAIN__LAME_DUCK"
+/// );
+/// # Ok::<(), rootcap::config::ConfigErrors>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Loaded {
     /// The settings.
@@ -21,6 +37,22 @@ pub struct Loaded {
 
 impl Loaded {
     /// Changes settings by code, which counts more than the file and the environment.
+    ///
+    /// ```
+    /// use rootcap::config::Loaded;
+    ///
+    /// let mut loaded = Loaded::default();
+    /// loaded.update(|config| config.admin.max_connections = 8)?;
+    /// assert_eq!(loaded.sources.of("admin.max_connections").to_string(), "builder");
+    ///
+    /// let errors = loaded.update(|config| config.admin.max_connections = 0).unwrap_err();
+    /// assert_eq!(
+    ///     errors.to_string(),
+    ///     "admin.max_connections = 0 (builder): expected a whole number, from 1 to 1000000"
+    /// );
+    /// assert_eq!(loaded.config.admin.max_connections, 8);
+    /// # Ok::<(), rootcap::config::ConfigErrors>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -50,7 +82,8 @@ impl Loaded {
 /// Settings that would silently do nothing beside others.
 fn contradictions(loaded: &Loaded) -> Vec<ConfigError> {
     let limits = &loaded.config.limits;
-    let mut errors = Vec::new();
+    let mut errors = tls("tls", &loaded.config.tls, &loaded.sources);
+    errors.extend(tls("admin.tls", &loaded.config.admin.tls, &loaded.sources));
     if let (Auto::Set(burst), None) = (&limits.rate_burst, &limits.rate) {
         let key = "limits.rate_burst";
         errors.push(ConfigError::of_value(
@@ -78,6 +111,30 @@ fn contradictions(loaded: &Loaded) -> Vec<ConfigError> {
     {
         let sentence = "it does nothing while otlp.endpoint begins with http://; expected \"off\", or https:// there";
         contradiction("otlp.ca_file", format!("{:?}", file.display().to_string()), sentence.into());
+    }
+    errors
+}
+
+/// What is missing beside the settings of TLS, whose section is `section`.
+fn tls(section: &str, tls: &Tls, sources: &Sources) -> Vec<ConfigError> {
+    let missing = |name: &str, value: String, needed: &str| {
+        let key = join(section, name);
+        let problem =
+            format!(r#"it does nothing while {section}.{needed} is "off"; expected both"#);
+        ConfigError::of_value(&key, value, sources.of(&key).clone(), problem)
+    };
+    let path = |path: &PathBuf| format!("{path:?}");
+    let mut errors = Vec::new();
+    match (&tls.cert, &tls.key) {
+        (Some(cert), None) => errors.push(missing("cert", path(cert), "key")),
+        (None, Some(key)) => errors.push(missing("key", path(key), "cert")),
+        _ => {}
+    }
+    if let (Some(client_ca), None) = (&tls.client_ca, &tls.cert) {
+        errors.push(missing("client_ca", path(client_ca), "cert"));
+    }
+    if let (Auto::Set(client_auth), None) = (&tls.client_auth, &tls.client_ca) {
+        errors.push(missing("client_auth", format!("{:?}", client_auth.as_str()), "client_ca"));
     }
     errors
 }

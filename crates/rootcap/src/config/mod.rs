@@ -42,6 +42,7 @@ mod derived;
 mod effective;
 mod environment;
 mod error;
+mod example;
 mod file;
 mod input;
 mod load;
@@ -59,12 +60,17 @@ mod value;
 
 pub use effective::{Entry, print};
 pub use error::{ConfigError, ConfigErrors};
+pub use example::example;
 pub use loaded::Loaded;
 pub(crate) use names::Served;
 pub use settings::{
-    Admin, Config, Connection, Deadline, Drain, Http2, Limits, Log, Metrics, Otlp, Service, Trace,
+    Admin, Config, Connection, Deadline, Drain, Http2, Limits, Log, Metrics, Otlp, Service, Tls,
+    Trace,
 };
 pub use source::{Source, Sources};
+pub(crate) use suggest::within;
+pub(crate) use value::optional_duration;
 pub use value::{
-    Auto, Endpoint, Listener, LogCalls, LogFormat, Propagator, Rate, Secret, Size, Switch,
+    Auto, ClientAuth, Endpoint, Listener, LogCalls, LogFormat, Propagator, Rate, Secret, Size,
+    Switch,
 };

@@ -9,6 +9,9 @@ use super::setting::Leaf;
 
 /// A group of settings; implemented by `settings!` alone.
 pub(super) trait Section: Clone + Default {
+    /// What it is about: the lines of its documentation, each as written after `///`.
+    const ABOUT: &'static [&'static str];
+
     /// The names of the fields.
     const FIELDS: &'static [&'static str];
 
@@ -66,6 +69,7 @@ macro_rules! settings {
         $visit(crate::config::setting::Leaf {
             key: $key,
             doc: $doc,
+            about: <Self as crate::config::schema::Section>::ABOUT,
             setting: &mut crate::config::setting::Slot {
                 value: &mut $field,
                 rule: settings!(@rule $($rule)?),
@@ -108,6 +112,7 @@ macro_rules! settings {
         }
 
         impl crate::config::schema::Section for $Section {
+            const ABOUT: &'static [&'static str] = &[$($about),+];
             const FIELDS: &'static [&'static str] = &[$( stringify!($name) ),+];
 
             fn visit(

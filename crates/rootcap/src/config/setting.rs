@@ -12,6 +12,8 @@ pub(super) struct Leaf<'a> {
     pub(super) key: String,
     /// What it does: the lines of its documentation, each as written after `///`.
     pub(super) doc: &'static [&'static str],
+    /// What its section is about, likewise.
+    pub(super) about: &'static [&'static str],
     /// Its value.
     pub(super) setting: &'a mut dyn Setting,
 }

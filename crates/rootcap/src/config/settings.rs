@@ -10,8 +10,8 @@ use rootcap_layers::DEFAULT_BUCKETS;
 
 use super::schema::settings;
 use super::value::{
-    Ascending, Attributes, Auto, Directives, Endpoint, Headers, Internet, Keys, Listener, LogCalls,
-    LogFormat, MetadataKeys, NotEmpty, Propagator, Rate, Secret, Size, Switch,
+    Ascending, Attributes, Auto, ClientAuth, Directives, Endpoint, Headers, Internet, Keys,
+    Listener, LogCalls, LogFormat, MetadataKeys, NotEmpty, Propagator, Rate, Secret, Size, Switch,
 };
 
 /// Ten years: longer than anything here makes sense, and far from where clocks overflow.
@@ -41,6 +41,8 @@ settings! {
         drain: Drain;
         /// Connections of callers.
         connection: Connection;
+        /// TLS of the service port.
+        tls: Tls;
         /// Limits of the HTTP/2 protocol.
         http2: Http2;
         /// Limits on calls.
@@ -67,6 +69,8 @@ settings! {
         token_file: Option<PathBuf> = None;
         /// The most connections to the admin port at a time.
         max_connections: usize = 64, in 1..=MILLION;
+        /// TLS of the admin port.
+        tls: Tls;
     }
 
     /// How the server stops.
@@ -80,7 +84,8 @@ settings! {
 
     /// Connections of callers.
     pub struct Connection {
-        /// How long a connection may take from its first moment to its first whole HTTP/2 preface.
+        /// How long a connection may take from its first moment, or the end of its TLS handshake, to its first whole
+        /// HTTP/2 preface.
         preface_timeout: Duration = 10 * SECOND, in TIMEOUT;
         /// The age at which a connection is asked to go, so that callers spread over new servers; or "off".
         max_age: Option<Duration> = None, in TIMEOUT;
@@ -97,6 +102,23 @@ settings! {
         max_connections: usize = 10_000, in 1..=MILLION;
         /// Whether small writes of several calls on one connection are sent together.
         coalesce_writes: Switch = Switch::On;
+    }
+
+    /// TLS of a port. Of the service port, its TCP listeners: who may open a Unix socket is a matter of its file.
+    pub struct Tls {
+        /// A PEM file with the server's certificate, then those of its issuers; or "off" for no TLS.
+        cert: Option<PathBuf> = None;
+        /// A PEM file with the private key of that certificate, without a passphrase.
+        key: Option<PathBuf> = None;
+        /// A PEM file with the certificates of those who issue the certificates of clients, or "off" to ask for none.
+        client_ca: Option<PathBuf> = None;
+        /// Whether a client without a certificate is let in: not where it is "required", which is what "auto" means,
+        /// but where it is "optional". One that has a certificate must always have a good one.
+        client_auth: Auto<ClientAuth> = Auto::Auto;
+        /// How long a handshake may take, from the first moment of a connection.
+        handshake_timeout: Duration = 10 * SECOND, in TIMEOUT;
+        /// How often the files are looked at. What has changed takes effect for new connections.
+        reload_interval: Duration = 10 * SECOND, in TIMEOUT;
     }
 
     /// Limits of the HTTP/2 protocol, for each connection.
@@ -146,7 +168,8 @@ settings! {
         format: LogFormat = LogFormat::Auto;
         /// Which lines are logged for a call: "both" its start and its end, its "end", only "errors", or "off".
         calls: LogCalls = LogCalls::Both;
-        /// Which events are logged, as directives of `tracing`: `info,my_crate=debug`.
+        /// Which events are logged, as directives of `tracing`: `info,my_crate=debug`. `/debug/log` and SIGUSR1 put
+        /// another filter in its place, for a time.
         filter: String = "info".to_owned(), in Directives;
         /// Whether calls to health and reflection are logged as well.
         builtin_calls: Switch = Switch::Off;

@@ -7,31 +7,40 @@ pub(super) fn nearest<'a>(
 ) -> Option<&'a str> {
     let name = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     let limit = (wrong.chars().count() / 3).clamp(1, 4);
-    let near = known
-        .clone()
-        .into_iter()
-        .map(|key| (distance(&wrong.to_lowercase(), &key.to_lowercase()), key))
-        .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance);
-    match near {
-        Some((_, key)) => Some(key),
-        None => known.into_iter().find(|key| name(key) == name(wrong)),
-    }
+    let near = within(limit, wrong, known.clone());
+    near.or_else(|| known.into_iter().find(|key| name(key) == name(wrong)))
 }
 
-/// The number of characters to insert, delete or replace to make one text of the other.
+/// The known word nearest to `wrong`, if one is at most so many edits off. Upper and lower case are the same.
+pub(crate) fn within<'a>(
+    limit: usize,
+    wrong: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let distances =
+        known.into_iter().map(|key| (distance(&wrong.to_lowercase(), &key.to_lowercase()), key));
+    let near = distances.filter(|(distance, _)| *distance <= limit);
+    near.min_by_key(|(distance, _)| *distance).map(|(_, key)| key)
+}
+
+/// The number of edits that make one text of the other: a character inserted, deleted or replaced, or two neighbours
+/// swapped. (The optimal string alignment distance: no part is edited twice.)
 fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    // The distances from the part of `a` read so far to every beginning of `b`.
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    // The distances to every beginning of `b` from three beginnings of `a`, each a character longer than the one before.
+    let mut last = Vec::new();
     let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(ca != *cb);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(row[j + 1] + 1);
+    for i in 0..a.len() {
+        let mut next = vec![i + 1];
+        for j in 0..b.len() {
+            let replaced = row[j] + usize::from(a[i] != b[j]);
+            let mut least = replaced.min(next[j] + 1).min(row[j + 1] + 1);
+            if i > 0 && j > 0 && (a[i - 1], a[i]) == (b[j], b[j - 1]) {
+                least = least.min(last[j - 1] + 1);
+            }
+            next.push(least);
         }
+        last = std::mem::replace(&mut row, next);
     }
     row[b.len()]
 }
@@ -45,6 +54,9 @@ mod tests {
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("same", "same"), 0);
+        assert_eq!(distance("inof", "info"), 1);
+        assert_eq!(distance("niof", "info"), 2);
+        assert_eq!(distance("", ""), 0);
     }
 
     #[test]

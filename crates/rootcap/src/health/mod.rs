@@ -3,8 +3,11 @@
 //! [`Health`] is the handle with which a program says how a service is doing; the server answers `Check`, `List` and
 //! `Watch` from it. A service is named in full (`helloworld.Greeter`), and the empty name is the whole server.
 //!
-//! - While the server starts, and from the moment it begins to drain, every service is [`NotServing`]. In between each
-//!   is what the handle last said, and [`Serving`] where the handle said nothing.
+//! - While the server starts or a [`Readiness`] is held, and from the moment it begins to drain, every service is
+//!   [`NotServing`]. In between each is what the handle last said, and [`Serving`] where the handle said nothing.
+//! - A service that a failing [`HealthCheck`] affects is [`NotServing`] until the check has recovered, whatever the
+//!   handle says; then it is again what the handle last said.
+//! - The empty name and `/readyz` on the admin port agree.
 //! - `Check` of a service that is not known ends with NOT_FOUND.
 //! - `Watch` sends the present status at once and then each change. While the service is not known it reports
 //!   SERVICE_UNKNOWN and stays open. A caller that reads slowly gets the latest status, not every one in between.
@@ -25,6 +28,9 @@
 //! [`Serving`]: ServingStatus::Serving
 //! [`NotServing`]: ServingStatus::NotServing
 
+mod checks;
+mod latches;
+mod readiness;
 mod service;
 mod state;
 #[cfg(test)]
@@ -44,12 +50,18 @@ mod generated {
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tonic::server::NamedService;
 
+pub use self::checks::{Affects, HealthCheck};
+pub use self::readiness::Readiness;
+
+pub(crate) use self::checks::{CheckState, Checks, Listed};
 pub(crate) use self::generated::health_server::HealthServer;
+pub(crate) use self::latches::Held;
 pub(crate) use self::service::HealthService;
 use self::service::{MAX_REQUEST_BYTES, MAX_WATCHES};
+pub(crate) use self::state::Known;
 use self::state::State;
 
 /// The descriptors of `grpc.health.v1`, for reflection: an encoded `google.protobuf.FileDescriptorSet`.
@@ -112,6 +124,39 @@ impl Health {
     /// What callers are told of a service now; `None` when it is not known.
     pub fn status(&self, service: &str) -> Option<ServingStatus> {
         self.state.borrow().shown(service)
+    }
+
+    /// Holds readiness back until the value and all its clones are dropped: see [`Readiness`].
+    ///
+    /// The name says what is waited for (`warm the cache`), and is shown to anyone on `/readyz`; of a longer one than
+    /// 128 bytes, its beginning. Before the start or later makes no difference, and several of one name are one latch.
+    pub fn readiness(&self, name: &str) -> Readiness {
+        Readiness::hold(Arc::clone(&self.state), name)
+    }
+
+    /// Why the server is not ready; empty when it is.
+    pub(crate) fn not_ready(&self) -> Vec<String> {
+        self.state.borrow().not_ready()
+    }
+
+    /// Every service that is known.
+    pub(crate) fn known(&self) -> Vec<Known> {
+        self.state.borrow().known()
+    }
+
+    /// What readiness waits for.
+    pub(crate) fn held(&self) -> Vec<Held> {
+        self.state.borrow().held(Instant::now())
+    }
+
+    /// A check fails: what it affects is not serving.
+    pub(crate) fn withhold(&self, check: &str, services: &[&'static str]) {
+        self.state.send_if_modified(|state| state.withhold(check, services));
+    }
+
+    /// A check has recovered.
+    pub(crate) fn restore(&self, check: &str, services: &[&'static str]) {
+        self.state.send_if_modified(|state| state.restore(check, services));
     }
 
     /// Makes a service of the server known; what the program has set for it stays.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
+use crate::health::ServingStatus;
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

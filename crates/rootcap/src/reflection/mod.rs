@@ -1,9 +1,10 @@
 //! Server reflection, v1 and v1alpha, from the descriptor sets given to the builder.
 //!
-//! The protocol is tonic-reflection's. It serves the bytes of each file as they were given, so that options which prost
+//! The protocol is tonic-reflection's, but for its errors (`in_stream.rs`). It serves the bytes of each file as they were given, so that options which prost
 //! does not know (`google.api.http`) reach the caller.
 
 mod boxed;
+mod in_stream;
 
 pub(crate) use boxed::{ReflectionV1, ReflectionV1Alpha};
 
@@ -41,7 +42,8 @@ pub(crate) fn v1(
     sets: &[&'static [u8]],
     served: &BTreeSet<&'static str>,
 ) -> Result<ServerReflectionServer<impl ServerReflection + use<>>, DescriptorError> {
-    Ok(builder(sets, served)?.build_v1().expect("each set was accepted alone"))
+    let within = builder(sets, served)?.build_v1().expect("each set was accepted alone");
+    Ok(in_stream::v1::server(within))
 }
 
 /// `grpc.reflection.v1alpha`, which older clients ask for, over the same sets as [`v1`].
@@ -52,7 +54,8 @@ pub(crate) fn v1alpha(
     sets: &[&'static [u8]],
     served: &BTreeSet<&'static str>,
 ) -> Result<ServerReflectionAlphaServer<impl ServerReflectionAlpha + use<>>, DescriptorError> {
-    Ok(builder(sets, served)?.build_v1alpha().expect("each set was accepted alone"))
+    let within = builder(sets, served)?.build_v1alpha().expect("each set was accepted alone");
+    Ok(in_stream::v1alpha::server(within))
 }
 
 /// Both versions list the same services. A file that occurs in several sets is served from the first.
@@ -82,6 +85,7 @@ mod tests {
 
     use std::{collections::BTreeSet, error::Error};
 
+    use futures_util::TryStreamExt;
     use prost::Message;
     use tonic_reflection::pb::{v1, v1alpha};
 
@@ -154,6 +158,50 @@ mod tests {
         let path = b"/greeter/hello";
         let file = &files.file_descriptor_proto[0];
         assert!(file.windows(path.len()).any(|window| window == path));
+    }
+
+    /// tonic-reflection ended the stream, so that clients saw reflection fail and could ask nothing more.
+    #[tokio::test]
+    async fn what_is_not_there_is_an_answer_and_the_stream_goes_on() {
+        macro_rules! errors {
+            ($version:ident) => {{
+                use $version::server_reflection_request::MessageRequest;
+                use $version::server_reflection_response::MessageResponse;
+                let server =
+                    super::$version(&[rootcap_proto::FILE_DESCRIPTOR_SET], &served()).unwrap();
+                let requests = [
+                    Some(MessageRequest::FileContainingSymbol("no.Such".to_owned())),
+                    Some(MessageRequest::FileByFilename("no_such.proto".to_owned())),
+                    None,
+                    Some(MessageRequest::FileContainingSymbol("helloworld.Greeter".to_owned())),
+                ];
+                let requests = requests.map(|message_request| $version::ServerReflectionRequest {
+                    host: "a.host".to_owned(),
+                    message_request,
+                });
+                let answers =
+                    $version::server_reflection_client::ServerReflectionClient::new(server)
+                        .server_reflection_info(futures_util::stream::iter(requests.clone()))
+                        .await
+                        .unwrap()
+                        .into_inner();
+                let answers: Vec<_> = answers.try_collect().await.unwrap();
+                let asked = answers.iter().map(|answer| answer.original_request.clone().unwrap());
+                assert_eq!(asked.collect::<Vec<_>>(), requests);
+                assert!(answers.iter().all(|answer| answer.valid_host == "a.host"));
+                let code = |answer: $version::ServerReflectionResponse| match answer
+                    .message_response
+                    .unwrap()
+                {
+                    MessageResponse::ErrorResponse(error) => error.error_code,
+                    _ => 0,
+                };
+                answers.into_iter().map(code).collect::<Vec<_>>()
+            }};
+        }
+        // NOT_FOUND, NOT_FOUND, INVALID_ARGUMENT, and an answer.
+        assert_eq!(errors!(v1), [5, 5, 3, 0]);
+        assert_eq!(errors!(v1alpha), [5, 5, 3, 0]);
     }
 
     #[test]

@@ -1,36 +1,36 @@
 //! The accept loop of one listener.
 
 use std::{
+    future::Future,
     io,
     net::{SocketAddr, SocketAddrV4},
     os::fd::AsRawFd,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
-use metrics::counter;
 use rootcap_layers::Peer;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    sync::watch,
-};
+use tokio::{net::TcpStream, sync::watch};
 use tonic::transport::server::TcpConnectInfo;
 
 use super::{
     backoff::{Backoff, Decision},
-    connection::{self, ConnectionSettings},
+    connection::{self, CloseReason, ConnectInfo, ConnectionSettings},
     connections::{Alive, Connections, Registered},
     listen::Bound,
     open_files::OpenFiles,
     refusals::Refusals,
+    secured,
 };
-use crate::{bounds::App, lifecycle::Phase, stack::Stack};
+use crate::{bounds::App, lifecycle::Phase, metrics, stack::Stack, tls::Tls};
 
 /// What the accept loops of a server share.
 pub(crate) struct Acceptor<A: App> {
     pub(crate) stack: Stack<A>,
     pub(crate) settings: Arc<ConnectionSettings>,
+    /// Of the TCP listeners.
+    pub(crate) tls: Option<Tls>,
+    pub(crate) misdirected: Arc<Misdirected>,
     pub(crate) max_connections: usize,
     pub(crate) open_files: OpenFiles,
     pub(crate) connections: Connections,
@@ -43,11 +43,30 @@ impl<A: App> Clone for Acceptor<A> {
         Self {
             stack: self.stack.clone(),
             settings: Arc::clone(&self.settings),
+            tls: self.tls.clone(),
+            misdirected: Arc::clone(&self.misdirected),
             max_connections: self.max_connections,
             open_files: self.open_files,
             connections: self.connections.clone(),
             life: self.life.clone(),
             alive: self.alive.clone(),
+        }
+    }
+}
+
+/// Connections over TLS to a port without.
+#[derive(Debug, Default)]
+pub(crate) struct Misdirected(Mutex<Refusals>);
+
+impl Misdirected {
+    fn tell(&self, peer: &str) {
+        let failed = self.0.lock().unwrap_or_else(PoisonError::into_inner).refused(Instant::now());
+        if let Some(failed) = failed {
+            tracing::warn!(
+                peer,
+                failed,
+                "a peer speaks TLS, but this port has none (setting tls.cert)"
+            );
         }
     }
 }
@@ -94,39 +113,66 @@ impl<A: App> Acceptor<A> {
                 let _ = stream.set_nodelay(true);
                 let address = canonical(address);
                 let info = connect_info(&stream, address);
-                Ok(self.serve(stream, Peer::new(address), Some(info)))
+                Ok(self.serve_tcp(stream, Peer::new(address), info))
             }
             Bound::Unix(_, listener) => {
                 let (stream, _) = listener.accept().await?;
                 let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
                 let name = peer.map_or("unix".to_owned(), |pid| format!("unix:pid={pid}"));
-                Ok(self.serve(stream, Peer::local(name), None))
+                Ok(self.serve(stream, Peer::local(name), |stream, registered| {
+                    let (stack, settings) = self.parts_for(&registered);
+                    connection::drive(stream, stack, None, registered, settings, self.life.clone())
+                }))
             }
         }
     }
 
-    fn serve<IO>(&self, io: IO, peer: Peer, info: Option<TcpConnectInfo>) -> Accepted
+    fn serve_tcp(&self, stream: TcpStream, peer: Peer, info: TcpConnectInfo) -> Accepted {
+        match self.tls.clone() {
+            None => self.serve(stream, peer, |stream, registered| {
+                let (stack, settings) = self.parts_for(&registered);
+                let info = Some(ConnectInfo::Tcp(info));
+                connection::drive(stream, stack, info, registered, settings, self.life.clone())
+            }),
+            Some(tls) => self.serve(stream, peer, |stream, registered| {
+                let (stack, settings) = self.parts_for(&registered);
+                let life = self.life.clone();
+                secured::drive(stream, tls, stack, info, registered, settings, life)
+            }),
+        }
+    }
+
+    /// Drives a connection on a task of its own, unless it is one too many.
+    fn serve<IO, F>(&self, io: IO, peer: Peer, drive: impl FnOnce(IO, Registered) -> F) -> Accepted
     where
-        IO: AsyncRead + AsyncWrite + AsRawFd + Send + Unpin + 'static,
+        IO: AsRawFd,
+        F: Future<Output = CloseReason> + Send + 'static,
     {
         let registered = match self.register(&io, Arc::new(peer)) {
             Ok(registered) => registered,
             Err(reason) => {
-                counter!("rootcap_connections_refused_total", "reason" => reason).increment(1);
+                metrics::connections_refused_total(reason).increment(1);
                 return Accepted::Refused(reason);
             }
         };
-        counter!("rootcap_connections_accepted_total").increment(1);
-        let stack = self.stack.clone().peer(Arc::clone(&registered.connection.peer));
-        let (settings, life) = (Arc::clone(&self.settings), self.life.clone());
-        let stats = Arc::clone(&registered.connection.io);
+        metrics::connections_accepted_total().increment(1);
+        let connection = Arc::clone(&registered.connection);
+        let (driven, misdirected) = (drive(io, registered), Arc::clone(&self.misdirected));
         tokio::spawn(async move {
-            let reason = connection::drive(io, stack, info, registered, settings, life).await;
-            counter!("rootcap_connections_closed_total", "reason" => reason.as_str()).increment(1);
-            counter!("rootcap_connection_writes_total").increment(stats.writes());
-            counter!("rootcap_connection_writes_held_total").increment(stats.held());
+            let reason = driven.await;
+            if reason == CloseReason::TlsToPlaintext {
+                misdirected.tell(connection.peer().as_str());
+            }
+            metrics::connections_closed_total(reason.as_str()).increment(1);
+            metrics::connection_writes_total().increment(connection.io.writes());
+            metrics::connection_writes_held_total().increment(connection.io.held());
         });
         Accepted::Serving
+    }
+
+    fn parts_for(&self, registered: &Registered) -> (Stack<A>, Arc<ConnectionSettings>) {
+        let peer = Arc::clone(registered.connection.peer());
+        (self.stack.clone().peer(peer), Arc::clone(&self.settings))
     }
 
     /// Puts a connection into the table, or says why there is no room for it.
@@ -171,7 +217,7 @@ fn recovered(backoff: &mut Backoff) {
 
 /// Waits as long as the failure asks for.
 async fn failed(backoff: &mut Backoff, error: &io::Error) {
-    counter!("rootcap_accept_errors_total").increment(1);
+    metrics::accept_errors_total().increment(1);
     if let Decision::Pause { delay, begins } = backoff.next(error, Instant::now()) {
         if begins {
             tracing::error!(%error, "cannot accept connections, trying again until it works");

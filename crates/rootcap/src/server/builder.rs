@@ -1,17 +1,11 @@
 //! [`Server`] and its [`Builder`].
 
-use std::{
-    env,
-    ffi::OsString,
-    fmt,
-    io::{self, Write},
-    net::TcpListener as StdTcpListener,
-    sync::Arc,
-};
+use std::{env, ffi::OsString, fmt, net::TcpListener as StdTcpListener, sync::Arc};
 
 use opentelemetry::global::BoxedTracer;
 
 use super::{
+    command_line::{self, Asked},
     layers::{Layers, NoLayers, Serve},
     router::{IntoServices, Names},
     running::Running,
@@ -21,10 +15,17 @@ use super::{
 use crate::{
     BuildInfo, Error,
     config::{self, Config, Loaded},
-    health::Health,
+    health::{Health, HealthCheck},
 };
 
 /// Entry point: [`Server::builder`].
+///
+/// ```
+/// # use rootcap_proto::helloworld::greeter_server::{Greeter, GreeterServer};
+/// # async fn serve(hello: impl Greeter) -> Result<(), rootcap::Error> {
+/// rootcap::Server::builder().serve(GreeterServer::new(hello)).await
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Server;
@@ -43,6 +44,25 @@ impl Server {
 }
 
 /// Makes a server: settings, the user's layers, descriptors, listeners.
+///
+/// ```
+/// use std::time::Duration;
+/// use rootcap::{Server, Services, health::Health};
+///
+/// # use rootcap_proto::helloworld::greeter_server::{Greeter, GreeterServer};
+/// # async fn serve(hello: impl Greeter) -> Result<(), rootcap::Error> {
+/// let health = Health::new();
+/// Server::builder()
+///     .command_line()
+///     .build_info(rootcap::build_info!())
+///     .descriptors(rootcap_proto::FILE_DESCRIPTOR_SET)
+///     .configure(|config| config.deadline.max = Some(Duration::from_secs(30)))
+///     .health(health.clone())
+///     .on_start(|running| println!("{running}"))
+///     .serve(Services::new(GreeterServer::new(hello)))
+///     .await
+/// # }
+/// ```
 #[must_use = "a builder does nothing until `serve` or `start`"]
 pub struct Builder<L = NoLayers> {
     settings: Result<Loaded, Error>,
@@ -58,6 +78,7 @@ pub(super) struct Parts {
     pub(super) descriptors: Vec<&'static [u8]>,
     pub(super) listeners: Vec<StdTcpListener>,
     pub(super) health: Health,
+    pub(super) checks: Vec<HealthCheck>,
     pub(super) build_info: BuildInfo,
     pub(super) tracer: Option<Arc<BoxedTracer>>,
     on_start: Option<OnStart>,
@@ -69,6 +90,19 @@ impl Builder<NoLayers> {
     ///
     /// It stands inside of the framework's own layers: what it rejects is observed, and it runs under the deadline
     /// and the panic guard. Any tower layer will do that works under tonic's own server. Health calls pass it by.
+    ///
+    /// ```
+    /// use tonic::{Request, Status, service::InterceptorLayer};
+    ///
+    /// fn authenticate(request: Request<()>) -> Result<Request<()>, Status> {
+    ///     match request.metadata().get("authorization") {
+    ///         Some(_) => Ok(request),
+    ///         None => Err(Status::unauthenticated("who are you?")),
+    ///     }
+    /// }
+    ///
+    /// let builder = rootcap::Server::builder().layer(InterceptorLayer::new(authenticate));
+    /// ```
     pub fn layer<N>(self, layer: N) -> Builder<Layers<N>> {
         let Builder { settings, layers, parts } = self;
         Builder { settings, layers: layers.and(layer), parts }
@@ -85,12 +119,30 @@ impl<N> Builder<Layers<N>> {
 
 impl<L> Builder<L> {
     /// Uses these settings, and neither file nor environment.
+    ///
+    /// ```
+    /// use rootcap::{Server, config::{Config, Listener}};
+    ///
+    /// let config = Config { listen: vec![Listener::Port(9000)], ..Config::default() };
+    /// let builder = Server::builder().config(config);
+    /// ```
     pub fn config(mut self, config: Config) -> Self {
         self.settings = Ok(Loaded::default());
         self.configure(|settings| *settings = config)
     }
 
     /// Changes settings in code, which counts more than file and environment.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let builder = rootcap::Server::builder().configure(|config| {
+    ///     config.drain.deadline = Duration::from_secs(10);
+    ///     config.log.metadata = vec!["x-tenant".to_owned()];
+    /// });
+    /// ```
+    ///
+    /// A value that is not accepted is an error of [`start`](Self::start) and [`serve`](Self::serve), as in a file.
     pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
         self.settings = self.settings.and_then(|mut loaded| {
             loaded.update(change).map_err(Error::config)?;
@@ -101,20 +153,49 @@ impl<L> Builder<L> {
 
     /// Adds an encoded `FileDescriptorSet`: its methods are known to metrics and logs by kind and from the start,
     /// and reflection serves it.
+    ///
+    /// ```
+    /// let builder = rootcap::Server::builder().descriptors(rootcap_proto::FILE_DESCRIPTOR_SET);
+    /// ```
+    ///
+    /// A build script has such a set from `tonic_prost_build`'s `file_descriptor_set_path`, and the program includes it
+    /// with `tonic::include_file_descriptor_set!`.
     pub fn descriptors(mut self, encoded: &'static [u8]) -> Self {
         self.parts.descriptors.push(encoded);
         self
     }
 
     /// Serves on a listener that is bound already; the setting `listen` is then not used. Of several, on all.
+    ///
+    /// ```
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// println!("calls go to {}", listener.local_addr()?);
+    /// let builder = rootcap::Server::builder().listener(listener);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn listener(mut self, listener: StdTcpListener) -> Self {
         self.parts.listeners.push(listener);
         self
     }
 
     /// Uses this handle for the health of the services, so that the program can set it.
+    ///
+    /// ```
+    /// use rootcap::health::{Health, ServingStatus};
+    ///
+    /// let health = Health::new();
+    /// let builder = rootcap::Server::builder().health(health.clone());
+    /// health.set("helloworld.Greeter", ServingStatus::NotServing);
+    /// ```
     pub fn health(mut self, health: Health) -> Self {
         self.parts.health = health;
+        self
+    }
+
+    /// Runs a check of something that the server depends on in the background, and shows it on `/debug/health`: see
+    /// [`HealthCheck`]. Of several, each has a name of its own.
+    pub fn health_check(mut self, check: HealthCheck) -> Self {
+        self.parts.checks.push(check);
         self
     }
 
@@ -135,13 +216,20 @@ impl<L> Builder<L> {
     }
 
     /// Calls `f` when the server has started and serves, to print its addresses for example.
+    ///
+    /// ```
+    /// let builder = rootcap::Server::builder().on_start(|running| {
+    ///     println!("calls go to {:?}, operators to {:?}", running.local_addrs(), running.admin_addr());
+    /// });
+    /// ```
     pub fn on_start(mut self, f: impl FnOnce(&Running) + Send + 'static) -> Self {
         self.parts.on_start = Some(Box::new(f));
         self
     }
 
     /// Leaves the command line to the server: with `--print-config`, [`serve`](Self::serve) prints the effective
-    /// settings, with their sources, and returns. Any other argument is an error.
+    /// settings, with their sources, and returns; with `--print-example`, a commented [example](config::example) of a
+    /// settings file. Any other argument is an error.
     pub fn command_line(mut self) -> Self {
         self.parts.arguments = env::args_os().skip(1).collect();
         self
@@ -152,9 +240,40 @@ impl<L> Builder<L> {
     ///
     /// Installs no signal handler and never ends the process.
     ///
+    /// ```
+    /// use rootcap::{Server, config::Listener};
+    /// # use rootcap_proto::helloworld::{HelloReply, HelloRequest, greeter_server::{Greeter, GreeterServer}};
+    /// # use tonic::{Request, Response, Status};
+    /// # struct Hello;
+    /// # #[tonic::async_trait]
+    /// # impl Greeter for Hello {
+    /// #     async fn say_hello(&self, _: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {
+    /// #         Ok(Response::new(HelloReply::default()))
+    /// #     }
+    /// # }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), rootcap::Error> {
+    /// let running = Server::builder()
+    ///     .configure(|config| {
+    ///         let any_port = ([127, 0, 0, 1], 0).into();
+    ///         config.listen = vec![Listener::Address(any_port)];
+    ///         config.admin.listen = None;
+    ///     })
+    ///     .start(GreeterServer::new(Hello))
+    ///     .await?;
+    /// assert_ne!(running.local_addr().port(), 0);
+    ///
+    /// running.stop();
+    /// running.wait().await
+    /// # }
+    /// ```
+    ///
+    /// Dropping the future before it is ready leaves nothing behind: it never waits.
+    ///
     /// # Errors
-    /// When a setting is wrong ([`Error::is_config`]), an address cannot be listened on ([`Error::is_bind`]), or a
-    /// descriptor set is not valid.
+    /// When a setting or a health check is wrong ([`Error::is_config`]), an address cannot be listened on
+    /// ([`Error::is_bind`]), or a descriptor set is not valid.
     ///
     /// # Panics
     /// Outside of a tokio runtime with time and IO.
@@ -181,43 +300,49 @@ impl<L> Builder<L> {
     /// exit code 1, a runtime that a blocked task keeps from being left by the deadline and a second. Nobody can tell
     /// that from a program that still has something to do: what it does after `serve` must have ended by then.
     ///
+    /// SIGUSR1 puts the log at the level `debug`, but for the crates of the transport; again, or after 10 minutes, it is
+    /// back at `log.filter`.
+    ///
+    /// ```
+    /// # use rootcap_proto::helloworld::greeter_server::{Greeter, GreeterServer};
+    /// # async fn serve(hello: impl Greeter) -> Result<(), rootcap::Error> {
+    /// rootcap::Server::builder().serve(GreeterServer::new(hello)).await
+    /// # }
+    /// ```
+    ///
+    /// Dropping the future asks for a drain, and does not wait for it.
+    ///
     /// # Errors
     /// Those of [`start`](Self::start), and when the deadline cut calls ([`Error::is_cut`]).
     ///
     /// # Panics
     /// Outside of a tokio runtime with time and IO.
-    pub async fn serve<S>(mut self, services: S) -> Result<(), Error>
+    pub async fn serve<S>(self, services: S) -> Result<(), Error>
     where
         S: IntoServices<List: Names>,
         L: Serve<WithReflection<S::List>>,
     {
-        if self.wants_to_print()? {
-            let text = config::print(&self.settings?);
-            // Who has closed the pipe has seen enough of it.
-            let _ = io::stdout().write_all(text.as_bytes());
-            return Ok(());
+        match command_line::read(&self.parts.arguments)? {
+            Asked::Serve => return self.serve_until_stopped(services).await,
+            Asked::PrintConfig => command_line::print(&config::print(&self.settings?)),
+            Asked::PrintExample => command_line::print(&config::example()),
         }
+        Ok(())
+    }
+
+    async fn serve_until_stopped<S>(mut self, services: S) -> Result<(), Error>
+    where
+        S: IntoServices<List: Names>,
+        L: Serve<WithReflection<S::List>>,
+    {
         let on_start = self.parts.on_start.take();
         let running = self.start(services).await?;
         // First: whoever is told that the server has started may send a signal at once.
-        running.drain_on_signals()?;
+        running.handle_signals()?;
         if let Some(on_start) = on_start {
             on_start(&running);
         }
         running.wait().await
-    }
-
-    fn wants_to_print(&mut self) -> Result<bool, Error> {
-        let arguments = std::mem::take(&mut self.parts.arguments);
-        match arguments.iter().find(|argument| *argument != "--print-config") {
-            None => Ok(!arguments.is_empty()),
-            Some(other) => {
-                let other = other.to_string_lossy();
-                Err(Error::config(format!(
-                    "unknown argument {other:?}: expected --print-config, or none"
-                )))
-            }
-        }
     }
 }
 

@@ -105,7 +105,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Coalesce<IO> {
             self.gate.read_pending();
         }
         ready!(result)?;
-        self.stats.count_read(buf.filled().len() - before);
+        self.stats.count_read(&buf.filled()[before..]);
         Poll::Ready(Ok(()))
     }
 }

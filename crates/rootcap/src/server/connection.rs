@@ -19,7 +19,7 @@ use tokio::{
     sync::watch,
     time::Instant,
 };
-use tonic::transport::server::TcpConnectInfo;
+use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use tower_service::Service;
 
 pub(crate) use phases::{CloseReason, Limits};
@@ -70,11 +70,20 @@ impl ConnectionSettings {
 /// The client's preface and the head of its first frame, SETTINGS (RFC 9113, 3.4).
 const PREFACE_BYTES: u64 = 24 + 9;
 
+/// What tonic's `Request` tells of a connection.
+#[derive(Debug, Clone)]
+pub(super) enum ConnectInfo {
+    Tcp(TcpConnectInfo),
+    Tls(TlsInfo),
+}
+
+pub(super) type TlsInfo = TlsConnectInfo<TcpConnectInfo>;
+
 /// Serves one connection to its end; returns why it ended.
-pub(crate) async fn drive<IO, A: App>(
+pub(super) async fn drive<IO, A: App>(
     io: IO,
     stack: Stack<A>,
-    info: Option<TcpConnectInfo>,
+    info: Option<ConnectInfo>,
     registered: Registered,
     settings: Arc<ConnectionSettings>,
     mut life: watch::Receiver<Phase>,
@@ -90,7 +99,8 @@ where
         builder(&settings, Executor::new(Arc::clone(connection), slot))
             .serve_connection(TokioIo::new(io), service)
     );
-    let mut phases = Phases::new(connection.accepted, settings.limits.with_jitter(fastrand::f64()));
+    let limits = settings.limits.with_jitter(fastrand::f64());
+    let mut phases = Phases::new(connection.accepted, Instant::now(), limits);
     loop {
         let phase = *life.borrow_and_update();
         if phase == Phase::Cut {
@@ -116,7 +126,10 @@ where
             Step::WaitUntil(instant) => tokio::select! {
                 ended = &mut hyper => {
                     if let Err(error) = &ended {
-                        tracing::debug!(peer = connection.peer.as_str(), error = error as &dyn Error, "connection failed");
+                        tracing::debug!(peer = connection.peer().as_str(), error = error as &dyn Error, "connection failed");
+                    }
+                    if ended.is_err() && connection.io.began_as_tls() {
+                        return CloseReason::TlsToPlaintext;
                     }
                     return phases.ended(ended.is_err());
                 }
@@ -166,7 +179,7 @@ fn builder(
 struct CallService<A: App> {
     /// hyper calls with `&self`, always from the connection's own task: never contended.
     stack: Mutex<Stack<A>>,
-    info: Option<TcpConnectInfo>,
+    info: Option<ConnectInfo>,
     slot: Slot,
 }
 
@@ -176,9 +189,15 @@ impl<A: App> hyper::service::Service<Request<Incoming>> for CallService<A> {
     type Future = StackFuture<A>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        if let Some(info) = &self.info {
-            // What tonic's `Request::remote_addr` and `local_addr` read.
-            request.extensions_mut().insert(info.clone());
+        // What tonic's `Request::remote_addr`, `local_addr` and `peer_certs` read.
+        match &self.info {
+            Some(ConnectInfo::Tcp(info)) => {
+                request.extensions_mut().insert(info.clone());
+            }
+            Some(ConnectInfo::Tls(info)) => {
+                request.extensions_mut().insert(info.clone());
+            }
+            None => {}
         }
         let future = self.stack.lock().unwrap_or_else(PoisonError::into_inner).call(request);
         if let Some(call) = future.observed() {

@@ -32,7 +32,9 @@ struct Table {
 /// One open connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) peer: Arc<Peer>,
+    peer: Arc<Peer>,
+    /// The peer with its identity, once it has proved one.
+    proved: OnceLock<Arc<Peer>>,
     pub(crate) accepted: Instant,
     pub(crate) io: Arc<IoStats>,
     pub(crate) total_calls: AtomicU64,
@@ -62,6 +64,7 @@ impl Connections {
         }
         let connection = Arc::new(Connection {
             peer,
+            proved: OnceLock::new(),
             accepted: Instant::now(),
             io: Arc::default(),
             total_calls: AtomicU64::new(0),
@@ -101,6 +104,17 @@ impl Drop for Registered {
 }
 
 impl Connection {
+    /// The other end, with its identity once it has proved one.
+    pub(crate) fn peer(&self) -> &Arc<Peer> {
+        self.proved.get().unwrap_or(&self.peer)
+    }
+
+    /// Notes what identity the peer has proved, the first time; returns the peer with it.
+    pub(crate) fn prove(&self, identity: String) -> Arc<Peer> {
+        let proved = || Arc::new(Peer::clone(&self.peer).identity(identity));
+        Arc::clone(self.proved.get_or_init(proved))
+    }
+
     /// Counts a call as open until the returned guard is dropped.
     pub(crate) fn open_call(&self) -> OpenCall {
         self.total_calls.fetch_add(1, Relaxed);

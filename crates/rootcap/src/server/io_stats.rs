@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::tls;
+
 /// The counters of one connection.
 ///
 /// The connection's task writes them, its calls keep [`open_calls`](Self::open_calls), and the table of connections
@@ -23,6 +25,7 @@ pub(crate) struct IoStats {
     held: AtomicU64,
     open_calls: AtomicUsize,
     write_through: AtomicBool,
+    began_as_tls: AtomicBool,
 }
 
 impl Default for IoStats {
@@ -38,6 +41,7 @@ impl Default for IoStats {
             held: AtomicU64::new(0),
             open_calls: AtomicUsize::new(0),
             write_through: AtomicBool::new(false),
+            began_as_tls: AtomicBool::new(false),
         }
     }
 }
@@ -48,7 +52,7 @@ impl IoStats {
         self.instant(&self.last_read).max(self.last_write())
     }
 
-    /// When the transport last accepted bytes for the peer.
+    /// When the transport, or the socket under it, last accepted bytes for the peer.
     pub(crate) fn last_write(&self) -> Instant {
         self.instant(&self.last_write)
     }
@@ -66,12 +70,12 @@ impl IoStats {
         time.store(self.born.elapsed().as_nanos() as u64, Relaxed);
     }
 
-    /// Bytes read from the peer.
+    /// Bytes of HTTP/2 read from the peer: over TLS, as they were before they were encrypted.
     pub(crate) fn bytes_in(&self) -> u64 {
         self.bytes_in.load(Relaxed)
     }
 
-    /// Bytes that the transport has accepted for the peer.
+    /// Bytes of HTTP/2 that the transport has accepted for the peer: over TLS, before they are encrypted.
     pub(crate) fn bytes_out(&self) -> u64 {
         self.bytes_out.load(Relaxed)
     }
@@ -110,9 +114,21 @@ impl IoStats {
         self.write_through.store(true, Relaxed);
     }
 
-    pub(super) fn count_read(&self, bytes: usize) {
-        self.bytes_in.fetch_add(bytes as u64, Relaxed);
+    /// Whether the peer spoke TLS to a port without.
+    pub(crate) fn began_as_tls(&self) -> bool {
+        self.began_as_tls.load(Relaxed)
+    }
+
+    pub(super) fn count_read(&self, bytes: &[u8]) {
+        if self.bytes_in.fetch_add(bytes.len() as u64, Relaxed) == 0 && tls::is_tls(bytes) {
+            self.began_as_tls.store(true, Relaxed);
+        }
         self.set_to_now(&self.last_read);
+    }
+
+    /// The socket under the transport has accepted bytes for the peer.
+    pub(super) fn progress(&self) {
+        self.set_to_now(&self.last_write);
     }
 
     pub(super) fn count_write(&self, bytes: usize) {

@@ -1,20 +1,20 @@
-//! How often to tell of connections that are refused, so that a flood of them does not flood the log.
+//! How often to tell of connections that are refused or fail, so that a flood of them does not flood the log.
 
 use std::time::{Duration, Instant};
 
 /// Between two lines.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// The refusals of one accept loop.
+/// Those of one kind.
 #[derive(Debug, Default)]
-pub(super) struct Refusals {
+pub(crate) struct Refusals {
     untold: u64,
     told: Option<Instant>,
 }
 
 impl Refusals {
     /// A connection was refused; if it is time for a line, how many have been since the last one.
-    pub(super) fn refused(&mut self, now: Instant) -> Option<u64> {
+    pub(crate) fn refused(&mut self, now: Instant) -> Option<u64> {
         self.untold += 1;
         if self.told.is_some_and(|told| now.saturating_duration_since(told) < PAUSE) {
             return None;

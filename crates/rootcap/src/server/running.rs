@@ -12,13 +12,15 @@ use crate::{
     Error,
     health::Health,
     lifecycle::{DrainTimes, Life},
-    signals::Signals,
+    signals::{DebugSignal, Signals},
     telemetry::Last,
 };
 
 /// A server that has started.
 ///
 /// Dropping it asks for a drain, as [`stop`](Self::stop) does, and does not wait for it.
+///
+/// It is what [`Builder::start`](crate::Builder::start) returns, which shows it at work.
 pub struct Running {
     pub(super) local: Vec<LocalAddr>,
     pub(super) admin: Option<SocketAddr>,
@@ -63,12 +65,20 @@ impl Running {
         &self.health
     }
 
-    /// The filter of the log; `None` where the process's `tracing` subscriber is not the framework's.
+    /// The filter of the log that is in force; `None` where the process's `tracing` subscriber is not the framework's.
     pub fn log_filter(&self) -> Option<String> {
-        self.control.last.logs.filter()
+        self.control.last.logs.in_force().map(|state| state.current().text.clone())
     }
 
-    /// Replaces the filter of the log (the setting `log.filter`), for events and for the lines of calls.
+    /// Replaces the filter of the log (the setting `log.filter`), for events and for the lines of calls. From now on
+    /// it is the one to which a change through `/debug/log` or SIGUSR1 falls back; a change that is in force ends.
+    ///
+    /// ```
+    /// # fn debug(running: &rootcap::Running) -> Result<(), rootcap::Error> {
+    /// running.set_log_filter("info,my_service=debug")?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// When the filter is not valid, which then stays as it was, or the process's `tracing` subscriber is not the
@@ -103,11 +113,13 @@ impl Running {
         }
     }
 
-    /// Makes SIGTERM and SIGINT drain the server.
-    pub(super) fn drain_on_signals(&self) -> Result<(), Error> {
+    /// Makes SIGTERM and SIGINT drain the server, and SIGUSR1 toggle the log's level.
+    pub(super) fn handle_signals(&self) -> Result<(), Error> {
         let Control { runtime, times, connections, last } = &self.control;
         let _on_the_admin_thread = runtime.enter();
         let signals = Signals::install().map_err(Error::signals)?;
+        let debug = DebugSignal::install().map_err(Error::signals)?;
+        runtime.spawn(debug.handle(last.logs.clone()));
         runtime.spawn(signals.handle(self.life.clone(), *times, connections.clone(), last.clone()));
         Ok(())
     }

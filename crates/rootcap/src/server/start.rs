@@ -30,6 +30,7 @@ use crate::{
     admin::{self, AdminThread, Token},
     bounds::App,
     config::{self, Loaded},
+    health::Checks,
     lifecycle::{self, DrainTimes, Heartbeat, Life, Phase},
     process::Process,
     stack,
@@ -41,6 +42,7 @@ use crate::{
         metrics::Metrics,
         panic_hook,
     },
+    tls::{Port, Tls},
 };
 
 pub(super) fn start<L, N>(
@@ -57,9 +59,12 @@ where
     let names = served::names(&services);
     let described = Described::read(&parts.descriptors)?;
     described.check_names(&loaded, &names)?;
+    let checks = Checks::new(parts.checks, &names)?;
     let methods = Arc::new(described.methods(&names, &config.metrics));
     let services = served::with_reflection(services, &names, &parts.descriptors, &config.service)?;
-    let token = token(&config.admin)?;
+    let tls = Tls::load(&config.tls, Port::Service).map_err(Error::config)?;
+    let admin_settings = admin_settings(&config.admin)?;
+    let all_tls: Vec<_> = tls.iter().chain(&admin_settings.tls).cloned().collect();
     let listeners = Listeners::bind(parts.listeners, &config)?;
 
     let exports = parts.tracer.is_some() || config.exports_traces();
@@ -83,21 +88,31 @@ where
         metrics: metrics.clone(),
         logs: logs.clone(),
         life: life.clone(),
+        health: parts.health.clone(),
+        checks: checks.clone(),
         heartbeat: Heartbeat::start(&life),
         connections: connections.clone(),
         stack: stack.clone(),
+        tls: all_tls.clone(),
         settings: loaded,
     };
-    let thread = admin_thread(listeners.admin, token, &config.admin, process)?;
+    let thread = admin_thread(listeners.admin, admin_settings, process)?;
     let times = DrainTimes { deadline: config.drain.deadline, lame_duck: config.drain.lame_duck };
     thread.runtime().spawn(metrics.keep_up());
+    thread.runtime().spawn(logs.clone().end_changes());
     thread.runtime().spawn(lifecycle::keep_awake(Handle::current(), connections.clone()));
     thread.runtime().spawn(life.clone().drain_when_stopped(times, connections.clone()));
+
+    for tls in all_tls {
+        thread.runtime().spawn(tls.watch());
+    }
 
     let (alive, all_gone) = mpsc::channel(1);
     let acceptor = Acceptor {
         stack: stack.around(layers.app(Router::new(services)), &parts.health),
         settings: Arc::new(ConnectionSettings::new(&config)),
+        tls,
+        misdirected: Arc::default(),
         max_connections: config.connection.max_connections,
         open_files: OpenFiles::of_process(),
         connections: connections.clone(),
@@ -108,6 +123,7 @@ where
     names.iter().for_each(|name| parts.health.register(name));
     parts.health.ready();
     life.advance(Phase::Serving);
+    checks.start(thread.runtime(), &life, &parts.health);
 
     let last = Last { logs, export };
     let control =
@@ -124,8 +140,17 @@ where
     })
 }
 
-fn token(settings: &config::Admin) -> Result<Option<Token>, Error> {
-    settings.token_file.as_deref().map(Token::from_file).transpose().map_err(Error::config)
+/// Reads the files that the settings of the admin port name; those of its TLS only if there is such a port.
+fn admin_settings(settings: &config::Admin) -> Result<admin::Settings, Error> {
+    let token = settings.token_file.as_deref().map(Token::from_file).transpose();
+    let load_tls = |_: &config::Listener| Tls::load(&settings.tls, Port::Admin);
+    let tls = settings.listen.as_ref().map(load_tls).transpose();
+    Ok(admin::Settings {
+        token: token.map_err(Error::config)?,
+        tls: tls.map_err(Error::config)?.flatten(),
+        max_connections: settings.max_connections,
+        ..admin::Settings::default()
+    })
 }
 
 /// Log first: what the others have to say goes there.
@@ -133,7 +158,7 @@ fn install_telemetry(
     loaded: &Loaded,
     children: Option<ChildTracer>,
 ) -> Result<(Logs, Metrics), Error> {
-    let settings = LogSettings { children, ..LogSettings::from(&loaded.config.log) };
+    let settings = LogSettings { children, ..LogSettings::from(loaded) };
     let logs = Logs::install(&settings).map_err(Error::log)?;
     panic_hook::install();
     panic_hook::warn_if_abort();
@@ -145,15 +170,9 @@ fn install_telemetry(
 
 fn admin_thread(
     listener: Option<StdTcpListener>,
-    token: Option<Token>,
-    settings: &config::Admin,
+    settings: admin::Settings,
     process: Process,
 ) -> Result<AdminThread, Error> {
-    let settings = admin::Settings {
-        token,
-        max_connections: settings.max_connections,
-        ..admin::Settings::default()
-    };
     let listeners = listener.into_iter().collect();
     AdminThread::spawn(listeners, settings, Arc::new(process)).map_err(Error::admin_thread)
 }

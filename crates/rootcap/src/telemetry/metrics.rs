@@ -2,11 +2,11 @@
 
 use std::{sync::OnceLock, time::Duration};
 
-use metrics::{counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rootcap_layers::{DEFAULT_BUCKETS, Methods};
 
 use super::sink::SinkCounters;
+use crate::metrics;
 
 /// The recorder of this process, if it is ours: it can be installed only once, and never replaces the user's.
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
@@ -27,8 +27,7 @@ impl Metrics {
     pub(crate) fn install() -> Self {
         let process = metrics_process::Collector::default();
         let recorder = RECORDER.get_or_init(install_recorder).clone();
-        describe();
-        process.describe();
+        metrics::describe();
         Self { recorder, process, runtime: tokio::runtime::Handle::current().metrics() }
     }
 
@@ -46,9 +45,9 @@ impl Metrics {
     pub(crate) fn render(&self, methods: &Methods, log: &SinkCounters) -> String {
         self.process.collect();
         self.collect_runtime();
-        counter!("rootcap_log_lines_written_total").absolute(log.lines_written);
-        counter!("rootcap_log_lines_dropped_total").absolute(log.lines_dropped);
-        counter!("rootcap_log_written_bytes_total").absolute(log.bytes_written);
+        metrics::log_lines_written_total().absolute(log.lines_written);
+        metrics::log_lines_dropped_total().absolute(log.lines_dropped);
+        metrics::log_written_bytes_total().absolute(log.bytes_written);
         let mut text = rootcap_layers::metrics::render(methods);
         if let Some(recorder) = &self.recorder {
             push_with_help(&mut text, &recorder.render());
@@ -58,9 +57,9 @@ impl Metrics {
 
     fn collect_runtime(&self) {
         let runtime = &self.runtime;
-        gauge!("rootcap_runtime_workers").set(runtime.num_workers() as f64);
-        gauge!("rootcap_runtime_alive_tasks").set(runtime.num_alive_tasks() as f64);
-        gauge!("rootcap_runtime_global_queue_depth").set(runtime.global_queue_depth() as f64);
+        metrics::runtime_workers().set(runtime.num_workers() as f64);
+        metrics::runtime_alive_tasks().set(runtime.num_alive_tasks() as f64);
+        metrics::runtime_global_queue_depth().set(runtime.global_queue_depth() as f64);
     }
 }
 
@@ -89,47 +88,7 @@ fn install_recorder() -> Option<PrometheusHandle> {
         .expect("there are buckets")
         .build_recorder();
     let handle = recorder.handle();
-    metrics::set_global_recorder(recorder).ok().map(|()| handle)
-}
-
-fn describe() {
-    describe_gauge!("rootcap_runtime_workers", "Worker threads of the service's runtime.");
-    describe_gauge!(
-        "rootcap_runtime_alive_tasks",
-        "Tasks of the service's runtime that have not ended."
-    );
-    describe_gauge!(
-        "rootcap_runtime_global_queue_depth",
-        "Tasks that wait in the runtime's global queue."
-    );
-    describe_counter!(
-        "rootcap_connections_accepted_total",
-        "Connections accepted on the service port."
-    );
-    describe_counter!(
-        "rootcap_connections_refused_total",
-        "Connections closed at once, by reason."
-    );
-    describe_counter!(
-        "rootcap_connections_closed_total",
-        "Connections that have ended, by reason."
-    );
-    describe_counter!(
-        "rootcap_connection_writes_total",
-        "Writes to the sockets of ended connections."
-    );
-    describe_counter!(
-        "rootcap_connection_writes_held_total",
-        "Writes of ended connections that waited for others, to go out together."
-    );
-    describe_counter!("rootcap_accept_errors_total", "Failures to accept a connection.");
-    describe_counter!("rootcap_log_lines_written_total", "Lines of the log that were written.");
-    describe_counter!(
-        "rootcap_log_lines_dropped_total",
-        "Lines of the log that were dropped: the buffer was full."
-    );
-    describe_counter!("rootcap_log_written_bytes_total", "Bytes of the log that were written.");
-    rootcap_layers::admission::register_metrics();
+    ::metrics::set_global_recorder(recorder).ok().map(|()| handle)
 }
 
 #[cfg(test)]

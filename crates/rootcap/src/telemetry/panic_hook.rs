@@ -21,6 +21,10 @@ const MAX_BACKTRACE: usize = 8 * 1024;
 const MAX_BACKTRACES: u32 = 10;
 
 /// Adds to the process's panic hook, once: the hook that was there is still called, for every panic.
+///
+/// Only the standard library's own one, which is there where nobody has set another, is not called for a panic that the
+/// log has taken: it would say the same again, to stderr and on the thread that panicked, which would wait for ever
+/// where nobody reads stderr and its pipe is full.
 pub(crate) fn install() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
@@ -28,13 +32,23 @@ pub(crate) fn install() {
         #[cfg(test)]
         tests::install_below();
         let previous = panic::take_hook();
+        let is_own = !is_standard(&*previous);
         panic::set_hook(Box::new(move |info| {
-            if let Some(call) = Call::current() {
-                log(&call, info);
+            let told = Call::current().is_some_and(|call| log(&call, info));
+            if is_own || !told {
+                previous(info);
             }
-            previous(info);
         }));
     });
+}
+
+type Hook = dyn Fn(&PanicHookInfo<'_>) + Send + Sync;
+
+/// Whether `hook` is the standard library's, when it has just been taken. Then there is none, and what is taken next is
+/// the standard library's. Two closures without captures are equal to the compiler's eye only if they have one table of
+/// functions, and then they do the same; one that it keeps twice is taken for somebody's own.
+fn is_standard(hook: &Hook) -> bool {
+    std::ptr::eq(hook, &*panic::take_hook())
 }
 
 /// Warns if a panic will end the process, where nothing can turn it into the end of one call.
@@ -47,7 +61,11 @@ pub(crate) fn warn_if_abort() {
     }
 }
 
-fn log(call: &Call, info: &PanicHookInfo<'_>) {
+/// Logs a panic; tells whether anyone wanted to know.
+fn log(call: &Call, info: &PanicHookInfo<'_>) -> bool {
+    if !tracing::enabled!(target: TARGET, tracing::Level::ERROR) {
+        return false;
+    }
     static BUDGET: Mutex<Option<Budget>> = Mutex::new(None);
     let affordable = {
         let mut budget = BUDGET.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,6 +89,7 @@ fn log(call: &Call, info: &PanicHookInfo<'_>) {
         panic.backtrace = backtrace.unwrap_or("left out: too many panics"),
         "handler panicked"
     );
+    true
 }
 
 fn message<'a>(info: &'a PanicHookInfo<'_>) -> &'a str {

@@ -14,6 +14,9 @@ use std::{
 
 use rootcap_layers::access_log::{Format, Output};
 
+/// The room that is kept for lines that must not be lost because of others, in bytes.
+const RESERVE: usize = 64 * 1024;
+
 /// What the sink has done since it was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct SinkCounters {
@@ -122,10 +125,15 @@ impl Sink {
     }
 }
 
-impl Output for Sink {
-    fn write(&self, line: &[u8]) {
+impl Sink {
+    /// The same, for lines that must not be lost because of others: a full buffer has some room for them.
+    pub(crate) fn reserved(self: &Arc<Self>) -> Reserved {
+        Reserved(Arc::clone(self))
+    }
+
+    fn write_within(&self, limit: usize, line: &[u8]) {
         let mut state = self.0.lock();
-        if state.pending.len() + state.in_flight + line.len() > self.0.limit {
+        if state.pending.len() + state.in_flight + line.len() > limit {
             state.counters.lines_dropped += 1;
             return;
         }
@@ -144,6 +152,22 @@ impl Output for Sink {
         if wake {
             self.0.work.notify_one();
         }
+    }
+}
+
+impl Output for Sink {
+    fn write(&self, line: &[u8]) {
+        self.write_within(self.0.limit, line);
+    }
+}
+
+/// A [`Sink`] with the room that is kept for few lines.
+#[derive(Debug)]
+pub(crate) struct Reserved(Arc<Sink>);
+
+impl Output for Reserved {
+    fn write(&self, line: &[u8]) {
+        self.0.write_within(self.0.0.limit.saturating_add(RESERVE), line);
     }
 }
 

@@ -76,7 +76,7 @@ impl Page for Connections {
         let row = |row: &Row| {
             vec![
                 Cell::Short(row.addr.clone()),
-                Cell::Text(row.name.clone().unwrap_or_default()),
+                Cell::Key(row.name.clone().unwrap_or_default()),
                 Cell::Short(row.session_duration.clone()),
                 Cell::Number(row.open_streams),
                 Cell::Number(row.total_streams),

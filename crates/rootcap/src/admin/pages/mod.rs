@@ -2,8 +2,10 @@
 
 pub(super) mod config;
 pub(super) mod connections;
+pub(super) mod health;
 pub(super) mod index;
 pub(super) mod info;
+pub(super) mod log;
 pub(super) mod metrics;
 pub(super) mod probes;
 pub(super) mod stack;

@@ -31,7 +31,7 @@ fn with_token() -> super::Running {
 async fn from(peer: &str, token: Option<Token>, request: Request<Body>) -> Response {
     let mut request = request;
     if let Ok(peer) = peer.parse::<SocketAddr>() {
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(Peer(Arc::new(rootcap_layers::Peer::new(peer))));
     }
     let router = router(test_rows(), Arc::new(Fake::default()), Guard::new(token));
     router.oneshot(request).await.unwrap()
@@ -324,11 +324,19 @@ async fn every_change_is_logged_with_the_peer_the_old_and_the_new_value() {
 
     from("127.0.0.1:77", None, page(GUARDED)).await;
     assert_eq!(log(), "");
+    let peer = rootcap_layers::Peer::new(([127, 0, 0, 1], 77).into()).identity("spiffe://a/b");
     let change = Request::put("/debug/test-setting").header("host", "localhost");
-    let reply = from("127.0.0.1:77", None, change.body(Body::from("after")).unwrap()).await;
+    let change = change.extension(Peer(Arc::new(peer))).body(Body::from("after")).unwrap();
+    let reply = from("the peer in the request", None, change).await;
     assert_eq!(reply.status(), StatusCode::OK);
     let log = log();
-    for part in ["127.0.0.1:77", "test-setting", "old=\"before\"", "new=\"after\""] {
+    for part in [
+        "peer.address=\"127.0.0.1:77\"",
+        "peer.identity=\"spiffe://a/b\"",
+        "test-setting",
+        "old=\"before\"",
+        "new=\"after\"",
+    ] {
         assert!(log.contains(part), "{part} in {log}");
     }
 }

@@ -4,6 +4,7 @@
 mod client;
 mod guard;
 mod limits;
+mod log;
 mod pages;
 mod token;
 
@@ -14,12 +15,16 @@ use std::time::{Duration, SystemTime};
 
 use axum::response::{IntoResponse, Response};
 use http::Method;
+use http::request::Parts;
 
 use super::change::Change;
-use super::guard::Access;
-use super::routes::{Row, rows};
-use super::{AdminThread, ConfigRow, ConnectionRow, Info, LayerRow, Process, Settings};
+use super::routes::{Admin, Row, rows};
+use super::{
+    AdminThread, CheckRow, ConfigRow, ConnectionRow, Controls, ErrorRow, HealthRows, Info,
+    LayerRow, Process, ServiceRow, Settings, WaitingRow,
+};
 use crate::BuildInfo;
+use crate::telemetry::logs::{InForce, Logs, LogsError, Replaced};
 
 pub(super) const MARKUP: &str = "<script>alert('x')</script>\x1b[31m\"&";
 
@@ -29,6 +34,8 @@ pub(super) struct Fake {
     pub(super) heartbeat: Duration,
     pub(super) not_ready: Vec<String>,
     pub(super) panics: bool,
+    /// The log, where it is ours.
+    pub(super) logs: Option<Logs>,
 }
 
 impl Process for Fake {
@@ -85,12 +92,80 @@ impl Process for Fake {
         ]
     }
 
+    fn health(&self) -> HealthRows {
+        let failing = CheckRow {
+            name: "redis".to_owned(),
+            state: "failing",
+            in_state: Duration::from_secs(95),
+            failures_in_a_row: 4,
+            running: Some(Duration::from_secs(7)),
+            last_duration: Some(Duration::from_micros(1_234)),
+            last_error: Some(ErrorRow { text: MARKUP.to_owned(), ago: Duration::from_secs(8) }),
+            next: Some(Duration::from_secs(2)),
+            interval: Duration::from_secs(10),
+            timeout: Duration::from_millis(1_500),
+            affects: vec!["readiness".to_owned(), "helloworld.Greeter".to_owned()],
+        };
+        let new = CheckRow {
+            name: "disk".to_owned(),
+            state: "not run yet",
+            failures_in_a_row: 0,
+            running: None,
+            last_duration: None,
+            last_error: None,
+            affects: Vec::new(),
+            ..failing.clone()
+        };
+        let service = |service: &str, status, by: &[&str]| ServiceRow {
+            service: service.to_owned(),
+            status,
+            withheld_by: by.iter().map(|check| (*check).to_owned()).collect(),
+        };
+        let waiting = |name: &str, holders, panicked| WaitingRow {
+            name: name.to_owned(),
+            held: Duration::from_secs(12),
+            holders,
+            panicked,
+        };
+        HealthRows {
+            checks: vec![failing, new],
+            services: vec![
+                service("", "NOT_SERVING", &["redis"]),
+                service("helloworld.Greeter", "SERVING", &[]),
+            ],
+            waiting: vec![waiting("warm the cache", 2, false), waiting(MARKUP, 0, true)],
+        }
+    }
+
+    fn tls(&self) -> Vec<crate::tls::Status> {
+        Vec::new()
+    }
+
     fn stack(&self) -> Vec<LayerRow> {
         vec![LayerRow {
             name: "Observe".to_owned(),
             settings: "observers: metrics, access log".to_owned(),
             reason: "Outermost, so that it sees rejections too.".to_owned(),
         }]
+    }
+
+    fn log_filter(&self) -> Option<InForce> {
+        self.logs.as_ref()?.in_force()
+    }
+}
+
+impl Controls for Fake {
+    fn change_log_filter(
+        &self,
+        filter: &str,
+        peer: Option<String>,
+        lasts: Option<Duration>,
+    ) -> Result<Replaced, LogsError> {
+        self.logs.as_ref().ok_or(LogsError::NotOurs)?.change_filter(filter, peer, lasts)
+    }
+
+    fn restore_log_filter(&self) -> Result<Replaced, LogsError> {
+        self.logs.as_ref().ok_or(LogsError::NotOurs)?.fall_back()
     }
 }
 
@@ -127,16 +202,17 @@ pub(super) fn start_with(fake: Fake, settings: Settings) -> Running {
     Running { address, thread }
 }
 
-/// The real table, and a route that changes something, as later ones will.
+/// The real table, and a route that changes nothing real.
 pub(super) fn test_rows() -> Vec<Row> {
     let mut rows = rows();
     let path = "/debug/test-setting";
-    rows.push(Row::new(Method::PUT, path, Access::Guarded, set, "a setting of this test"));
+    rows.push(Row::change(Method::PUT, path, set, "a setting of this test"));
     rows
 }
 
-async fn set(body: String) -> Response {
-    let change = Change { what: "test-setting", old: "before".to_owned(), new: body };
+fn set(_: &Admin, _: &dyn Controls, _: &Parts, body: &[u8]) -> Response {
+    let new = String::from_utf8_lossy(body).into_owned();
+    let change = Change { what: "test-setting", old: "before".to_owned(), new, lasts: None };
     let mut response = "changed\n".into_response();
     response.extensions_mut().insert(change);
     response

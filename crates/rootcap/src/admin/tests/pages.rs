@@ -165,9 +165,56 @@ fn connections_are_json_for_curl_and_a_table_for_browsers() {
 }
 
 #[test]
+fn health_is_text_for_curl_and_numbers_for_programs() {
+    let server = start(Fake { not_ready: vec!["draining".to_owned()], ..Fake::default() });
+    let text = get(server.address, "/debug/health");
+    let words: Vec<Vec<&str>> =
+        text.text().lines().map(|line| line.split_whitespace().collect()).collect();
+    let line = |words_of_it: &str| {
+        let sought: Vec<_> = words_of_it.split(' ').collect();
+        assert!(
+            words.iter().any(|line| line.starts_with(&sought)),
+            "{sought:?} in {}",
+            text.text()
+        );
+    };
+    line("Not ready: draining.");
+    line("redis failing 1m35s 4 1.23ms running for 7s 10s 1.50s readiness, helloworld.Greeter");
+    line("disk not run yet 1m35s 0 in 2s 10s 1.50s nothing");
+    line("(the whole server) NOT_SERVING redis");
+    line("helloworld.Greeter SERVING");
+    line("warm the cache 12s 2");
+    assert!(text.text().lines().any(|line| line.ends_with("12s  a panic")), "{}", text.text());
+
+    let json = get(server.address, "/debug/health?format=json").json();
+    assert_eq!(json["not_ready"][0], "draining");
+    let first = serde_json::json!({
+        "name": "redis",
+        "state": "failing",
+        "in_state_seconds": 95.0,
+        "failures_in_a_row": 4,
+        "running_seconds": 7.0,
+        "last_duration_seconds": 0.001_234,
+        "last_error": {"text": MARKUP, "ago_seconds": 8.0},
+        "next_in_seconds": 2.0,
+        "interval_seconds": 10.0,
+        "timeout_seconds": 1.5,
+        "affects": ["readiness", "helloworld.Greeter"],
+    });
+    assert_eq!(json["checks"][0], first);
+    assert!(json["checks"][1]["last_error"].is_null());
+    let whole =
+        serde_json::json!({"service": "", "status": "NOT_SERVING", "withheld_by": ["redis"]});
+    assert_eq!(json["services"][0], whole);
+    assert_eq!(json["waiting_for"][0]["held_seconds"], 12.0);
+    assert_eq!(json["waiting_for"][1]["panicked"], true);
+    assert_eq!(browse(server.address, "/debug/health").text().matches("<table>").count(), 3);
+}
+
+#[test]
 fn what_others_named_is_never_markup_nor_an_escape_sequence() {
     let server = start(Fake::default());
-    for path in ["/connections", "/debug/config"] {
+    for path in ["/connections", "/debug/config", "/debug/health"] {
         let html = browse(server.address, path);
         assert!(!html.text().contains("<script"), "{}", html.text());
         assert!(html.text().contains("&lt;script&gt;"), "{}", html.text());

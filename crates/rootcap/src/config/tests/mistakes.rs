@@ -183,6 +183,17 @@ fn a_bad_filter_is_told_with_the_other_errors() {
     assert!(loaded.update(|config| config.log.filter = "info,,".into()).is_err());
 }
 
+/// It was taken for the name of a target, and silenced all others.
+#[test]
+fn a_mistyped_level_is_an_error() {
+    let lines = errors(from_vars([("ROOTCAP_LOG__FILTER", "inof")]));
+    assert!(lines[0].contains(r#"there is no level "inof"; did you mean "info"?"#), "{lines:?}");
+    let loaded = from_vars([("RUST_LOG", "wran")]).unwrap();
+    assert_eq!(loaded.config.log.filter, "info");
+    assert!(loaded.warnings[0].contains(r#"did you mean "warn"?"#), "{:?}", loaded.warnings);
+    assert_eq!(from_vars([("RUST_LOG", "my_crate")]).unwrap().config.log.filter, "my_crate");
+}
+
 /// `RUST_LOG` is set for many programs at once.
 #[test]
 fn a_bad_rust_log_is_a_warning() {

@@ -3,6 +3,7 @@
 
 mod embedding;
 mod environment;
+mod example;
 mod listing;
 mod loading;
 mod mistakes;

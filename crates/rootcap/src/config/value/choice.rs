@@ -58,6 +58,14 @@ choices! {
         Off = "off",
     }
 
+    /// Whether a client must have a certificate.
+    pub enum ClientAuth {
+        /// It must.
+        Required = "required",
+        /// It may.
+        Optional = "optional",
+    }
+
     /// How log lines are written.
     #[non_exhaustive]
     pub enum LogFormat {

@@ -10,6 +10,15 @@ use super::{Problems, Value, deserialize};
 ///
 /// In settings it is written as its `Display` shows it. Names of hosts are not resolved, except `localhost`, which is
 /// `127.0.0.1`.
+///
+/// ```
+/// use rootcap::config::Listener;
+///
+/// assert_eq!(Listener::Port(8081).to_string(), ":8081");
+/// assert_eq!(Listener::Unix("/run/greeter.sock".into()).to_string(), "unix:/run/greeter.sock");
+/// let loopback: Listener = std::net::SocketAddr::from(([127, 0, 0, 1], 8081)).into();
+/// assert_eq!(loopback.to_string(), "127.0.0.1:8081");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Listener {

@@ -40,6 +40,13 @@ impl<T: Ranged> Ranged for Option<T> {
 /// A value that follows from something else unless it is set.
 ///
 /// In settings, the value that follows is written `"auto"`.
+///
+/// ```
+/// use rootcap::config::Auto;
+///
+/// assert_eq!(Auto::Set(5).as_set(), Some(&5));
+/// assert_eq!(Auto::<u32>::Auto.as_set(), None);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Auto<T> {
     /// The value follows from what the setting's documentation names.

@@ -13,6 +13,15 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// So many of something in so much time.
 ///
 /// In settings it is written as `"100/s"`, `"30/m"` or `"1000/h"`, or with any duration: `"5/10s"`.
+///
+/// ```
+/// use std::{num::NonZeroU32, time::Duration};
+/// use rootcap::config::Rate;
+///
+/// let count = NonZeroU32::new(5).expect("it is not zero");
+/// assert_eq!(Rate::new(count, Duration::from_secs(1)).expect("a rate").to_string(), "5/s");
+/// assert_eq!(Rate::new(count, Duration::ZERO), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rate {
     count: NonZeroU32,

@@ -10,6 +10,14 @@ const MASK: &str = "***";
 /// A value that is never shown: not by `Debug`, in no error, in no listing of the settings.
 ///
 /// It is only had by asking for it with [`expose`](Self::expose), which is easy to find in a review.
+///
+/// ```
+/// use rootcap::config::Secret;
+///
+/// let token = Secret::new("open sesame".to_owned());
+/// assert_eq!(format!("{token:?}"), "***");
+/// assert_eq!(token.expose(), "open sesame");
+/// ```
 #[derive(Clone)]
 pub struct Secret<T>(T);
 

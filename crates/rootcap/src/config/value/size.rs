@@ -10,6 +10,13 @@ const UNITS: [(&str, u32); 4] = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 
 /// A size in bytes.
 ///
 /// In settings it is written as `"4MiB"` (`KiB`, `MiB`, `GiB` or `TiB`), or as a plain number of bytes.
+///
+/// ```
+/// use rootcap::config::Size;
+///
+/// assert_eq!(Size::mib(4), Size::bytes(4 * 1024 * 1024));
+/// assert_eq!(Size::kib(512).to_string(), "512KiB");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Size(u64);
 

@@ -36,6 +36,8 @@ fn server(listener: &Listener, max_connections: usize) -> Server {
     let acceptor = Acceptor {
         stack: layers.around(Router::new(Services::<Nil>::default()), &health),
         settings: Arc::new(ConnectionSettings::new(&config)),
+        tls: None,
+        misdirected: Arc::default(),
         max_connections,
         open_files: OpenFiles::of_process(),
         connections: connections.clone(),
@@ -85,7 +87,7 @@ async fn a_peer_of_ipv4_has_an_address_of_ipv4() {
     let mut peer = connect(&server).await;
     greeting(&mut peer).await.unwrap();
     let address = peer.local_addr().unwrap().to_string();
-    assert_eq!(server.connections.all()[0].peer.as_str(), address);
+    assert_eq!(server.connections.all()[0].peer().as_str(), address);
 }
 
 #[tokio::test]
@@ -104,7 +106,7 @@ async fn a_drain_removes_the_file_of_a_unix_socket() {
     let server = server(&Listener::Unix(path.clone()), 10);
     let mut stream = UnixStream::connect(&path).await.unwrap();
     stream.read_exact(&mut [0; 9]).await.unwrap();
-    assert!(server.connections.all()[0].peer.as_str().starts_with("unix"));
+    assert!(server.connections.all()[0].peer().as_str().starts_with("unix"));
     server.life.advance(Phase::Draining);
     server.accepting.await.unwrap();
     assert!(!path.exists());

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 /// Deadlines of a connection's life.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// From the first moment to a whole preface.
+    /// From the first moment, or the end of the TLS handshake, to a whole preface.
     pub(crate) preface: Duration,
     /// After this age, the peer is asked to go.
     pub(crate) max_age: Option<Duration>,
@@ -38,6 +38,10 @@ pub(crate) enum CloseReason {
     Done,
     /// The protocol or the network failed.
     Error,
+    /// The peer spoke TLS to a port without.
+    TlsToPlaintext,
+    HandshakeTimeout,
+    HandshakeFailed,
     PrefaceTimeout,
     MaxAge,
     Idle,
@@ -50,6 +54,9 @@ impl CloseReason {
         match self {
             CloseReason::Done => "done",
             CloseReason::Error => "error",
+            CloseReason::TlsToPlaintext => "tls_to_plaintext",
+            CloseReason::HandshakeTimeout => "handshake_timeout",
+            CloseReason::HandshakeFailed => "handshake_failed",
             CloseReason::PrefaceTimeout => "preface_timeout",
             CloseReason::MaxAge => "max_age",
             CloseReason::Idle => "idle",
@@ -96,13 +103,15 @@ enum State {
 #[derive(Debug)]
 pub(crate) struct Phases {
     accepted: Instant,
+    /// When the peer could begin its preface.
+    begun: Instant,
     limits: Limits,
     state: State,
 }
 
 impl Phases {
-    pub(crate) fn new(accepted: Instant, limits: Limits) -> Self {
-        Self { accepted, limits, state: State::Preface }
+    pub(crate) fn new(accepted: Instant, begun: Instant, limits: Limits) -> Self {
+        Self { accepted, begun, limits, state: State::Preface }
     }
 
     pub(crate) fn step(&mut self, facts: &Facts) -> Step {
@@ -127,7 +136,7 @@ impl Phases {
 
     /// A silent peer is not waited for in a drain: it has no call to lose.
     fn preface(&self, facts: &Facts) -> Step {
-        let until = self.accepted + self.limits.preface;
+        let until = self.begun + self.limits.preface;
         match facts {
             facts if facts.draining => Step::Close(CloseReason::Drain),
             facts if facts.now >= until => Step::Close(CloseReason::PrefaceTimeout),

@@ -1,69 +1,113 @@
 //! The filter of events, which can be replaced while the process runs.
 
-use std::{
-    error::Error,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
+use tokio::{sync::watch, time::Instant};
 use tracing_log::log;
 use tracing_subscriber::{EnvFilter, Registry, filter::LevelFilter, reload};
 
-use super::LogsError;
+use super::{CHANGES, LogsError, directives, in_force::InForce};
 
-/// The filter in use.
+/// The filter in use. A process has one.
 ///
 /// Only the filter is reloadable: reloading a layer together with its filter panics in
 /// `tracing-subscriber`.
 #[derive(Debug, Clone)]
 pub(super) struct Filter {
     handle: reload::Handle<EnvFilter, Registry>,
-    text: Arc<Mutex<String>>,
+    state: Arc<watch::Sender<InForce>>,
 }
 
-/// Parses directives; nothing at all is an error, since it would silence everything.
-pub(super) fn parse(filter: &str) -> Result<EnvFilter, LogsError> {
-    directives(filter).map_err(|source| LogsError::Filter { value: filter.into(), source })
+/// A filter that was replaced, and the one in its place, as they were written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Replaced {
+    pub(crate) old: String,
+    pub(crate) new: String,
 }
 
-/// Tells what is wrong with directives, if they cannot be parsed.
-pub(crate) fn check(filter: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
-    directives(filter).map(|_| ())
+/// A filter, ready to be used.
+pub(super) struct Compiled {
+    filter: EnvFilter,
+    /// The least severe level that it lets pass, in terms of the `log` crate.
+    pub(super) log_level: log::LevelFilter,
 }
 
-fn directives(filter: &str) -> Result<EnvFilter, Box<dyn Error + Send + Sync>> {
-    if filter.split(',').any(|directive| directive.trim().is_empty()) {
-        return Err("a directive is empty".into());
-    }
-    Ok(EnvFilter::builder().parse(filter)?)
+/// Compiles a filter. Whatever it says, the lines that tell of its changes pass.
+pub(super) fn compile(text: &str) -> Result<Compiled, LogsError> {
+    let filter = directives::parse(text)
+        .map_err(|source| LogsError::Filter { value: text.into(), source })?;
+    let log_level = log_level(filter.max_level_hint());
+    let of_changes = format!("{CHANGES}=info").parse().expect("a target and a level");
+    Ok(Compiled { filter: filter.add_directive(of_changes), log_level })
 }
 
 pub(super) fn reloadable(
-    text: &str,
-    filter: EnvFilter,
+    state: InForce,
+    compiled: Compiled,
 ) -> (reload::Layer<EnvFilter, Registry>, Filter) {
-    let (layer, handle) = reload::Layer::new(filter);
-    (layer, Filter { handle, text: Arc::new(Mutex::new(text.into())) })
+    let (layer, handle) = reload::Layer::new(compiled.filter);
+    (layer, Filter { handle, state: Arc::new(watch::Sender::new(state)) })
 }
 
 impl Filter {
-    /// The directives, as they were given.
-    pub(super) fn text(&self) -> String {
-        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Which filter is in force.
+    pub(super) fn state(&self) -> InForce {
+        self.state.borrow().clone()
     }
 
-    pub(super) fn set(&self, text: &str, filter: EnvFilter) -> Result<(), LogsError> {
-        // Held over the change, so that text and filter stay the same one.
-        let mut current = self.text.lock().unwrap_or_else(PoisonError::into_inner);
-        self.handle.reload(filter).map_err(|_| LogsError::Gone)?;
-        log::set_max_level(log_level());
-        *current = text.into();
+    /// Puts into force what `next` makes of the present state, unless that is `None`. Where it cannot be, all stays
+    /// as it was.
+    pub(super) fn update(
+        &self,
+        next: impl FnOnce(&InForce) -> Option<InForce>,
+    ) -> Result<Option<Replaced>, LogsError> {
+        let mut result = Ok(None);
+        // One after another: filter and state are always the same one's.
+        self.state.send_if_modified(|state| {
+            let Some(next) = next(state) else { return false };
+            result = self.load(&next.current().text).map(|()| {
+                let (old, new) = (state.current().text.clone(), next.current().text.clone());
+                *state = next;
+                Some(Replaced { old, new })
+            });
+            result.is_ok()
+        });
+        result
+    }
+
+    fn load(&self, text: &str) -> Result<(), LogsError> {
+        let compiled = compile(text)?;
+        self.handle.reload(compiled.filter).map_err(|_| LogsError::Gone)?;
+        log::set_max_level(compiled.log_level);
         Ok(())
+    }
+
+    /// Waits until the time of a change is over, and ends it.
+    pub(super) async fn expired(&self) -> Result<Replaced, LogsError> {
+        let mut state = self.state.subscribe();
+        loop {
+            let until = state.borrow_and_update().until();
+            let over = async {
+                match until {
+                    Some(until) => tokio::time::sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = over => {}
+                // The sender is here, so it is there.
+                _ = state.changed() => continue,
+            }
+            if let Some(replaced) = self.update(|state| state.at(Instant::now()))? {
+                return Ok(replaced);
+            }
+        }
     }
 }
 
-/// The least severe level that anyone wants, in terms of the `log` crate.
-pub(super) fn log_level() -> log::LevelFilter {
-    match LevelFilter::current().into_level() {
+/// The least severe level that anyone wants, in terms of the `log` crate. A filter that does not know may let all pass.
+fn log_level(hint: Option<LevelFilter>) -> log::LevelFilter {
+    match hint.unwrap_or(LevelFilter::TRACE).into_level() {
         None => log::LevelFilter::Off,
         Some(tracing::Level::ERROR) => log::LevelFilter::Error,
         Some(tracing::Level::WARN) => log::LevelFilter::Warn,

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use arc_swap::ArcSwapOption;
 use rootcap_layers::{
     Call,
-    access_log::{Format, Key, Line, Output},
+    access_log::{Format, Key, Line},
 };
 use tracing::{
     Event, Subscriber,
@@ -17,7 +17,10 @@ use tracing_subscriber::{
     registry::{LookupSpan, SpanRef},
 };
 
-use super::fields::{Fields, Value};
+use super::{
+    CHANGES,
+    fields::{Fields, Value},
+};
 use crate::telemetry::{
     export::{LogLine, Queue},
     sink::Sink,
@@ -65,23 +68,25 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for EventLines {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let message = fields.take_text("message").unwrap_or_default();
-        let (at, level) = (SystemTime::now(), *metadata.level());
-        let write = |output: &dyn Output, format: Format| {
-            format.write(output, at, level, &message, |line| {
-                Call::with_current(|call| {
-                    if let Some(call) = call {
-                        line.call_ids(call);
-                    }
-                    line.string(Key::new("target"), metadata.target());
-                    let mut keys = Keys { call, seen: Vec::new() };
-                    keys.push(line, &fields);
-                    spans(line, &mut keys, event, &context);
-                });
+        let level = *metadata.level();
+        let write = |line: &mut Line<'_>| {
+            Call::with_current(|call| {
+                if let Some(call) = call {
+                    line.call_ids(call);
+                }
+                line.string(Key::new("target"), metadata.target());
+                let mut keys = Keys { call, seen: Vec::new() };
+                keys.push(line, &fields);
+                spans(line, &mut keys, event, &context);
             });
         };
-        write(&*self.sink, self.format);
+        let now = SystemTime::now();
+        match metadata.target() {
+            CHANGES => self.format.write(&self.sink.reserved(), now, level, &message, write),
+            _ => self.format.write(&*self.sink, now, level, &message, write),
+        }
         if let Some(exported) = &*EXPORTED.load() {
-            write(&**exported, Format::Json);
+            Format::Json.write(&**exported, now, level, &message, write);
         }
     }
 }

@@ -9,19 +9,29 @@
 //! buffer and its filter stay; which lines of calls are written is each server's own setting.
 
 mod call_lines;
+mod changes;
+mod directives;
 mod error;
 mod fields;
 mod filter;
+mod in_force;
 mod layer;
 mod log_filter;
 
+pub(crate) use changes::USUAL as USUAL_CHANGE;
+pub(crate) use directives::check as check_filter;
 pub(crate) use error::{ACCEPTED_FILTER, LogsError};
-pub(crate) use filter::check as check_filter;
+pub(crate) use filter::Replaced;
+pub(crate) use in_force::InForce;
+
+/// The target of the lines that tell what was changed while the process runs. They pass every filter, and a buffer
+/// that is full of other lines.
+pub(crate) const CHANGES: &str = "rootcap::change";
 
 use std::{
     io::{self, IsTerminal, Write},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use opentelemetry::global::BoxedTracer;
@@ -34,7 +44,8 @@ use tracing_subscriber::{Layer, layer::SubscriberExt};
 
 use self::{
     call_lines::CallLines,
-    filter::Filter,
+    filter::{Compiled, Filter},
+    in_force::{Given, Origin},
     layer::EventLines,
     log_filter::{LogFilter, PassingLines},
 };
@@ -43,7 +54,7 @@ use super::{
     export::{LogLine, Queue},
     sink::{Sink, SinkCounters},
 };
-use crate::config::{self, LogCalls, LogFormat, Switch};
+use crate::config::{self, Loaded, LogCalls, LogFormat, Switch};
 
 /// What [`Logs::install`] is told.
 #[derive(Debug, Clone)]
@@ -56,6 +67,8 @@ pub(crate) struct LogSettings {
     pub(crate) builtin: BuiltinCalls,
     /// Which events are written: directives `target=level`, separated by commas, as in `RUST_LOG`.
     pub(crate) filter: String,
+    /// Where the filter came from.
+    pub(crate) filter_source: String,
     /// How many bytes may wait to be written.
     pub(crate) buffer: usize,
     /// What starts the spans that handlers make with `tracing`, if they are to be exported.
@@ -69,9 +82,17 @@ impl Default for LogSettings {
             calls: Calls::default(),
             builtin: BuiltinCalls::default(),
             filter: "info".into(),
+            filter_source: "default".into(),
             buffer: 4 * 1024 * 1024,
             children: None,
         }
+    }
+}
+
+impl From<&Loaded> for LogSettings {
+    fn from(loaded: &Loaded) -> Self {
+        let filter_source = loaded.sources.of("log.filter").to_string();
+        Self { filter_source, ..Self::from(&loaded.config.log) }
     }
 }
 
@@ -91,7 +112,7 @@ impl From<&config::Log> for LogSettings {
             },
             filter: settings.filter.clone(),
             buffer: settings.buffer.as_usize(),
-            children: None,
+            ..Self::default()
         }
     }
 }
@@ -123,13 +144,14 @@ impl Logs {
     /// # Errors
     /// When the filter cannot be parsed, or the thread that writes cannot be started.
     pub(crate) fn install(settings: &LogSettings) -> Result<Self, LogsError> {
-        let filter = filter::parse(&settings.filter)?;
+        let filter = filter::compile(&settings.filter)?;
+        let log_level = filter.log_level;
         let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
         if installed.is_none() {
             let (new, dispatch) = Installed::new(settings, filter, io::stdout())?;
             match tracing::dispatcher::set_global_default(dispatch) {
                 Ok(()) => {
-                    bridge_log_crate();
+                    bridge_log_crate(log_level);
                     *installed = Some(new);
                 }
                 // The process has one, which stands. What ours would have wanted is forgotten.
@@ -188,22 +210,6 @@ impl Logs {
         if self.installed.is_some() { Spans::Off } else { Spans::On }
     }
 
-    /// Replaces the filter; it applies at once, to the lines of calls too (their target is
-    /// `rootcap::call`).
-    ///
-    /// # Errors
-    /// When it cannot be parsed, or the subscriber of this process is not ours.
-    pub(crate) fn set_filter(&self, filter: &str) -> Result<(), LogsError> {
-        let parsed = filter::parse(filter)?;
-        let installed = self.installed.as_ref().ok_or(LogsError::NotOurs)?;
-        installed.filter.set(filter, parsed)
-    }
-
-    /// The filter; `None` where the subscriber of this process is not ours.
-    pub(crate) fn filter(&self) -> Option<String> {
-        self.installed.as_ref().map(|installed| installed.filter.text())
-    }
-
     /// Waits until all that was logged before is written, at most for `timeout`; tells whether it is.
     /// It blocks: before the process ends, and not on a worker of a runtime.
     pub(crate) fn flush(&self, timeout: Duration) -> bool {
@@ -220,7 +226,7 @@ impl Installed {
     /// The log, and the subscriber that feeds it.
     fn new(
         settings: &LogSettings,
-        filter: tracing_subscriber::EnvFilter,
+        filter: Compiled,
         out: impl Write + Send + 'static,
     ) -> Result<(Self, Dispatch), LogsError> {
         let format = match settings.format {
@@ -231,7 +237,12 @@ impl Installed {
         };
         let sink = Sink::start(out, settings.buffer, format).map_err(LogsError::Thread)?;
         let sink = Arc::new(sink);
-        let (layer, filter) = filter::reloadable(&settings.filter, filter);
+        let configured = InForce::configured(Given {
+            text: settings.filter.clone(),
+            by: Origin::Settings(settings.filter_source.clone()),
+            at: SystemTime::now(),
+        });
+        let (layer, filter) = filter::reloadable(configured, filter);
         let passing = Arc::new(PassingLines::default());
         let log_filter = LogFilter { filter: layer, lines: Arc::clone(&passing) };
         let children = settings.children.clone();
@@ -247,9 +258,9 @@ impl Installed {
 }
 
 /// Has what is logged with the `log` crate go through the same filter. A process that has a logger keeps it.
-fn bridge_log_crate() {
-    let _ = tracing_log::LogTracer::builder().with_max_level(filter::log_level()).init();
+fn bridge_log_crate(level: tracing_log::log::LevelFilter) {
+    let _ = tracing_log::LogTracer::builder().with_max_level(level).init();
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

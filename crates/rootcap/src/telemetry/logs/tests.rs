@@ -44,7 +44,7 @@ impl TestLog {
 
     pub(crate) fn with(settings: LogSettings) -> Self {
         let written = Kept::default();
-        let parsed = filter::parse(&settings.filter).unwrap();
+        let parsed = filter::compile(&settings.filter).unwrap();
         let (installed, dispatch) = Installed::new(&settings, parsed, written.clone()).unwrap();
         Self { logs: Logs::of(Some(installed), &settings), dispatch, written }
     }
@@ -62,6 +62,10 @@ impl TestLog {
     pub(crate) fn values(&self) -> Vec<Value> {
         self.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
+}
+
+fn in_force(logs: &Logs) -> String {
+    logs.in_force().unwrap().current().text.clone()
 }
 
 fn methods() -> Arc<Methods> {
@@ -211,7 +215,7 @@ fn a_change_of_the_filter_applies_to_events_and_calls() {
     // Alone, with a subscriber for the whole process, as it is in a server: while others come and go,
     // `tracing` may keep a stale maximal level.
     if std::env::var_os(ALONE).is_none() {
-        alone("a_change_of_the_filter_applies_to_events_and_calls");
+        alone(module_path!(), "a_change_of_the_filter_applies_to_events_and_calls");
         return;
     }
     let log = TestLog::new(LogFormat::Json, "warn");
@@ -222,7 +226,7 @@ fn a_change_of_the_filter_applies_to_events_and_calls() {
     };
     assert_eq!(serve(), 1, "the call ends as unknown, which is an error");
     log.logs.set_filter("debug").unwrap();
-    assert_eq!(log.logs.filter().unwrap(), "debug");
+    assert_eq!(in_force(&log.logs), "debug");
     assert_eq!(serve(), 3);
     log.logs.set_filter("debug,rootcap::call=off").unwrap();
     assert_eq!(serve(), 1);
@@ -239,9 +243,96 @@ fn a_bad_filter_is_refused_and_the_old_one_stays() {
         assert!(error.to_string().contains(&format!("{bad:?}")), "{error}");
         assert!(error.to_string().contains(super::ACCEPTED_FILTER), "{error}");
     }
-    assert_eq!(log.logs.filter().unwrap(), "info");
+    assert_eq!(in_force(&log.logs), "info");
     log.run(|| info!("still"));
     assert_eq!(log.lines().len(), 1);
+}
+
+fn peer() -> Option<String> {
+    Some("127.0.0.1:7".to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_ends_when_its_time_is_over_and_not_before() {
+    let log = TestLog::new(LogFormat::Json, "warn");
+    tokio::spawn(log.logs.clone().end_changes());
+    let minute = Duration::from_secs(60);
+    let sleep = |time| async move {
+        // The tasks first, which wait for the time that now passes.
+        tokio::task::yield_now().await;
+        tokio::time::sleep(time).await;
+    };
+    log.logs.change_filter("debug", peer(), Some(minute)).unwrap();
+    sleep(minute - Duration::from_millis(1)).await;
+    assert_eq!(in_force(&log.logs), "debug");
+    sleep(Duration::from_millis(2)).await;
+    assert_eq!(in_force(&log.logs), "warn");
+    // Another change, and its time, take the place of one that lasts.
+    log.logs.change_filter("debug", peer(), Some(minute)).unwrap();
+    sleep(minute / 2).await;
+    log.logs.change_filter("trace", peer(), Some(2 * minute)).unwrap();
+    sleep(minute).await;
+    assert_eq!(in_force(&log.logs), "trace");
+    sleep(minute + Duration::from_millis(2)).await;
+    assert_eq!(in_force(&log.logs), "warn");
+    // Without a time it stays, until somebody says so.
+    log.logs.change_filter("trace", peer(), None).unwrap();
+    sleep(10_000 * minute).await;
+    assert_eq!(in_force(&log.logs), "trace");
+    let replaced = log.logs.fall_back().unwrap();
+    assert_eq!((&*replaced.old, &*replaced.new), ("trace", "warn"));
+    // What the program sets ends a change, and is what the next one falls back to.
+    log.logs.change_filter("trace", peer(), Some(minute)).unwrap();
+    log.logs.set_filter("error").unwrap();
+    assert_eq!(in_force(&log.logs), "error");
+    sleep(2 * minute).await;
+    assert_eq!(in_force(&log.logs), "error");
+    log.logs.change_filter("trace", peer(), Some(minute)).unwrap();
+    sleep(2 * minute).await;
+    assert_eq!(in_force(&log.logs), "error");
+}
+
+#[tokio::test(start_paused = true)]
+async fn debug_toggles_and_ends_by_itself() {
+    let log = TestLog::new(LogFormat::Json, "warn,my_crate=info");
+    tokio::spawn(log.logs.clone().end_changes());
+    let debug = "debug,h2=warn,hyper=warn,mio=warn,opentelemetry=warn,rustls=warn,tokio=warn,tonic=warn,tower=warn,my_crate=debug";
+    for _ in 0..2 {
+        log.logs.toggle_debug();
+        assert_eq!(in_force(&log.logs), debug);
+        log.logs.toggle_debug();
+        assert_eq!(in_force(&log.logs), "warn,my_crate=info");
+    }
+    log.logs.toggle_debug();
+    tokio::task::yield_now().await;
+    tokio::time::sleep(USUAL_CHANGE + Duration::from_millis(2)).await;
+    assert_eq!(in_force(&log.logs), "warn,my_crate=info");
+    // In place of what a peer has set; and then back to what is configured.
+    log.logs.change_filter("off", peer(), None).unwrap();
+    log.logs.toggle_debug();
+    assert_eq!(in_force(&log.logs), debug);
+    log.logs.toggle_debug();
+    assert_eq!(in_force(&log.logs), "warn,my_crate=info");
+}
+
+#[test]
+fn lines_of_changes_pass_every_filter() {
+    if std::env::var_os(ALONE).is_none() {
+        alone(module_path!(), "lines_of_changes_pass_every_filter");
+        return;
+    }
+    let log = TestLog::new(LogFormat::Json, "info");
+    tracing::dispatcher::set_global_default(log.dispatch.clone()).unwrap();
+    for filter in ["off", "off,rootcap=off", "rootcap::change=off", "my_crate", "[span]=info"] {
+        log.logs.change_filter(filter, peer(), None).unwrap();
+        info!(target: CHANGES, "a change");
+        error!(target: "rootcap::chang", "something else");
+        log.logs.toggle_debug();
+        log.logs.toggle_debug();
+        let messages: Vec<Value> =
+            log.values().iter().map(|line| line["message"].clone()).collect();
+        assert_eq!(messages, ["a change", "changed by SIGUSR1", "changed by SIGUSR1"], "{filter}");
+    }
 }
 
 #[test]
@@ -278,7 +369,7 @@ fn a_huge_event_stays_bounded() {
 fn a_foreign_subscriber_gets_events_and_keeps_its_filter() {
     let logs = Logs::of(None, &LogSettings::default());
     assert!(matches!(logs.set_filter("info"), Err(LogsError::NotOurs)));
-    assert_eq!(logs.filter(), None);
+    assert_eq!(logs.in_force(), None);
     assert!(logs.flush(Duration::ZERO));
     assert_eq!(logs.counters(), SinkCounters::default());
     // A log of ours stands for the foreign subscriber: what arrives in it are events, with their target.
@@ -293,11 +384,11 @@ fn a_foreign_subscriber_gets_events_and_keeps_its_filter() {
 }
 
 /// Set in the process that a test starts to be alone in it.
-const ALONE: &str = "ROOTCAP_TEST_ALONE";
+pub(crate) const ALONE: &str = "ROOTCAP_TEST_ALONE";
 
 /// Runs the test of this name in a process of its own, where it finds [`ALONE`] set; gives its stdout.
-fn alone(test: &str) -> String {
-    let name = format!("{}::{test}", module_path!().split_once("::").unwrap().1);
+pub(crate) fn alone(module: &str, test: &str) -> String {
+    let name = format!("{}::{test}", module.split_once("::").unwrap().1);
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", &name, "--nocapture", "--test-threads=1"])
         .env(ALONE, "yes")
@@ -310,7 +401,7 @@ fn alone(test: &str) -> String {
 #[test]
 fn the_second_install_shares_the_first() {
     if std::env::var_os(ALONE).is_none() {
-        let out = alone("the_second_install_shares_the_first");
+        let out = alone(module_path!(), "the_second_install_shares_the_first");
         let messages = ["by tracing", "by log", "started call", "finished call"];
         for message in messages {
             let line = out.lines().find(|line| line.contains(&format!("\"{message}\"")));
@@ -322,7 +413,7 @@ fn the_second_install_shares_the_first() {
     let settings =
         LogSettings { format: LogFormat::Text, filter: "off".into(), ..Default::default() };
     let second = Logs::install(&settings).unwrap();
-    assert_eq!(second.filter().unwrap(), "info");
+    assert_eq!(in_force(&second), "info");
     println!();
     info!("by tracing");
     tracing_log::log::warn!("by log");
@@ -335,13 +426,13 @@ fn the_second_install_shares_the_first() {
 #[test]
 fn a_subscriber_that_is_there_stays() {
     if std::env::var_os(ALONE).is_none() {
-        assert!(!alone("a_subscriber_that_is_there_stays").contains("ours"));
+        assert!(!alone(module_path!(), "a_subscriber_that_is_there_stays").contains("ours"));
         return;
     }
     let foreign = TestLog::new(LogFormat::Json, "warn");
     tracing::dispatcher::set_global_default(foreign.dispatch.clone()).unwrap();
     let logs = Logs::install(&LogSettings::default()).unwrap();
-    assert!(logs.filter().is_none());
+    assert!(logs.in_force().is_none());
     info!("ours would have taken this");
     warn!("theirs");
     let messages: Vec<Value> =

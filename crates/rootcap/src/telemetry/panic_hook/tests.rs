@@ -10,7 +10,7 @@ use std::{
 use super::*;
 use crate::{
     config::LogFormat,
-    telemetry::logs::tests::{TestLog, serve},
+    telemetry::logs::tests::{ALONE, TestLog, alone, serve},
 };
 
 /// The test's own hook, below ours, counts the panics of this thread's name.
@@ -71,6 +71,21 @@ fn a_panic_in_a_call_is_logged_under_its_ids_and_passed_on() {
     assert!(backtrace.contains("a_handler_that_panics"), "{backtrace}");
     assert!(backtrace.len() <= MAX_BACKTRACE && !backtrace.contains("rust_begin_unwind"));
     assert!(line.get("fields.request_id").is_none());
+}
+
+#[test]
+fn the_standard_hook_is_known() {
+    // It takes the hook of the whole process.
+    if std::env::var_os(ALONE).is_none() {
+        alone(module_path!(), "the_standard_hook_is_known");
+        return;
+    }
+    panic::set_hook(Box::new(|_| {}));
+    assert!(!is_standard(&*panic::take_hook()));
+    let text = "captured".to_owned();
+    panic::set_hook(Box::new(move |_| println!("{text}")));
+    assert!(!is_standard(&*panic::take_hook()));
+    assert!(is_standard(&*panic::take_hook()));
 }
 
 #[test]

@@ -114,6 +114,24 @@ fn a_full_buffer_drops_and_says_so() {
 }
 
 #[test]
+fn a_full_buffer_has_room_for_what_must_not_be_lost_because_of_others() {
+    let (sink, asked, answer) = asked();
+    let sink = Arc::new(sink);
+    sink.write(b"first\n");
+    asked.recv_timeout(LONG).unwrap();
+    sink.write(&[b'x'; LIMIT - 6]);
+    sink.write(b"lost\n");
+    sink.reserved().write(b"kept\n");
+    sink.reserved().write(&[b'y'; RESERVE]);
+    assert_eq!(sink.counters().lines_dropped, 2, "that room is bounded too");
+    answer.send(Ok(ALL)).unwrap();
+    answer.send(Ok(ALL)).unwrap();
+    assert!(sink.flush(LONG));
+    let batch = asked.recv_timeout(LONG).unwrap();
+    assert!(text(&batch[LIMIT - 6..]).starts_with("kept\n"));
+}
+
+#[test]
 fn a_line_larger_than_the_buffer_is_dropped() {
     let (told, written) = channel();
     let sink = Sink::start(Told(told), LIMIT, Format::Json).unwrap();

@@ -25,7 +25,7 @@ fn peer() -> Peer {
         last_write: start,
         draining: false,
     };
-    Peer { phases: Phases::new(start, LIMITS), start, facts }
+    Peer { phases: Phases::new(start, start, LIMITS), start, facts }
 }
 
 impl Peer {

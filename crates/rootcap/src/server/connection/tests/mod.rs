@@ -11,6 +11,7 @@ mod limits;
 pub(in crate::server) mod peer;
 mod preface;
 mod requests;
+mod secured;
 mod server;
 pub(in crate::server) mod service;
 

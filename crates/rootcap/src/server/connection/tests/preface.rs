@@ -31,9 +31,7 @@ async fn a_byte_at_a_time_does_not_put_it_off() {
 async fn another_protocol_is_closed_at_once() {
     let server = Server::new();
     let began = Instant::now();
-    for greeting in
-        ["GET / HTTP/1.1\r\n", "\x16\x03\x01\x02", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nnot a frame"]
-    {
+    for greeting in ["GET / HTTP/1.1\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nnot a frame"] {
         let (mut peer, end) = server.accept();
         peer.write(greeting.as_bytes()).await;
         assert_eq!(end.await.unwrap(), CloseReason::Error, "{greeting:?}");
@@ -51,4 +49,14 @@ async fn a_peer_that_greets_in_time_stays() {
     peer.end_of(1).await;
     drop(peer);
     assert_eq!(end.await.unwrap(), CloseReason::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tls_to_a_port_without_is_closed_at_once_and_named() {
+    let server = Server::new();
+    let began = Instant::now();
+    let (mut peer, end) = server.accept();
+    peer.write(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03").await;
+    assert_eq!(end.await.unwrap(), CloseReason::TlsToPlaintext);
+    assert_eq!(began.elapsed(), seconds(0));
 }

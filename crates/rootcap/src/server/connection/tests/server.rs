@@ -3,7 +3,8 @@
 use std::{convert::Infallible, sync::Arc};
 
 use rootcap_layers::{Methods, Peer as PeerName};
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{io::DuplexStream, sync::mpsc, task::JoinHandle};
+use tonic::transport::server::TcpConnectInfo;
 
 use super::{
     super::{CloseReason, ConnectionSettings, drive},
@@ -15,9 +16,10 @@ use crate::{
     config::Config,
     health::Health,
     lifecycle::{Life, Phase},
-    server::{connections::Connections, io_stats::IoStats},
+    server::{connections::Connections, io_stats::IoStats, secured},
     stack::{Layers, Stack},
     telemetry::logs::Logs,
+    tls::Tls,
 };
 
 pub(super) struct Server<A: App = Calls> {
@@ -85,7 +87,22 @@ impl<A: App> Server<A> {
         (Peer(far), tokio::spawn(drive(near, self.stack.clone(), None, registered, settings, life)))
     }
 
-    /// What is counted of the only connection.
+    /// A new connection over TLS; the other end's handshake is up to the test.
+    pub(super) fn accept_secured(
+        &self,
+        pipe: usize,
+        tls: Tls,
+    ) -> (DuplexStream, JoinHandle<CloseReason>) {
+        let (near, far) = tokio::io::duplex(pipe);
+        let name = Arc::new(PeerName::local("test".to_owned()));
+        let registered = self.connections.register(name, self.alive.clone(), usize::MAX).unwrap();
+        let (stack, settings) = (self.stack.clone(), Arc::clone(&self.settings));
+        let info = TcpConnectInfo { local_addr: None, remote_addr: None };
+        let life = self.life.watch();
+        let driven = secured::drive(near, tls, stack, info, registered, settings, life);
+        (far, tokio::spawn(driven))
+    }
+
     /// How many calls have ended with this code.
     pub(super) fn ended_as(&self, code: &str) -> u64 {
         let code = rootcap_layers::outcome::CODES

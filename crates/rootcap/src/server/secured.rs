@@ -1,0 +1,125 @@
+//! A connection over TLS: the handshake, then all that a connection without TLS is.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::watch,
+};
+use tonic::transport::server::{Connected, TcpConnectInfo};
+
+use super::{
+    connection::{self, CloseReason, ConnectInfo, ConnectionSettings},
+    connections::Registered,
+    io_stats::IoStats,
+};
+use crate::{
+    bounds::App,
+    lifecycle::Phase,
+    stack::Stack,
+    tls::{Reason, Refused, Tls, TlsStream, identity},
+};
+
+/// Serves one connection over TLS to its end; returns why it ended.
+///
+/// A drain does not wait for a handshake: the peer has no call to lose.
+pub(super) async fn drive<IO, A: App>(
+    io: IO,
+    tls: Tls,
+    stack: Stack<A>,
+    info: TcpConnectInfo,
+    registered: Registered,
+    settings: Arc<ConnectionSettings>,
+    mut life: watch::Receiver<Phase>,
+) -> CloseReason
+where
+    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let io = Progress { io, stats: Arc::clone(&registered.connection.io) };
+    let secured = tokio::select! {
+        // An error says that the server is gone, without a word.
+        _ = life.wait_for(|phase| *phase >= Phase::Draining) => return CloseReason::Drain,
+        secured = tls.handshake(io, registered.connection.peer().as_str()) => secured,
+    };
+    match secured {
+        Ok(stream) => {
+            let info = Some(ConnectInfo::Tls(connect_info(&stream, info)));
+            let stack = match identity::proved_on(&stream) {
+                Some(identity) => stack.peer(registered.connection.prove(identity)),
+                None => stack,
+            };
+            connection::drive(stream, stack, info, registered, settings, life).await
+        }
+        Err(Refused::Silent) => CloseReason::Done,
+        Err(Refused::Failed(Reason::Timeout)) => CloseReason::HandshakeTimeout,
+        Err(Refused::Failed(_)) => CloseReason::HandshakeFailed,
+    }
+}
+
+/// What tonic's `Request::peer_certs`, `remote_addr` and `local_addr` answer.
+fn connect_info<IO>(stream: &TlsStream<IO>, addresses: TcpConnectInfo) -> connection::TlsInfo {
+    let mut info = stream.connect_info();
+    *info.get_mut() = addresses;
+    info
+}
+
+/// The socket under TLS: what it takes is a sign that the peer still reads, although TLS, which buffers, took it before.
+struct Progress<IO> {
+    io: IO,
+    stats: Arc<IoStats>,
+}
+
+impl<IO> Progress<IO> {
+    fn wrote(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        let bytes = ready!(result)?;
+        self.stats.progress();
+        Poll::Ready(Ok(bytes))
+    }
+}
+
+impl<IO: AsyncRead + Unpin> AsyncRead for Progress<IO> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for Progress<IO> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.wrote(result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.wrote(result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}

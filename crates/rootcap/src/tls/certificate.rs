@@ -1,0 +1,88 @@
+//! What is shown of a certificate, and what its files hold.
+
+use std::time::{Duration, SystemTime};
+
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject};
+use x509_parser::{error::X509Error, prelude::parse_x509_certificate, time::ASN1Time};
+
+use super::error::Problem;
+
+/// What is shown of the server's certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Certificate {
+    pub(crate) subject: String,
+    /// In hexadecimal, as `openssl x509 -serial` has it, with colons.
+    pub(crate) serial: String,
+    /// Seconds since 1970.
+    pub(crate) not_after: i64,
+}
+
+impl Certificate {
+    pub(super) fn read(der: &CertificateDer<'_>) -> Result<Self, X509Error> {
+        let (_, certificate) = parse_x509_certificate(der).map_err(|error| match error {
+            x509_parser::nom::Err::Error(error) | x509_parser::nom::Err::Failure(error) => error,
+            x509_parser::nom::Err::Incomplete(_) => X509Error::InvalidCertificate,
+        })?;
+        Ok(Self {
+            subject: certificate.subject().to_string(),
+            serial: certificate.raw_serial_as_string(),
+            not_after: certificate.validity().not_after.timestamp(),
+        })
+    }
+
+    /// How many seconds are left; negative when it has expired.
+    pub(crate) fn seconds_left(&self, now: SystemTime) -> i64 {
+        self.not_after.saturating_sub(epoch_seconds(now))
+    }
+
+    /// Until when it is valid, as RFC 3339 has it.
+    pub(crate) fn expires(&self) -> String {
+        rfc_3339(self.not_after)
+    }
+}
+
+/// The certificates of a PEM file, whatever else is in it.
+pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {
+    CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|_| Problem::Damaged)
+}
+
+/// The first private key of a PEM file, whatever else is in it.
+pub(super) fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, Problem> {
+    // PKCS#8 says so in its label, and the older formats in a header (RFC 1421).
+    let encrypted =
+        ["BEGIN ENCRYPTED PRIVATE KEY", "Proc-Type: 4,ENCRYPTED"].map(|mark| contains(pem, mark));
+    match PrivateKeyDer::from_pem_slice(pem) {
+        _ if encrypted.contains(&true) => Err(Problem::EncryptedKey),
+        Ok(key) => Ok(key),
+        Err(pem::Error::NoItemsFound) => Err(Problem::NoKey),
+        Err(_) => Err(Problem::Damaged),
+    }
+}
+
+fn contains(content: &[u8], mark: &str) -> bool {
+    content.windows(mark.len()).any(|window| window == mark.as_bytes())
+}
+
+fn epoch_seconds(time: SystemTime) -> i64 {
+    let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => seconds(after),
+        Err(before) => -seconds(before.duration()),
+    }
+}
+
+/// A time in UTC as RFC 3339 has it: `2026-11-20T14:18:39Z`.
+fn rfc_3339(epoch_seconds: i64) -> String {
+    let Ok(time) = ASN1Time::from_timestamp(epoch_seconds) else {
+        return epoch_seconds.to_string();
+    };
+    let time = time.to_datetime();
+    let (year, month, day) = (time.year(), u8::from(time.month()), time.day());
+    let (hour, minute, second) = time.to_hms();
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// [`rfc_3339`] of the system's clock.
+pub(super) fn timestamp(time: SystemTime) -> String {
+    rfc_3339(epoch_seconds(time))
+}

@@ -1,0 +1,78 @@
+"""Reads the details of statuses with grpcio's own client: `grpcio_status.py <host:port>`.
+
+The server must refuse every call but the first of an hour. Prints one line per check and exits with 1 when one does not
+hold. Needs `grpcio` and `grpcio-status`.
+"""
+
+import sys
+
+import grpc
+from google.rpc import code_pb2, error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_status import rpc_status
+
+TIMEOUT = 10
+FAIL = "/rootcap.testing.Faults/Fail"
+# FailRequest: the code ABORTED, and the message "as asked".
+AS_ASKED = b"\x08\x0a\x12\x08as asked"
+
+
+def equal(actual, expected, what):
+    if actual != expected:
+        raise AssertionError(f"{what} is {actual!r}, not {expected!r}")
+
+
+def fails(channel, code):
+    """Calls; returns the error, which must have this code."""
+    try:
+        channel.unary_unary(FAIL)(AS_ASKED, timeout=TIMEOUT)
+    except grpc.RpcError as error:
+        equal(error.code(), code, "the code")
+        return error
+    raise AssertionError("the call succeeded")
+
+
+def a_status_without_details_has_none(channel):
+    error = fails(channel, grpc.StatusCode.ABORTED)
+    equal(error.details(), "as asked", "the message")
+    equal(rpc_status.from_call(error), None, "the details")
+
+
+def a_refusal_tells_when_to_retry(channel):
+    error = fails(channel, grpc.StatusCode.RESOURCE_EXHAUSTED)
+    # It compares code and message with those of the call, and fails if they are others.
+    status = rpc_status.from_call(error)
+    equal(status.code, code_pb2.RESOURCE_EXHAUSTED, "the code in the details")
+    equal(len(status.details), 1, "the number of details")
+    retry = error_details_pb2.RetryInfo()
+    equal(status.details[0].Unpack(retry), True, "the detail being a RetryInfo")
+    delay = retry.retry_delay.ToTimedelta().total_seconds()
+    equal(0 < delay <= 3600, True, f"{delay} s being within the hour")
+
+
+def health_is_not_refused(channel):
+    reply = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT)
+    equal(reply.status, health_pb2.HealthCheckResponse.SERVING, "the status")
+
+
+def main():
+    failed = 0
+    # In this order: the first one uses up the rate.
+    checks = [a_status_without_details_has_none, a_refusal_tells_when_to_retry, health_is_not_refused]
+    with grpc.insecure_channel(sys.argv[1]) as channel:
+        for function in checks:
+            name = function.__name__.replace("_", " ")
+            try:
+                function(channel)
+                print(f"ok: {name}", flush=True)
+            except (AssertionError, AttributeError, ValueError, grpc.RpcError) as error:
+                failed += 1
+                print(f"FAILED: {name}: {error!r}", flush=True)
+    print(f"{len(checks) - failed} of {len(checks)} checks hold")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main()

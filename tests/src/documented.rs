@@ -1,0 +1,111 @@
+//! What the documentation says there is, is there.
+
+use std::collections::BTreeMap;
+
+use rootcap::metrics::{Metric, all};
+use rootcap_proto::helloworld::{HelloRequest, greeter_client::GreeterClient};
+use rootcap_tests::{
+    example::{self, Example},
+    metrics::Metrics,
+};
+use tokio::net::TcpStream;
+
+#[tokio::test]
+async fn a_program_prints_the_example_of_its_settings() {
+    let mut command = example::command("greeter", &[("ROOTCAP_LIMITS__RATE", "wrong")]);
+    let output = command.arg("--print-example").output().await.unwrap();
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), rootcap::config::example());
+}
+
+/// The README, in which a test finds what it promises.
+const README: &str = include_str!("../../README.md");
+
+/// The first block of the README that holds `part`, from there to the end of the block.
+fn in_readme(part: &str) -> &'static str {
+    let from = README.find(part).unwrap_or_else(|| panic!("the README has no `{part}`"));
+    README[from..].split("```").next().unwrap().split("\n$ ").next().unwrap().trim_end()
+}
+
+#[tokio::test]
+async fn the_readmes_mistakes_are_told_as_it_says() {
+    let (command, said) = in_readme("ROOTCAP_DRAIN__DEADLINE=soon").split_once('\n').unwrap();
+    let settings: Vec<_> = command.split(' ').filter_map(|word| word.split_once('=')).collect();
+    assert_eq!(settings.len(), 2, "{command}");
+    let output = example::command("greeter", &settings).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8(output.stderr).unwrap().trim_end(), said);
+}
+
+#[tokio::test]
+async fn the_readmes_stack_is_that_of_the_greeter() {
+    let server = Example::start("greeter", &[]).await;
+    let (_, shown) = server.admin.get("/debug/stack").await;
+    let said = in_readme("A call passes these layers");
+    let lines = |text: &str| text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
+    assert_eq!(lines(said), lines(&shown));
+}
+
+#[test]
+fn the_readmes_settings_are_accepted() {
+    let file = in_readme("listen = [");
+    rootcap::config::Config::load_from(Some(("README.md", file)), [("", ""); 0]).unwrap();
+}
+
+/// What the text format says of a metric, in the order name, kind, labels, description.
+type Shown = BTreeMap<String, (String, Vec<String>, String)>;
+
+fn shown(metrics: &Metrics) -> Shown {
+    let after = |mark: &str| {
+        let lines = metrics.text().lines().filter_map(move |line| line.strip_prefix(mark));
+        lines.filter_map(|rest| rest.split_once(' ')).collect::<BTreeMap<_, _>>()
+    };
+    let (kinds, helps) = (after("# TYPE "), after("# HELP "));
+    let one = |(&name, &kind): (&&str, &&str)| {
+        (name.to_owned(), (kind.to_owned(), labels(metrics, name, kind), helps[name].to_owned()))
+    };
+    kinds.iter().map(one).collect()
+}
+
+/// The names of the labels of a metric's series, as one of them has them.
+fn labels(metrics: &Metrics, name: &str, kind: &str) -> Vec<String> {
+    let name = if kind == "histogram" { format!("{name}_sum") } else { name.to_owned() };
+    let of_name = |series: &&str| series.split('{').next() == Some(&name);
+    let series = metrics.series(&name).into_iter().find(of_name).unwrap();
+    let labels = series[name.len()..].trim_matches(['{', '}']).split("\",");
+    labels.filter_map(|label| Some(label.split_once('=')?.0.to_owned())).collect()
+}
+
+fn documented() -> Shown {
+    let one = |Metric { name, kind, labels, help, .. }| {
+        let labels = labels.iter().copied().map(str::to_owned).collect();
+        (name.to_owned(), (kind.as_str().to_owned(), labels, help.to_owned()))
+    };
+    all().map(one).collect()
+}
+
+/// A process of its own: others of this one record metrics of theirs.
+#[tokio::test]
+async fn the_metrics_are_those_of_the_table() {
+    let settings = [("ROOTCAP_CONNECTION__MAX_CONNECTIONS", "1")];
+    let server = Example::start("greeter", &settings).await;
+    let metrics = exercise(&server).await;
+
+    let (shown, documented) = (shown(&metrics), documented());
+    for (name, metric) in &shown {
+        assert_eq!(documented.get(name), Some(metric), "{name} is on /metrics");
+    }
+    for (name, metric) in &documented {
+        assert_eq!(shown.get(name), Some(metric), "{name} is in the table");
+    }
+}
+
+/// Makes every metric appear: a call, a connection that ends, and one that is refused.
+async fn exercise(server: &Example) -> Metrics {
+    let mut client = GreeterClient::connect(format!("http://{}", server.address)).await.unwrap();
+    client.say_hello(HelloRequest::default()).await.unwrap();
+    let _refused = TcpStream::connect(server.address).await.unwrap();
+    server.admin.until("rootcap_connections_refused_total", &[], 1.0).await;
+    drop(client);
+    server.admin.until("rootcap_connections_closed_total", &[], 1.0).await
+}
