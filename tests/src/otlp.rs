@@ -28,7 +28,7 @@ use tokio::{
     net::TcpStream,
     process::{Child, Command},
 };
-use tonic::{Request, Response, Status, metadata::MetadataMap};
+use tonic::{Request, Response, Status, codec::CompressionEncoding::Gzip, metadata::MetadataMap};
 
 use crate::{programs, server, wait};
 
@@ -67,8 +67,10 @@ impl Sink {
     /// When there is no port to be had.
     pub async fn start() -> Self {
         let got = Arc::<Mutex<Got>>::default();
-        let services = Services::new(TraceServiceServer::new(Keep(got.clone())))
-            .add(LogsServiceServer::new(Keep(got.clone())));
+        // Rotel compresses, whatever it is told.
+        let traces = TraceServiceServer::new(Keep(got.clone())).accept_compressed(Gzip);
+        let logs = LogsServiceServer::new(Keep(got.clone())).accept_compressed(Gzip);
+        let services = Services::new(traces).add(logs);
         let server = Server::builder().config(server::settings()).start(services).await.unwrap();
         Self { address: server.local_addr(), got, _server: Arc::new(server) }
     }
@@ -187,7 +189,6 @@ impl Rotel {
             .args(["--otlp-http-endpoint", &self.http.to_string()])
             .args(["--exporter", "otlp"])
             .args(["--otlp-exporter-endpoint", &format!("http://{}", self.sink)])
-            .args(["--otlp-exporter-compression", "none"])
             .arg("--pid-file")
             .arg(pid_file)
             .stdout(Stdio::null())

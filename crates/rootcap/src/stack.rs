@@ -26,11 +26,11 @@ use crate::{
     config::{self, Config},
     health::Health,
     server::aside::Aside,
-    telemetry::logs::Logs,
+    telemetry::{export::Export, logs::Logs},
 };
 
-/// What is told of every call, in this order.
-pub(crate) type Observers = (CallMetrics, AccessLog);
+/// What is told of every call, in this order: the last one exports the log.
+pub(crate) type Observers = (CallMetrics, AccessLog, AccessLog);
 
 /// Everything between a connection and the user's layers and services.
 pub(crate) type Stack<A> = Observe<Observers, Guarded<A>>;
@@ -56,9 +56,15 @@ pub(crate) struct Layers {
 }
 
 impl Layers {
-    pub(crate) fn new(config: &Config, logs: &Logs, methods: Arc<Methods>) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        logs: &Logs,
+        methods: Arc<Methods>,
+        export: Option<&Export>,
+    ) -> Self {
+        let exported = logs.exported_calls(export.and_then(Export::lines));
         Self {
-            observe: ObserveLayer::new((CallMetrics, logs.access_log()), methods)
+            observe: ObserveLayer::new((CallMetrics, logs.access_log(), exported), methods)
                 .spans(logs.spans())
                 .sampler(Sampler::parent_based(config.trace_ratio()))
                 .propagation(propagation(&config.trace.propagation))

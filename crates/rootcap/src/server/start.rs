@@ -75,7 +75,10 @@ where
     let exports = parts.tracer.is_some() || config.exports_traces();
     let (logs, metrics) = install_telemetry(&loaded, exports.then(ChildTracer::default))?;
     let export = Export::start(&config, &parts.build_info).map_err(Error::export)?;
-    let mut stack = stack::Layers::new(&config, &logs, Arc::clone(&methods));
+    if let Some(lines) = export.as_ref().and_then(Export::lines) {
+        logs.export_events(lines);
+    }
+    let mut stack = stack::Layers::new(&config, &logs, Arc::clone(&methods), export.as_ref());
     if let Some(tracer) = parts.tracer.or_else(|| export.as_ref().and_then(Export::tracer)) {
         logs.export_children(&tracer);
         stack = stack.tracer(tracer);

@@ -24,9 +24,7 @@ pub(crate) struct Last {
 impl Last {
     /// Exports what there is, after a drain that took so long. What is lost is logged.
     pub(crate) fn stop_export(&self, drained_for: Duration, times: DrainTimes) {
-        if let Some(export) = &self.export {
-            export.stop(time_to_export(drained_for, times.deadline));
-        }
+        self.stop(time_to_export(drained_for, times.deadline));
     }
 
     pub(crate) fn flush_logs(&self) {
@@ -35,10 +33,16 @@ impl Last {
 
     /// Ends both, within `each`: the process ends by force.
     pub(crate) fn leave(&self, each: Duration) {
-        if let Some(export) = &self.export {
-            export.stop(each);
-        }
+        self.stop(each);
         self.logs.flush(each);
+    }
+
+    fn stop(&self, bound: Duration) {
+        let Some(export) = &self.export else { return };
+        if let Some(lines) = export.lines() {
+            self.logs.export_no_events(&lines);
+        }
+        export.stop(bound);
     }
 }
 

@@ -64,7 +64,7 @@ fn the_standard_variables_count_less_than_ours_and_more_than_the_file() {
     ];
     let loaded = Config::load_from(Some(("rootcap.toml", file)), vars).unwrap();
     assert_eq!(loaded.config.log.filter, "trace");
-    assert_eq!(loaded.config.trace.ratio, 0.1);
+    assert_eq!(loaded.config.trace_ratio(), 0.1);
     assert_eq!(loaded.warnings, [""; 0]);
 }
 
@@ -80,7 +80,7 @@ fn samplers_become_a_ratio() {
         ("jaeger_remote", 0.0, 1),
     ] {
         let loaded = from_vars([("OTEL_TRACES_SAMPLER", sampler)]).unwrap();
-        assert_eq!(loaded.config.trace.ratio, ratio, "{sampler}");
+        assert_eq!(loaded.config.trace_ratio(), ratio, "{sampler}");
         assert_eq!(loaded.warnings.len(), warnings, "{sampler}: {:?}", loaded.warnings);
     }
     let disabled = from_vars([
@@ -88,13 +88,13 @@ fn samplers_become_a_ratio() {
         ("OTEL_SDK_DISABLED", "TRUE"),
     ])
     .unwrap();
-    assert_eq!(disabled.config.trace.ratio, 0.0);
+    assert_eq!(disabled.config.trace_ratio(), 0.0);
 }
 
 #[test]
 fn what_is_not_supported_of_the_standard_variables_warns_without_its_value() {
     let loaded = from_vars([
-        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=hunter2"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "no equals sign hunter2"),
         ("OTEL_TRACES_SAMPLER", "traceidratio"),
         ("OTEL_TRACES_SAMPLER_ARG", "many"),
         ("OTEL_PROPAGATORS", "jaeger"),
@@ -110,7 +110,7 @@ fn what_is_not_supported_of_the_standard_variables_warns_without_its_value() {
         assert!(warnings.contains(name), "{name}: {warnings}");
     }
     assert!(!warnings.contains("hunter2"));
-    assert_eq!(loaded.config.trace.ratio, 1.0);
+    assert_eq!(loaded.config.trace_ratio(), 1.0);
 }
 
 #[test]
@@ -130,4 +130,66 @@ fn propagators_that_are_known_are_taken() {
     }
     let ours = from_vars([("OTEL_PROPAGATORS", "b3"), ("ROOTCAP_TRACE__PROPAGATION", "b3multi")]);
     assert_eq!(ours.unwrap().config.trace.propagation, [B3Multi]);
+}
+
+#[test]
+fn opentelemetrys_variables_say_where_traces_go() {
+    let loaded = from_vars([
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20hunter2,x-tenant=a"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "2500"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces:4317/"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "100"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "50"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "250"),
+        ("OTEL_LOGS_EXPORTER", "otlp"),
+        ("OTEL_SERVICE_NAME", "greeter"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "team=a%2Cb,service.namespace=shop"),
+        ("OTEL_RESOURCE_ATTRIBUTES_POD_NAME", "greeter-0"),
+    ])
+    .unwrap();
+    assert_eq!(loaded.warnings, [""; 0]);
+    let otlp = &loaded.config.otlp;
+    assert_eq!(otlp.endpoint.as_ref().unwrap().to_string(), "http://traces:4317");
+    assert_eq!(otlp.headers["authorization"].expose(), "Bearer hunter2");
+    assert_eq!(otlp.timeout, Duration::from_millis(2500));
+    assert_eq!((otlp.queue, otlp.batch_size()), (100, 50));
+    assert_eq!(otlp.interval, Duration::from_millis(250));
+    assert!(loaded.config.exports_logs() && loaded.config.exports_traces());
+    assert_eq!(loaded.config.service.attributes["team"], "a,b");
+    assert_eq!(loaded.config.trace_ratio(), 1.0);
+    let shown = format!("{:?}{:?}{}", loaded, loaded.effective(), print(&loaded));
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn a_disabled_sdk_exports_nothing() {
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317");
+    let loaded = from_vars([endpoint, ("OTEL_SDK_DISABLED", "true")]).unwrap();
+    assert_eq!(loaded.config.otlp.endpoint, None);
+    let loaded = from_vars([endpoint, ("OTEL_TRACES_EXPORTER", "none")]).unwrap();
+    assert!(!loaded.config.exports_traces());
+    assert_eq!(loaded.config.trace_ratio(), 0.0);
+}
+
+#[test]
+fn what_a_variable_of_opentelemetrys_says_that_is_not_supported_is_a_warning() {
+    for (name, value) in [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:hunter2@collector/v1/traces"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
+        ("OTEL_TRACES_EXPORTER", "console"),
+        ("OTEL_BSP_EXPORT_TIMEOUT", "1"),
+    ] {
+        let loaded = from_vars([(name, value)]).unwrap();
+        assert_eq!(loaded.config, Config::default(), "{name}");
+        let [warning] = &loaded.warnings[..] else { panic!("{name}: {:?}", loaded.warnings) };
+        assert!(warning.contains(name) && !warning.contains("hunter2"), "{warning}");
+    }
+    // What two of them say together is made the best of.
+    let loaded =
+        from_vars([("OTEL_BSP_MAX_QUEUE_SIZE", "10"), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "20")]);
+    assert_eq!(loaded.unwrap().config.otlp.batch_size(), 10);
 }

@@ -31,3 +31,22 @@ fn every_setting_is_listed_with_what_a_reader_needs() {
     let rate = entries.iter().find(|entry| entry.key == "limits.rate").unwrap();
     assert_eq!(rate.variable, "ROOTCAP_LIMITS__RATE");
 }
+
+#[test]
+fn what_auto_comes_to_is_listed() {
+    let means = |loaded: &Loaded, key: &str| {
+        let entries = loaded.effective();
+        entries.into_iter().find(|entry| entry.key == key).unwrap().means
+    };
+    let loaded = Loaded::default();
+    assert_eq!(means(&loaded, "trace.ratio").unwrap(), "0.0");
+    assert_eq!(means(&loaded, "otlp.batch").unwrap(), "512");
+    assert_eq!(means(&loaded, "limits.rate_burst"), None);
+    let endpoint = ("ROOTCAP_OTLP__ENDPOINT", "http://collector:4317");
+    let loaded = from_vars([endpoint, ("ROOTCAP_LIMITS__RATE", "7/s")]).unwrap();
+    assert_eq!(means(&loaded, "trace.ratio").unwrap(), "1.0");
+    assert_eq!(means(&loaded, "limits.rate_burst").unwrap(), "7");
+    assert!(print(&loaded).contains("ratio = \"auto\" # default, here 1.0\n"));
+    let loaded = from_vars([endpoint, ("ROOTCAP_TRACE__RATIO", "0.5")]).unwrap();
+    assert_eq!((means(&loaded, "trace.ratio"), loaded.config.trace_ratio()), (None, 0.5));
+}

@@ -73,7 +73,7 @@ fn the_environment_sets_every_kind_of_value() {
     assert_eq!(config.log.metadata, ["x-tenant", "x-zone"]);
     assert_eq!(config.metrics.buckets, [0.1, 1.0, 10.0]);
     assert_eq!(config.service.reflection, Switch::Off);
-    assert_eq!(config.trace.ratio, 0.25);
+    assert_eq!(config.trace_ratio(), 0.25);
 }
 
 #[test]

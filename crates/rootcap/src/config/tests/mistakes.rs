@@ -18,7 +18,7 @@ fn all_errors_come_at_once_with_key_value_source_and_what_is_accepted() {
         "log.formats (rootcap.toml:5): there is no such setting; did you mean log.format?",
         "drain.deadline = 5 (rootcap.toml:7): the unit is missing; expected a duration such as",
         "environment variable ROOTCAP_LISEN: there is no such setting; did you mean ROOTCAP_LISTEN?",
-        r#"trace.ratio = "1.5" (environment variable ROOTCAP_TRACE__RATIO): expected a number, from 0.0 to 1.0"#,
+        r#"trace.ratio = "1.5" (environment variable ROOTCAP_TRACE__RATIO): expected "auto" or a number, from 0.0 to 1.0"#,
     ];
     assert_eq!(errors.len(), expected.len(), "{errors:#?}");
     for (error, expected) in errors.iter().zip(expected) {
@@ -237,4 +237,51 @@ fn the_admin_port_is_no_unix_socket() {
         assert!(lines[0].contains(why) && lines[0].contains("ADMIN__LISTEN)"), "{lines:?}");
         assert!(!lines[0].contains("unix:/path"), "{lines:?}");
     }
+}
+
+#[test]
+fn an_endpoint_is_a_collectors_and_its_password_is_never_shown() {
+    for (wrong, why) in [
+        ("collector:4317", "it does not begin with http:// or https://"),
+        ("ftp://u:hunter2@collector", "it does not begin with http:// or https://"),
+        ("http://u:hunter2@collector:4317/v1/traces", "OTLP over gRPC has no path"),
+        ("http://u:hunter2@", "expected"),
+        ("http://u:hunter2@host:0", "expected"),
+        ("http://u:hunter2@host:port", "expected"),
+        ("http://u:hun@ter2@host:99999", "expected"),
+    ] {
+        let file = format!("otlp.endpoint = '{wrong}'");
+        for result in [from_file(&file), from_vars([("ROOTCAP_OTLP__ENDPOINT", wrong)])] {
+            let lines = errors(result);
+            assert_eq!(lines.len(), 1);
+            assert!(
+                lines[0].starts_with("otlp.endpoint = ") && lines[0].contains(why),
+                "{lines:?}"
+            );
+            assert!(!lines[0].contains("hunter2") && !lines[0].contains("ter2"), "{lines:?}");
+        }
+    }
+    for right in ["http://[::1]:4317", "https://collector", "http://collector/"] {
+        from_vars([("ROOTCAP_OTLP__ENDPOINT", right)]).unwrap();
+    }
+}
+
+#[test]
+fn headers_that_are_none_are_told_without_a_word_of_theirs() {
+    for wrong in ["Bearer hunter2==", "hunter2=", "a=b,hunter2", "a=%0ahunter2", "hunter2-bin=x"] {
+        let lines = errors(from_vars([("ROOTCAP_OTLP__HEADERS", wrong)]));
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].starts_with("otlp.headers = *** ("), "{lines:?}");
+        assert!(!lines[0].contains("hunter2"), "{lines:?}");
+    }
+}
+
+#[test]
+fn settings_of_the_export_that_would_do_nothing_are_errors() {
+    let plain = ("ROOTCAP_OTLP__ENDPOINT", "http://collector:4317");
+    let lines = errors(from_vars([plain, ("ROOTCAP_OTLP__CA_FILE", "/etc/ca.pem")]));
+    assert!(lines[0].starts_with("otlp.ca_file = \"/etc/ca.pem\" ("), "{lines:?}");
+    let lines = errors(from_vars([("ROOTCAP_OTLP__QUEUE", "10"), ("ROOTCAP_OTLP__BATCH", "11")]));
+    assert!(lines[0].ends_with("expected at most otlp.queue, which is 10"), "{lines:?}");
+    assert_eq!(from_vars([("ROOTCAP_OTLP__QUEUE", "10")]).unwrap().config.otlp.batch_size(), 10);
 }

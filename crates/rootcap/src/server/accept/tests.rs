@@ -30,7 +30,7 @@ struct Server {
 fn server(listener: &Listener, max_connections: usize) -> Server {
     let (config, health) = (Config::default(), Health::new());
     let logs = Logs::install(&(&config.log).into()).unwrap();
-    let layers = Layers::new(&config, &logs, Arc::new(Methods::builder().build()));
+    let layers = Layers::new(&config, &logs, Arc::new(Methods::builder().build()), None);
     let (life, connections) = (Life::new(health.clone()), Connections::default());
     let (alive, gone) = mpsc::channel(1);
     let acceptor = Acceptor {

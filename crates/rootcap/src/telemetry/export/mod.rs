@@ -11,6 +11,7 @@
 mod collector;
 mod exporter;
 mod global;
+mod log_line;
 mod processor;
 mod queue;
 mod report;
@@ -20,6 +21,7 @@ mod signal;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod timestamp;
 
 use std::{
     fmt, io,
@@ -34,7 +36,6 @@ use std::{
 use futures_util::future::join;
 use metrics::{counter, describe_counter};
 use opentelemetry::{InstrumentationScope, global::BoxedTracer, trace::TracerProvider};
-use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData};
 
 use self::{
@@ -44,7 +45,7 @@ use self::{
     signal::{Logs, Signal, Traces},
     thread::ExporterThread,
 };
-pub(crate) use self::{queue::Queue, thread::is_exporter};
+pub(crate) use self::{log_line::LogLine, queue::Queue};
 use crate::{
     BuildInfo,
     config::{self, Config},
@@ -58,7 +59,7 @@ pub(crate) struct Export(Arc<Running>);
 struct Running {
     provider: Option<SdkTracerProvider>,
     spans: Option<Waiting<SpanData>>,
-    records: Option<Waiting<LogRecord>>,
+    lines: Option<Waiting<LogLine>>,
     thread: ExporterThread,
     endpoint: Arc<str>,
 }
@@ -91,7 +92,7 @@ impl Export {
         let logs =
             config.exports_logs().then(|| of.exporter(Logs(resource.clone()))).transpose()?;
         let spans = traces.as_ref().map(Waiting::of);
-        let records = logs.as_ref().map(Waiting::of);
+        let lines = logs.as_ref().map(Waiting::of);
         let provider = spans.as_ref().map(|spans: &Waiting<SpanData>| {
             processor::provider(&spans.queue, config.trace_ratio(), resource)
         });
@@ -100,7 +101,7 @@ impl Export {
         }
         let thread =
             ExporterThread::spawn(|| Box::pin(run(traces, logs))).map_err(ExportError::Thread)?;
-        Ok(Some(Self(Arc::new(Running { provider, spans, records, thread, endpoint: shown }))))
+        Ok(Some(Self(Arc::new(Running { provider, spans, lines, thread, endpoint: shown }))))
     }
 
     /// The tracer of the calls' spans; `None` where traces are not exported.
@@ -111,9 +112,9 @@ impl Export {
         Some(Arc::new(BoxedTracer::new(Box::new(tracer))))
     }
 
-    /// Where log records go; `None` where the log is not exported.
-    pub(crate) fn records(&self) -> Option<Arc<Queue<LogRecord>>> {
-        Some(Arc::clone(&self.0.records.as_ref()?.queue))
+    /// Where the lines of the log go, as JSON; `None` where the log is not exported.
+    pub(crate) fn lines(&self) -> Option<Arc<Queue<LogLine>>> {
+        Some(Arc::clone(&self.0.lines.as_ref()?.queue))
     }
 
     /// Exports what has ended, and nothing that ends later. Waits for that, at most for `bound`; what has not left by
@@ -123,7 +124,7 @@ impl Export {
         running.close();
         running.thread.wait(bound);
         let spans = running.spans.as_ref().map_or(0, Waiting::unsettled);
-        let records = running.records.as_ref().map_or(0, Waiting::unsettled);
+        let records = running.lines.as_ref().map_or(0, Waiting::unsettled);
         if spans + records > 0 {
             let collector = &*running.endpoint;
             tracing::warn!(collector, spans, records, ?bound, "not all was exported in time");
@@ -137,8 +138,8 @@ impl Running {
             // It fails where it was done before.
             let _ = provider.shutdown();
         }
-        if let Some(records) = &self.records {
-            records.queue.close();
+        if let Some(lines) = &self.lines {
+            lines.queue.close();
         }
     }
 }

@@ -18,6 +18,18 @@ use tokio::{sync::Notify, time};
 /// The most room that a batch is given before it is needed.
 const ROOM: usize = 512;
 
+/// The most bytes that wait: what handlers put into spans and events can be large.
+const MOST_BYTES: usize = 32 * 1024 * 1024;
+
+/// A batch of so many bytes is whole: collectors refuse messages beyond 4 MiB, gRPC's usual limit.
+const WHOLE_BYTES: usize = 1024 * 1024;
+
+/// What takes up memory, and room in a message.
+pub(crate) trait Weigh {
+    /// About how many bytes.
+    fn weight(&self) -> usize;
+}
+
 /// What waits to be exported; full, it drops what comes and counts it.
 pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
@@ -30,25 +42,64 @@ pub(crate) struct Queue<T> {
     on_drop: metrics::Counter,
 }
 
+/// What became of an item that was taken.
+enum Pushed {
+    Gathered,
+    /// Its batch is whole now.
+    MadeWhole,
+}
+
+/// Why an item was not taken.
+enum Refused {
+    Full,
+    Closed,
+}
+
 struct State<T> {
     /// Whole batches, the oldest first.
-    whole: VecDeque<Vec<T>>,
+    whole: VecDeque<Batch<T>>,
     /// The batch that is being filled.
-    current: Vec<T>,
+    current: Batch<T>,
+    /// What all of them have.
+    waiting: usize,
+    bytes: usize,
     closed: bool,
+}
+
+struct Batch<T> {
+    items: Vec<T>,
+    bytes: usize,
+}
+
+impl<T> Default for Batch<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), bytes: 0 }
+    }
 }
 
 impl<T> State<T> {
     fn take(&mut self) -> Option<Vec<T>> {
-        let whole = self.whole.pop_front();
-        whole.or_else(|| (!self.current.is_empty()).then(|| mem::take(&mut self.current)))
+        let batch = match self.whole.pop_front() {
+            Some(whole) => whole,
+            None if self.current.items.is_empty() => return None,
+            None => mem::take(&mut self.current),
+        };
+        self.waiting -= batch.items.len();
+        self.bytes -= batch.bytes;
+        Some(batch.items)
     }
 }
 
-impl<T> Queue<T> {
+impl<T: Weigh> Queue<T> {
     /// A queue of at most `limit` items, which are exported `batch` at a time; `on_drop` counts those it refuses.
     pub(super) fn new(limit: usize, batch: usize, on_drop: metrics::Counter) -> Self {
-        let state = State { whole: VecDeque::new(), current: Vec::new(), closed: false };
+        let state = State {
+            whole: VecDeque::new(),
+            current: Batch::default(),
+            waiting: 0,
+            bytes: 0,
+            closed: false,
+        };
         Self {
             state: Mutex::new(state),
             exporter: Notify::new(),
@@ -60,37 +111,45 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Adds an item, or drops and counts it where the queue is full or closed. Never waits for the exporter.
+    /// Adds an item. Where the queue is full it drops the item and counts it; where it is closed, it drops it. Never
+    /// waits for the exporter.
     pub(crate) fn push(&self, item: T) {
         match self.try_push(item) {
-            Ok(false) => {}
-            Ok(true) => self.exporter.notify_one(),
-            Err(refused) => {
-                // Not under the lock: it may be large.
-                drop(refused);
+            Ok(Pushed::Gathered) => {}
+            Ok(Pushed::MadeWhole) => self.exporter.notify_one(),
+            // The item is dropped here and not under the lock: it may be large.
+            Err((_, Refused::Closed)) => {}
+            Err((_, Refused::Full)) => {
                 self.dropped.fetch_add(1, Relaxed);
                 self.on_drop.increment(1);
             }
         }
     }
 
-    /// Tells whether a batch has become whole.
-    fn try_push(&self, item: T) -> Result<bool, T> {
+    fn try_push(&self, item: T) -> Result<Pushed, (T, Refused)> {
+        let bytes = item.weight();
         let mut state = self.lock();
-        if state.closed || state.whole.len() * self.batch + state.current.len() >= self.limit {
-            return Err(item);
+        if state.closed {
+            return Err((item, Refused::Closed));
         }
-        if state.current.capacity() == 0 {
-            state.current.reserve(self.batch.min(ROOM));
+        if state.waiting >= self.limit || state.bytes + bytes > MOST_BYTES {
+            return Err((item, Refused::Full));
         }
-        state.current.push(item);
+        state.waiting += 1;
+        state.bytes += bytes;
+        let current = &mut state.current;
+        if current.items.capacity() == 0 {
+            current.items.reserve(self.batch.min(ROOM));
+        }
+        current.items.push(item);
+        current.bytes += bytes;
         self.pushed.fetch_add(1, Relaxed);
-        let whole = state.current.len() >= self.batch;
-        if whole {
-            let batch = mem::take(&mut state.current);
-            state.whole.push_back(batch);
+        if current.items.len() < self.batch && current.bytes < WHOLE_BYTES {
+            return Ok(Pushed::Gathered);
         }
-        Ok(whole)
+        let batch = mem::take(current);
+        state.whole.push_back(batch);
+        Ok(Pushed::MadeWhole)
     }
 
     /// The next batch: a whole one at once, else what there is after `interval`. `None` when the queue is closed and
@@ -136,7 +195,9 @@ impl<T> Queue<T> {
     pub(super) fn is_closed(&self) -> bool {
         self.lock().closed
     }
+}
 
+impl<T> Queue<T> {
     /// How many items were accepted.
     pub(super) fn pushed(&self) -> u64 {
         self.pushed.load(Relaxed)
@@ -157,3 +218,6 @@ impl<T> std::fmt::Debug for Queue<T> {
         f.debug_struct("Queue").field("limit", &self.limit).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

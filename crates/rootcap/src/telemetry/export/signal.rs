@@ -1,6 +1,7 @@
 //! What is exported: spans and log records, each with its method of the collector and its message.
 
 use bytes::Bytes;
+use opentelemetry::{Array, KeyValue, StringValue, Value};
 use opentelemetry_proto::{
     tonic::{
         collector::{
@@ -8,7 +9,7 @@ use opentelemetry_proto::{
             trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse},
         },
         common::v1::InstrumentationScope,
-        logs::v1::{LogRecord, ResourceLogs, ScopeLogs},
+        logs::v1::{ResourceLogs, ScopeLogs},
         resource::v1 as proto,
     },
     transform::{
@@ -19,10 +20,12 @@ use opentelemetry_proto::{
 use opentelemetry_sdk::{Resource, trace::SpanData};
 use prost::{DecodeError, Message};
 
+use super::{log_line::LogLine, queue::Weigh};
+
 /// What a collector takes by one of its methods.
 pub(super) trait Signal: Send + Sync + 'static {
     /// One span, or one log record.
-    type Item: Send + 'static;
+    type Item: Weigh + Send + 'static;
 
     /// The value of the label `signal`.
     const NAME: &'static str;
@@ -35,6 +38,30 @@ pub(super) trait Signal: Send + Sync + 'static {
 
     /// How many items the collector has refused of an export that succeeded, and why.
     fn refused(answer: Bytes) -> Result<(u64, String), DecodeError>;
+}
+
+impl Weigh for SpanData {
+    fn weight(&self) -> usize {
+        let attributes = |attributes: &[KeyValue]| -> usize {
+            let text = |attribute: &KeyValue| match &attribute.value {
+                Value::String(text) => text.as_str().len(),
+                Value::Array(Array::String(texts)) => {
+                    texts.iter().map(|text| size_of::<StringValue>() + text.as_str().len()).sum()
+                }
+                Value::Array(Array::I64(numbers)) => size_of_val(&**numbers),
+                Value::Array(Array::F64(numbers)) => size_of_val(&**numbers),
+                _ => 0,
+            };
+            size_of_val(attributes) + attributes.iter().map(text).sum::<usize>()
+        };
+        let events =
+            self.events.iter().map(|event| size_of_val(event) + attributes(&event.attributes));
+        let links = self.links.iter().map(|link| size_of_val(link) + attributes(&link.attributes));
+        size_of_val(self)
+            + attributes(&self.attributes)
+            + events.sum::<usize>()
+            + links.sum::<usize>()
+    }
 }
 
 /// The calls' spans, and those that handlers make.
@@ -63,15 +90,15 @@ impl Signal for Traces {
 pub(super) struct Logs(pub(super) Resource);
 
 impl Signal for Logs {
-    type Item = LogRecord;
+    type Item = LogLine;
     const NAME: &'static str = "logs";
     const PATH: &'static str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 
-    fn encode(&self, batch: Vec<LogRecord>) -> Bytes {
+    fn encode(&self, batch: Vec<LogLine>) -> Bytes {
+        let log_records = batch.iter().filter_map(LogLine::to_record).collect();
         let scope =
             InstrumentationScope { name: "rootcap".to_owned(), ..InstrumentationScope::default() };
-        let scope_logs =
-            ScopeLogs { scope: Some(scope), log_records: batch, ..ScopeLogs::default() };
+        let scope_logs = ScopeLogs { scope: Some(scope), log_records, ..ScopeLogs::default() };
         let attributes = ResourceAttributesWithSchema::from(&self.0).attributes.0;
         let resource_logs = ResourceLogs {
             resource: Some(proto::Resource { attributes, ..proto::Resource::default() }),

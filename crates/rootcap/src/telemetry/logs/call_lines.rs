@@ -7,13 +7,13 @@ use tracing::{Level, Metadata, callsite::DefaultCallsite, field::FieldSet};
 use tracing_core::{callsite::Callsite, identify_callsite, metadata::Kind};
 
 use super::log_filter::PassingLines;
-use crate::telemetry::sink::Sink;
 
-/// Lines of calls. They never become events, but the filter decides about them as if they were.
+/// Lines of calls. They never become events, but the filter of the log decides about them as if they were.
 #[derive(Debug)]
-pub(super) struct CallLines {
-    pub(super) sink: Arc<Sink>,
-    pub(super) passing: Arc<PassingLines>,
+pub(super) struct CallLines<O> {
+    pub(super) output: Arc<O>,
+    /// `None` where there is no filter of ours: all pass.
+    pub(super) passing: Option<Arc<PassingLines>>,
 }
 
 /// The callsite of the events that the lines of one level stand for, so that `tracing` asks the filter about them, and
@@ -49,14 +49,15 @@ pub(super) fn is_of_call_lines(metadata: &Metadata<'_>) -> bool {
         && metadata.callsite() == callsite(*metadata.level()).metadata().callsite()
 }
 
-impl Output for CallLines {
+impl<O: Output> Output for CallLines<O> {
     fn enabled(&self, level: Level) -> bool {
+        let Some(passing) = &self.passing else { return true };
         // The first time, this is when the filter is asked.
         callsite(level).interest();
-        self.passing.at(level).load(Relaxed)
+        passing.at(level).load(Relaxed)
     }
 
     fn write(&self, line: &[u8]) {
-        self.sink.write(line);
+        self.output.write(line);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::SystemTime};
 
+use arc_swap::ArcSwapOption;
 use rootcap_layers::{
     Call,
     access_log::{Format, Key, Line},
@@ -20,7 +21,13 @@ use super::{
     CHANGES,
     fields::{Fields, Value},
 };
-use crate::telemetry::sink::Sink;
+use crate::telemetry::{
+    export::{LogLine, Queue},
+    sink::Sink,
+};
+
+/// Where lines go besides, while they are exported.
+pub(super) static EXPORTED: ArcSwapOption<Queue<LogLine>> = ArcSwapOption::const_empty();
 
 /// A line that is longer than this takes no more fields, in bytes.
 const MAX_LINE: usize = 64 * 1024;
@@ -77,6 +84,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for EventLines {
         match metadata.target() {
             CHANGES => self.format.write(&self.sink.reserved(), now, level, &message, write),
             _ => self.format.write(&*self.sink, now, level, &message, write),
+        }
+        if let Some(exported) = &*EXPORTED.load() {
+            Format::Json.write(&**exported, now, level, &message, write);
         }
     }
 }

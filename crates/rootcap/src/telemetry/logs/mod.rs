@@ -51,6 +51,7 @@ use self::{
 };
 use super::{
     child_spans::ChildTracer,
+    export::{LogLine, Queue},
     sink::{Sink, SinkCounters},
 };
 use crate::config::{self, Loaded, LogCalls, LogFormat, Switch};
@@ -181,6 +182,29 @@ impl Logs {
         }
     }
 
+    /// The observer that exports the end of each call, where that is logged. A subscriber of the process's own has
+    /// no say in that.
+    pub(crate) fn exported_calls(&self, export: Option<Arc<Queue<LogLine>>>) -> AccessLog {
+        let Some(queue) = export else { return AccessLog::events().calls(Calls::Off) };
+        let calls = if self.calls == Calls::Both { Calls::End } else { self.calls };
+        let passing = self.installed.as_ref().map(|ours| Arc::clone(&ours.passing));
+        AccessLog::new(CallLines { output: queue, passing }, Format::Json).calls(calls).builtin(self.builtin)
+    }
+
+    /// Exports events too, from now on and until [`export_no_events`](Self::export_no_events); of several servers, those of the last one's.
+    /// The events of a subscriber that is not ours are not to be had.
+    pub(crate) fn export_events(&self, queue: Arc<Queue<LogLine>>) {
+        layer::EXPORTED.store(Some(queue));
+    }
+
+    /// Exports no more events to `queue`.
+    pub(crate) fn export_no_events(&self, queue: &Arc<Queue<LogLine>>) {
+        let exported = layer::EXPORTED.load();
+        if exported.as_ref().is_some_and(|exported| Arc::ptr_eq(exported, queue)) {
+            layer::EXPORTED.compare_and_swap(&exported, None);
+        }
+    }
+
     /// A subscriber that is not ours learns the ids of a call from its span.
     pub(crate) fn spans(&self) -> Spans {
         if self.installed.is_some() { Spans::Off } else { Spans::On }
@@ -228,8 +252,8 @@ impl Installed {
         Ok((Self { sink, format, filter, passing, children }, Dispatch::new(subscriber)))
     }
 
-    fn call_lines(&self) -> CallLines {
-        CallLines { sink: Arc::clone(&self.sink), passing: Arc::clone(&self.passing) }
+    fn call_lines(&self) -> CallLines<Sink> {
+        CallLines { output: Arc::clone(&self.sink), passing: Some(Arc::clone(&self.passing)) }
     }
 }
 

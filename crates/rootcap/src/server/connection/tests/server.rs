@@ -56,7 +56,7 @@ impl<A: App> Server<A> {
         let (health, calls) = (Health::new(), Calls::new());
         let methods = Arc::new(Methods::builder().service("test").build());
         let logs = Logs::install(&(&config.log).into()).unwrap();
-        let layers = Layers::new(&config, &logs, Arc::clone(&methods));
+        let layers = Layers::new(&config, &logs, Arc::clone(&methods), None);
         let life = Life::new(health.clone());
         life.advance(Phase::Serving);
         let (alive, gone) = mpsc::channel(1);
