@@ -21,6 +21,7 @@ const PURE: &[&str] = &[
     "crates/rootcap/src/server/coalesce/gate.rs",
     "crates/rootcap/src/server/connection/phases.rs",
     "crates/rootcap/src/server/refusals.rs",
+    "crates/rootcap/src/tls/expiry.rs",
 ];
 
 /// What an algorithm must not name.
