@@ -25,6 +25,7 @@ const PURE: &[&str] = &[
     "crates/rootcap/src/server/connection/phases.rs",
     "crates/rootcap/src/server/refusals.rs",
     "crates/rootcap/src/telemetry/logs/in_force.rs",
+    "crates/rootcap/src/tls/expiry.rs",
 ];
 
 /// What an algorithm must not name.
