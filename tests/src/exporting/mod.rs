@@ -1,5 +1,6 @@
 //! Spans and log records leave the process, and no call notices.
 
+mod children;
 mod outages;
 mod sampling;
 mod traces;
