@@ -1,5 +1,7 @@
 //! Spans and log records leave the process, and no call notices.
 
+mod encrypted;
+mod logs;
 mod outages;
 mod sampling;
 mod traces;

@@ -85,11 +85,11 @@ impl Setting {
             attempts: Arc::default(),
             reconnects: Arc::default(),
         };
-        let queue = Arc::new(Queue::new(100, 10, metrics::Counter::noop()));
+        let queue = Arc::new(Queue::new(100, 10, ::metrics::Counter::noop()));
         let resource = opentelemetry_sdk::Resource::builder_empty().build();
         let counters = Counters {
-            exported: metrics::Counter::noop(),
-            failed: metrics::Counter::noop(),
+            exported: ::metrics::Counter::noop(),
+            failed: ::metrics::Counter::noop(),
             settled: Arc::default(),
         };
         let settled = Arc::clone(&counters.settled);

@@ -188,7 +188,9 @@ impl Logs {
         let Some(queue) = export else { return AccessLog::events().calls(Calls::Off) };
         let calls = if self.calls == Calls::Both { Calls::End } else { self.calls };
         let passing = self.installed.as_ref().map(|ours| Arc::clone(&ours.passing));
-        AccessLog::new(CallLines { output: queue, passing }, Format::Json).calls(calls).builtin(self.builtin)
+        AccessLog::new(CallLines { output: queue, passing }, Format::Json)
+            .calls(calls)
+            .builtin(self.builtin)
     }
 
     /// Exports events too, from now on and until [`export_no_events`](Self::export_no_events); of several servers, those of the last one's.
