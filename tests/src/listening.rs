@@ -8,10 +8,14 @@ use std::{
 };
 
 use hyper_util::rt::TokioIo;
-use rootcap::{LocalAddr, config::Listener};
+use rootcap::{
+    LocalAddr,
+    config::{Config, Listener, Tls},
+};
 use rootcap_proto::helloworld::{HelloRequest, greeter_client::GreeterClient};
 use rootcap_tests::{
     admin::Admin,
+    pki::Pki,
     server::{anywhere, builder, greeter, services, start},
 };
 use tokio::net::UnixStream;
@@ -114,4 +118,23 @@ async fn without_an_admin_port_there_is_none() {
     greets(tcp(server.local_addr()).await).await;
     server.stop();
     server.wait().await.unwrap();
+}
+
+/// TLS is for the internet: on a Unix socket, the file says who may connect.
+#[tokio::test]
+async fn a_unix_socket_beside_a_port_with_tls_has_none() {
+    let (path, pki) = (socket("beside-tls"), Pki::new());
+    let cert = pki.server("server");
+    let tls = Tls { cert: Some(cert.cert), key: Some(cert.key), ..Tls::default() };
+    let listen = vec![anywhere(), Listener::Unix(path.clone())];
+    let both = |settings: &mut Config| (settings.listen, settings.tls) = (listen, tls.clone());
+    let server = start(both).await;
+    greets(unix(path.clone()).await).await;
+    drop(server);
+
+    let only = builder().configure(|settings| {
+        (settings.listen, settings.tls) = (vec![Listener::Unix(socket("no-tls"))], tls);
+    });
+    let error = only.start(services()).await.unwrap_err();
+    assert!(error.is_config() && format!("{error:?}").contains("tls.cert = "), "{error:?}");
 }

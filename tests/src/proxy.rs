@@ -17,7 +17,7 @@ use crate::{programs, wait};
 
 /// A running proxy; killed when dropped.
 pub struct Proxy {
-    child: Child,
+    _child: Child,
     /// Where it takes calls.
     pub address: SocketAddr,
     _directory: Directory,
@@ -59,7 +59,7 @@ impl Proxy {
             command.stdin(Stdio::null()).stdout(Stdio::null());
             let mut child = command.kill_on_drop(true).spawn().unwrap();
             if listens(&mut child, address).await {
-                return Self { child, address, _directory: directory };
+                return Self { _child: child, address, _directory: directory };
             }
         }
         panic!("{} ends at once, on any port", program.display());

@@ -1,10 +1,12 @@
 //! A program whose handler logs, for the tests of what leaves a process.
 //!
 //! With `TEST_SUBSCRIBER` in its environment it has a `tracing` subscriber of its own, which writes to stderr. With
-//! `TEST_SIGNAL` it is sent SIGTERM as soon as it says that it has started.
+//! `TEST_SIGNAL` it is sent SIGTERM as soon as it says that it has started. With `TEST_CHECK` it has a health check,
+//! which is always good.
 
-use std::process::Command;
+use std::{future::ready, process::Command, time::Duration};
 
+use rootcap::health::HealthCheck;
 use rootcap_proto::helloworld::{
     HelloReply, HelloRequest,
     greeter_server::{Greeter, GreeterServer},
@@ -35,7 +37,13 @@ async fn main() -> Result<(), rootcap::Error> {
     if std::env::var_os("TEST_SUBSCRIBER").is_some() {
         tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stderr).init();
     }
-    rootcap::Server::builder()
+    let mut builder = rootcap::Server::builder();
+    if std::env::var_os("TEST_CHECK").is_some() {
+        let second = Duration::from_secs(1);
+        builder = builder
+            .health_check(HealthCheck::new("test", second, second, || ready(Ok::<_, String>(()))));
+    }
+    builder
         .descriptors(rootcap_proto::FILE_DESCRIPTOR_SET)
         .on_start(|server| {
             println!("{server}");

@@ -46,6 +46,13 @@ impl Listeners {
     }
 }
 
+impl Listeners {
+    /// Whether one of them has an internet address.
+    pub(super) fn any_tcp(&self) -> bool {
+        self.local.iter().any(|local| local.tcp().is_some())
+    }
+}
+
 fn take_over(listeners: Vec<StdTcpListener>) -> Result<Vec<Bound>, Error> {
     let take_over = |listener: StdTcpListener| {
         listener.set_nonblocking(true)?;

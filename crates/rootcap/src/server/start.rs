@@ -66,6 +66,11 @@ where
     let admin_settings = admin_settings(&config.admin)?;
     let all_tls: Vec<_> = tls.iter().chain(&admin_settings.tls).cloned().collect();
     let listeners = Listeners::bind(parts.listeners, &config)?;
+    if let Some(cert) = config.tls.cert.as_deref().filter(|_| !listeners.any_tcp()) {
+        return Err(Error::config(format!(
+            "tls.cert = {cert:?}: it does nothing where all listeners are Unix sockets; expected \"off\", or another listener"
+        )));
+    }
 
     let exports = parts.tracer.is_some() || config.exports_traces();
     let (logs, metrics) = install_telemetry(&loaded, exports.then(ChildTracer::default))?;

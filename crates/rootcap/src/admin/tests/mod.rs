@@ -138,7 +138,16 @@ impl Process for Fake {
     }
 
     fn tls(&self) -> Vec<crate::tls::Status> {
-        Vec::new()
+        vec![crate::tls::Status {
+            port: "service",
+            subject: MARKUP.to_owned(),
+            serial: "01:02".to_owned(),
+            not_after: "2027-01-01T00:00:00Z".to_owned(),
+            days_left: 41,
+            loaded: "2026-11-20T00:00:00Z".to_owned(),
+            error: Some("tls.key = \"key.pem\": the file cannot be read".to_owned()),
+            error_since: Some("2026-11-21T00:00:00Z".to_owned()),
+        }]
     }
 
     fn stack(&self) -> Vec<LayerRow> {

@@ -212,6 +212,20 @@ fn health_is_text_for_curl_and_numbers_for_programs() {
 }
 
 #[test]
+fn the_settings_page_tells_what_the_tls_files_held_and_why_newer_ones_are_not_used() {
+    let server = start(Fake::default());
+    let text = get(server.address, "/debug/config");
+    for part in [
+        "serial 01:02, valid until 2027-01-01T00:00:00Z (41 days), loaded 2026-11-20T00:00:00Z",
+        "TLS of the service port: not reloaded since 2026-11-21T00:00:00Z: tls.key = \"key.pem\"",
+    ] {
+        assert!(text.text().contains(part), "{}", text.text());
+    }
+    let json = get(server.address, "/debug/config?format=json").json();
+    assert_eq!(json["tls"][0]["days_left"], 41);
+}
+
+#[test]
 fn what_others_named_is_never_markup_nor_an_escape_sequence() {
     let server = start(Fake::default());
     for path in ["/connections", "/debug/config", "/debug/health"] {

@@ -152,6 +152,32 @@ fn a_burst_without_a_rate_is_an_error() {
     ));
 }
 
+#[test]
+fn what_tls_lacks_is_told_for_either_port() {
+    let file = "[tls]\ncert = 'a'\n[admin.tls]\nkey = 'b'\nclient_auth = 'required'";
+    let lines = errors(from_file(file));
+    let expected = [
+        r#"tls.cert = "a" (rootcap.toml:2): it does nothing while tls.key is "off"; expected both"#,
+        r#"admin.tls.key = "b" (rootcap.toml:4): it does nothing while admin.tls.cert is "off"; expected both"#,
+        r#"admin.tls.client_auth = "required" (rootcap.toml:5): it does nothing while admin.tls.client_ca is "off"; expected both"#,
+    ];
+    assert_eq!(lines, expected);
+    // Whoever asks for certificates and lets in who has none would think that nobody else comes in.
+    let lines = errors(from_vars([("ROOTCAP_TLS__CLIENT_CA", "ca.pem")]));
+    assert_eq!(
+        lines,
+        [
+            r#"tls.client_ca = "ca.pem" (environment variable ROOTCAP_TLS__CLIENT_CA): it does nothing while tls.cert is "off"; expected both"#
+        ]
+    );
+    let mut loaded = Loaded::default();
+    let in_code = loaded.update(|config| config.tls.client_auth = Auto::Set(ClientAuth::Optional));
+    assert!(
+        errors(in_code.map(|()| loaded))[0]
+            .starts_with(r#"tls.client_auth = "optional" (builder): it does"#)
+    );
+}
+
 proptest! {
     #[test]
     fn no_file_makes_the_loader_panic(

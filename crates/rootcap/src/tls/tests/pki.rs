@@ -111,6 +111,8 @@ impl Directory {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("rootcap-tls-{}-{}", process::id(), NUMBER.fetch_add(1, Relaxed));
         let path = std::env::temp_dir().join(name);
+        // What a process of the same number has left.
+        let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).unwrap();
         let directory = Self { path, with_client_ca: client_ca.is_some() };
         for name in NAMES {
