@@ -248,10 +248,15 @@ impl Installed {
         let passing = Arc::new(PassingLines::default());
         let log_filter = LogFilter { filter: layer, lines: Arc::clone(&passing) };
         let children = settings.children.clone();
-        let subscriber = tracing_subscriber::registry()
-            .with(EventLines::new(Arc::clone(&sink), format).with_filter(log_filter))
-            .with(children.as_ref().map(ChildTracer::layer));
-        Ok((Self { sink, format, filter, passing, children }, Dispatch::new(subscriber)))
+        let lines = EventLines::new(Arc::clone(&sink), format).with_filter(log_filter);
+        let subscriber = tracing_subscriber::registry().with(lines);
+        let dispatch = match &children {
+            Some(children) => Dispatch::new(subscriber.with(children.layer())),
+            // An optional layer would have no filter of its own: what the log's filter turns down once and for all,
+            // it would be asked about each time.
+            None => Dispatch::new(subscriber),
+        };
+        Ok((Self { sink, format, filter, passing, children }, dispatch))
     }
 
     fn call_lines(&self) -> CallLines<Sink> {
