@@ -92,7 +92,6 @@ where
         methods,
         metrics: metrics.clone(),
         logs: logs.clone(),
-        life: life.clone(),
         health: parts.health.clone(),
         checks: checks.clone(),
         heartbeat: Heartbeat::start(&life),
