@@ -193,8 +193,8 @@ impl Logs {
             .builtin(self.builtin)
     }
 
-    /// Exports events too, from now on and until [`export_no_events`](Self::export_no_events); of several servers, those of the last one's.
-    /// The events of a subscriber that is not ours are not to be had.
+    /// Exports events too, from now on and until [`export_no_events`](Self::export_no_events): where there are several
+    /// servers, to the queue of the last one. The events of a subscriber that is not ours are not to be had.
     pub(crate) fn export_events(&self, queue: Arc<Queue<LogLine>>) {
         layer::EXPORTED.store(Some(queue));
     }
