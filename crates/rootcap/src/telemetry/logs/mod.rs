@@ -249,6 +249,8 @@ impl Installed {
         let log_filter = LogFilter { filter: layer, lines: Arc::clone(&passing) };
         let children = settings.children.clone();
         let lines = EventLines::new(Arc::clone(&sink), format).with_filter(log_filter);
+        // Before the first line: of two calls that begin at once, one would not wait for the answer.
+        call_lines::register();
         let subscriber = tracing_subscriber::registry().with(lines);
         let dispatch = match &children {
             Some(children) => Dispatch::new(subscriber.with(children.layer())),
