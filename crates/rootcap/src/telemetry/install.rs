@@ -1,4 +1,4 @@
-//! [`Telemetry`]: what a server logs, counts and traces with, installed in the order in which the parts need each other.
+//! [`Telemetry`]: what a server logs, counts and traces with, installed in the order in which they need each other.
 
 use std::sync::Arc;
 

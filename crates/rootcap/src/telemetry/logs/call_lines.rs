@@ -42,8 +42,8 @@ fn callsite(level: Level) -> &'static DefaultCallsite {
     }
 }
 
-/// Makes `tracing` ask the filter of every subscriber that is made from now on about these lines, and ask again when the
-/// filter changes.
+/// Makes `tracing` ask the filter of every subscriber that is made from now on about these lines, and ask again when
+/// the filter changes.
 pub(super) fn register() {
     for level in [Level::ERROR, Level::WARN, Level::INFO] {
         callsite(level).register();
