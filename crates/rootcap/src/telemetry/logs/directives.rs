@@ -63,7 +63,7 @@ pub(super) fn parse(filter: &str) -> Result<EnvFilter, Box<dyn Error + Send + Sy
 /// - So does that of a target of its own, unless it was to be quieter than the others: then it stays.
 /// - The transport's crates keep the level that they have.
 /// - What is more verbose than `debug` stays, and directives about spans and fields do.
-pub(super) fn at_debug(configured: &str) -> String {
+pub(crate) fn at_debug(configured: &str) -> String {
     let directives: Vec<Directive<'_>> = each(configured).map(Directive::read).collect();
     let general = directives.iter().rev().find_map(|directive| match directive {
         Directive::General(level) => Some(*level),
