@@ -17,7 +17,12 @@ fuzz_target!(|data: &[u8]| {
                 .unwrap_or_else(|errors| panic!("{errors}\n{printed}"));
             let secret = |entry: &&rootcap::config::Entry| !entry.secret;
             let values = |loaded: &rootcap::config::Loaded| -> Vec<_> {
-                loaded.effective().iter().filter(secret).map(|entry| (entry.key.clone(), entry.value.clone())).collect()
+                loaded
+                    .effective()
+                    .iter()
+                    .filter(secret)
+                    .map(|entry| (entry.key.clone(), entry.value.clone()))
+                    .collect()
             };
             assert_eq!(values(&loaded), values(&again));
         }

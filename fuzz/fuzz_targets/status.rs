@@ -50,7 +50,11 @@ fuzz_target!(|data: &[u8]| {
         None => assert_ne!(seen.outcome.code(), Code::Ok),
     }
     if let (Some(_), Some(said), Some(now)) = (code, said, now) {
-        the_message_is_the_beginning(said.get("grpc-message"), now.get("grpc-message"), &seen.outcome);
+        the_message_is_the_beginning(
+            said.get("grpc-message"),
+            now.get("grpc-message"),
+            &seen.outcome,
+        );
     }
     seen.json.iter().for_each(|line| drop(lines::json(line)));
     seen.text.iter().for_each(|line| drop(lines::text(line)));
@@ -72,9 +76,8 @@ fn the_message_is_the_beginning(
         assert_eq!((said, now), (None, None));
         return;
     };
-    let decode = |value: &HeaderValue| {
-        percent_decode(value.as_bytes()).decode_utf8_lossy().into_owned()
-    };
+    let decode =
+        |value: &HeaderValue| percent_decode(value.as_bytes()).decode_utf8_lossy().into_owned();
     assert!(now.len() <= MAX_MESSAGE);
     assert_eq!(outcome.message().as_deref(), Some(&*decode(now)));
     if said.len() <= MAX_MESSAGE {

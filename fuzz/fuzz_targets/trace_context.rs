@@ -64,7 +64,11 @@ fn check(headers: &HeaderMap, way: &Propagation, call: &rootcap_layers::Call) {
     let mut onward = HeaderMap::new();
     call.inject(&mut onward);
     assert!(onward.values().all(|value| value.len() <= 512));
-    assert!(onward.values().all(|value| value.as_bytes().iter().all(|byte| (b' '..=b'~').contains(byte))));
+    assert!(
+        onward
+            .values()
+            .all(|value| value.as_bytes().iter().all(|byte| (b' '..=b'~').contains(byte)))
+    );
     if let Some(parent) = onward.get("traceparent") {
         let parent = TraceParent::parse(parent.as_bytes()).expect("well-formed");
         assert_eq!((parent.trace_id, parent.span_id), (id, span));

@@ -41,7 +41,8 @@ const MAX_LINE: usize = 5 * 6 * 256 + 128 + 1_024;
 /// When it is not one line, not JSON, too long, or has other keys than those of a call.
 pub fn json(line: &[u8]) -> Vec<(String, Value)> {
     let text = one_line(line);
-    let Fields(fields) = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let Fields(fields) =
+        serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
     keys(fields.iter().map(|(key, _)| key.as_str()), text);
     fields
 }

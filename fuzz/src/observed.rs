@@ -95,12 +95,8 @@ impl Observed {
         let log = |to: &Arc<Kept>, format| {
             AccessLog::new(Arc::clone(to), format).builtin(BuiltinCalls::Log)
         };
-        let observers = (
-            CallMetrics,
-            log(&json, Format::Json),
-            log(&text, Format::Text),
-            Arc::clone(&ends),
-        );
+        let observers =
+            (CallMetrics, log(&json, Format::Json), log(&text, Format::Text), Arc::clone(&ends));
         let observe = ObserveLayer::new(observers, Arc::clone(methods))
             .propagation(propagation)
             .logged_metadata(vec![http::HeaderName::from_static("x-logged")]);

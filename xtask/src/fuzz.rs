@@ -3,23 +3,24 @@
 //! This is what `cargo fuzz run <target>` does, with a toolchain that is stable and without that program: the flags that
 //! make a program tell which code an input has reached are stable, and only sanitizers are not.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::error::Error;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
-
+use crate::binaries::binaries;
 use crate::{cargo_command, root};
 
 /// Where the targets are.
 pub(crate) const MANIFEST: &str = "--manifest-path=fuzz/Cargo.toml";
 
-/// What tells libFuzzer of the code that an input has reached, and of what it was compared with.
+/// No warnings; and what cargo-fuzz says, too, so that libFuzzer is told of the code that an input has reached, and of
+/// what it was compared with.
 const INSTRUMENTED: &[&str] = &[
     "--cfg=fuzzing",
-    "-Cdebug-assertions",
+    "-Dwarnings",
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
     "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
@@ -58,18 +59,23 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
 }
 
 /// The targets, by name.
-fn build() -> Result<Vec<(String, String)>, Box<dyn Error>> {
+fn build() -> Result<BTreeMap<String, PathBuf>, Box<dyn Error>> {
     let host = host()?;
     // A target of its own, so that build scripts and macros are not instrumented.
-    let output =
-        cargo_command(&["build", MANIFEST, "--target", &host, "--message-format=json-render-diagnostics"])
-            .env("CARGO_ENCODED_RUSTFLAGS", INSTRUMENTED.join("\x1f"))
-            .stderr(Stdio::inherit())
-            .output()?;
+    let output = cargo_command(&[
+        "build",
+        MANIFEST,
+        "--target",
+        &host,
+        "--message-format=json-render-diagnostics",
+    ])
+    .env("CARGO_ENCODED_RUSTFLAGS", INSTRUMENTED.join("\x1f"))
+    .stderr(Stdio::inherit())
+    .output()?;
     if !output.status.success() {
         return Err("the fuzz targets do not build".into());
     }
-    let built = targets(&String::from_utf8_lossy(&output.stdout));
+    let built = binaries(&String::from_utf8_lossy(&output.stdout));
     if built.is_empty() { Err("Cargo built no fuzz target".into()) } else { Ok(built) }
 }
 
@@ -81,19 +87,7 @@ fn host() -> Result<String, Box<dyn Error>> {
     Ok(host.ok_or("`cargo -vV` does not tell the host")?.to_owned())
 }
 
-/// The programs, by name, that Cargo's messages tell of.
-fn targets(messages: &str) -> Vec<(String, String)> {
-    let target = |line: &str| {
-        let message: Value = serde_json::from_str(line).ok()?;
-        let program = message["executable"].as_str()?;
-        Some((message["target"]["name"].as_str()?.to_owned(), program.to_owned()))
-    };
-    let mut targets: Vec<_> = messages.lines().filter_map(target).collect();
-    targets.sort();
-    targets
-}
-
-fn fuzz(name: &str, program: &str, artifacts: &Path) -> Result<(), Box<dyn Error>> {
+fn fuzz(name: &str, program: &Path, artifacts: &Path) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(artifacts)?;
     let mut command = Command::new(program);
     command.args(LIMITS).arg(format!("-artifact_prefix={}/", artifacts.display()));
@@ -117,4 +111,24 @@ fn seeds(name: &str) -> Result<Vec<String>, Box<dyn Error>> {
     let mut paths = paths.collect::<Result<Vec<_>, std::io::Error>>()?;
     paths.sort();
     Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_is_declared_and_has_seeds() {
+        let manifest = fs::read_to_string(root().join("fuzz/Cargo.toml")).expect("a manifest");
+        let entries = fs::read_dir(root().join("fuzz/fuzz_targets")).expect("a folder");
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        let sources: Vec<_> =
+            paths.filter(|path| path.extension().is_some_and(|end| end == "rs")).collect();
+        assert!(!sources.is_empty());
+        for source in sources {
+            let name = source.file_stem().expect("a name").to_string_lossy().into_owned();
+            assert!(manifest.contains(&format!("name = \"{name}\"\n")), "{name}");
+            assert!(seeds(&name).is_ok_and(|seeds| !seeds.is_empty()), "{name}");
+        }
+    }
 }
