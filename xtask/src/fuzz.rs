@@ -30,7 +30,7 @@ const INSTRUMENTED: &[&str] = &[
 
 /// How many inputs a target gets, in which many seconds at most, and how many megabytes it may take for them.
 const LIMITS: [&str; 5] =
-    ["-seed=1", "-runs=20000", "-max_total_time=10", "-timeout=10", "-rss_limit_mb=1024"];
+    ["-seed=1", "-runs=10000", "-max_total_time=5", "-timeout=10", "-rss_limit_mb=1024"];
 
 /// What is missing on this machine to build the targets.
 ///
