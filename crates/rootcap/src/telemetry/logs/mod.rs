@@ -249,9 +249,13 @@ impl Installed {
         let log_filter = LogFilter { filter: layer, lines: Arc::clone(&passing) };
         let children = settings.children.clone();
         let subscriber = tracing_subscriber::registry()
-            .with(EventLines::new(Arc::clone(&sink), format).with_filter(log_filter))
-            .with(children.as_ref().map(ChildTracer::layer));
-        Ok((Self { sink, format, filter, passing, children }, Dispatch::new(subscriber)))
+            .with(EventLines::new(Arc::clone(&sink), format).with_filter(log_filter));
+        // An optional layer that is `None` has no filter, and would answer for what the log's filter refuses.
+        let dispatch = match &children {
+            Some(children) => Dispatch::new(subscriber.with(children.layer())),
+            None => Dispatch::new(subscriber),
+        };
+        Ok((Self { sink, format, filter, passing, children }, dispatch))
     }
 
     fn call_lines(&self) -> CallLines<Sink> {
