@@ -9,7 +9,7 @@ use rootcap_tests::{
     metrics::Metrics,
     pki::Pki,
 };
-use tokio::net::TcpStream;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 #[tokio::test]
 async fn a_program_prints_the_example_of_its_settings() {
@@ -129,6 +129,7 @@ async fn with_tls_and_export() -> Metrics {
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9"),
     ];
     let server = Example::start("greeter", &settings).await;
-    drop(TcpStream::connect(server.address).await.unwrap());
+    let mut plaintext = TcpStream::connect(server.address).await.unwrap();
+    plaintext.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     server.admin.until("rootcap_tls_handshakes_failed_total", &[], 1.0).await
 }

@@ -248,11 +248,12 @@ impl Installed {
         let passing = Arc::new(PassingLines::default());
         let log_filter = LogFilter { filter: layer, lines: Arc::clone(&passing) };
         let children = settings.children.clone();
-        let subscriber = tracing_subscriber::registry()
-            .with(EventLines::new(Arc::clone(&sink), format).with_filter(log_filter));
-        // An optional layer that is `None` has no filter, and would answer for what the log's filter refuses.
+        let lines = EventLines::new(Arc::clone(&sink), format).with_filter(log_filter);
+        let subscriber = tracing_subscriber::registry().with(lines);
         let dispatch = match &children {
             Some(children) => Dispatch::new(subscriber.with(children.layer())),
+            // An optional layer would have no filter of its own: what the log's filter turns down once and for all,
+            // it would be asked about each time.
             None => Dispatch::new(subscriber),
         };
         Ok((Self { sink, format, filter, passing, children }, dispatch))
