@@ -7,33 +7,25 @@
 //!   caller accepts gzip.
 //! - *Trailers of a call that succeeds*: tonic has none. [`Wired`] echoes the metadata that the tests want back.
 
+#[path = "interop_answer.rs"]
+mod answer;
+
 use std::{
     collections::VecDeque,
     convert::Infallible,
-    io::{self, Write},
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use flate2::{Compression, write::GzEncoder};
+use bytes::{Buf, Bytes};
 use futures_util::{FutureExt, Stream, TryFutureExt, TryStreamExt, future::BoxFuture};
-use http::{HeaderMap, HeaderValue, Request, Response};
-use http_body::Frame;
+use http::{Request, Response};
 use http_body_util::BodyExt;
 use tonic::{Status, Streaming, body::Body, server::NamedService};
 use tower_service::Service;
 
-/// Metadata with this key comes back at the beginning of the response.
-pub const ECHO_INITIAL: &str = "x-grpc-test-echo-initial";
-
-/// Metadata with this key comes back at its end.
-pub const ECHO_TRAILING: &str = "x-grpc-test-echo-trailing-bin";
-
-const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
-const ENCODING: &str = "grpc-encoding";
-const STATUS: &str = "grpc-status";
-const GZIP: &str = "gzip";
+use answer::Answer;
+pub use answer::{ECHO_INITIAL, ECHO_TRAILING};
 
 /// A message's flag and length (gRPC over HTTP/2, "Length-Prefixed-Message").
 const PREFIX: usize = 5;
@@ -43,7 +35,7 @@ const PREFIX: usize = 5;
 /// 32 KiB, which is 6,554 messages at most. A caller that sends more to a method that reads but one is not noted further.
 const MAX_NOTED: usize = 8_192;
 
-/// A service whose handlers have a [`Wire`].
+/// A service whose handlers know, and say, which messages are compressed.
 #[derive(Debug, Clone)]
 pub struct Wired<S>(S);
 
@@ -189,120 +181,12 @@ fn length(prefix: &[u8]) -> usize {
     (&prefix[1..]).get_u32() as usize
 }
 
-/// How a response is made of what the handler answered.
-struct Answer {
-    initial: Vec<HeaderValue>,
-    trailing: Vec<HeaderValue>,
-    /// Of a caller that accepts compressed messages.
-    compressed: Option<Compressed>,
-}
-
-impl Answer {
-    fn to(headers: &HeaderMap, wire: Wire) -> Self {
-        let values = |name: &str| headers.get_all(name).iter().cloned().collect();
-        Self {
-            initial: values(ECHO_INITIAL),
-            trailing: values(ECHO_TRAILING),
-            compressed: accepts_gzip(headers).then(|| Compressed::new(wire)),
-        }
-    }
-
-    fn made_of(self, mut response: Response<Body>) -> Response<Body> {
-        let Self { initial, trailing, mut compressed } = self;
-        append(response.headers_mut(), ECHO_INITIAL, initial);
-        if response.headers().contains_key(STATUS) {
-            // The end of the response is its head.
-            append(response.headers_mut(), ECHO_TRAILING, trailing);
-            return response;
-        }
-        if compressed.is_some() {
-            response.headers_mut().insert(ENCODING, HeaderValue::from_static(GZIP));
-        }
-        let mut trailing = Some(trailing);
-        response.map(|body| {
-            Body::new(body.map_frame(move |frame| match frame.into_data() {
-                Ok(data) => Frame::data(match &mut compressed {
-                    Some(compressed) => compressed.feed(&data),
-                    None => data,
-                }),
-                Err(frame) => frame.map_trailers(&mut trailing),
-            }))
-        })
-    }
-}
-
-/// Adds to the trailers that a frame holds.
-trait MapTrailers {
-    fn map_trailers(self, more: &mut Option<Vec<HeaderValue>>) -> Self;
-}
-
-impl MapTrailers for Frame<Bytes> {
-    fn map_trailers(mut self, more: &mut Option<Vec<HeaderValue>>) -> Self {
-        if let Some(trailers) = self.trailers_mut() {
-            append(trailers, ECHO_TRAILING, more.take().unwrap_or_default());
-        }
-        self
-    }
-}
-
-fn append(headers: &mut HeaderMap, name: &'static str, values: Vec<HeaderValue>) {
-    for value in values {
-        headers.append(name, value);
-    }
-}
-
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let lists = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|list| list.to_str().ok());
-    lists.flat_map(|list| list.split(',')).any(|encoding| encoding.trim() == GZIP)
-}
-
-/// Compresses those messages of a body that are to be.
-struct Compressed {
-    wire: Wire,
-    /// Bytes of a message that is not complete yet.
-    held: BytesMut,
-}
-
-impl Compressed {
-    fn new(wire: Wire) -> Self {
-        Self { wire, held: BytesMut::new() }
-    }
-
-    /// Takes the next bytes of the body; returns the messages that are complete with them.
-    fn feed(&mut self, data: &[u8]) -> Bytes {
-        self.held.extend_from_slice(data);
-        let mut ready = BytesMut::new();
-        while self.held.len() >= PREFIX && self.held.len() - PREFIX >= length(&self.held[..PREFIX])
-        {
-            let message = self.held.split_to(PREFIX + length(&self.held[..PREFIX]));
-            match self.wire.sent.next() {
-                true => compress(&message[PREFIX..], &mut ready),
-                false => ready.extend_from_slice(&message),
-            }
-        }
-        ready.freeze()
-    }
-}
-
-/// Appends a message, compressed.
-fn compress(message: &[u8], to: &mut BytesMut) {
-    let compressed = gzip(message).expect("a vector takes all that is written");
-    to.put_u8(1);
-    to.put_u32(compressed.len().try_into().expect("no payload is larger than MAX_PAYLOAD"));
-    to.extend_from_slice(&compressed);
-}
-
-fn gzip(message: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(message)?;
-    encoder.finish()
-}
-
 #[cfg(test)]
 mod tests {
+    use bytes::BufMut;
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{answer::Compressed, *};
 
     fn message(compressed: bool, size: usize) -> Vec<u8> {
         let mut message = vec![u8::from(compressed)];

@@ -7,8 +7,9 @@ use rootcap_proto::helloworld::{HelloRequest, greeter_client::GreeterClient};
 use rootcap_tests::{
     example::{self, Example},
     metrics::Metrics,
+    pki::Pki,
 };
-use tokio::net::TcpStream;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 #[tokio::test]
 async fn a_program_prints_the_example_of_its_settings() {
@@ -87,7 +88,8 @@ fn documented() -> Shown {
 /// Processes of their own: other tests record metrics of theirs in this one.
 #[tokio::test]
 async fn the_metrics_are_those_of_the_table() {
-    let shown = [shown(&exercised().await), shown(&with_a_check().await)];
+    let scrapes = [exercised().await, with_a_check().await, with_tls_and_export().await];
+    let shown = scrapes.each_ref().map(shown);
     let documented = documented();
     for (name, metric) in shown.iter().flatten() {
         assert_eq!(documented.get(name), Some(metric), "{name} is on /metrics");
@@ -115,4 +117,19 @@ async fn with_a_check() -> Metrics {
     let path = Path::new(env!("CARGO_BIN_EXE_rootcap-test-server"));
     let server = Example::spawn(example::program(path, &[("TEST_CHECK", "yes")])).await;
     server.admin.until("rootcap_health_check_up", &[], 1.0).await
+}
+
+/// The metrics of a server with TLS, after a handshake that failed, which exports traces to nobody.
+async fn with_tls_and_export() -> Metrics {
+    let pki = Pki::new();
+    let server = pki.server("server");
+    let settings = [
+        ("ROOTCAP_TLS__CERT", server.cert.to_str().unwrap()),
+        ("ROOTCAP_TLS__KEY", server.key.to_str().unwrap()),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9"),
+    ];
+    let server = Example::start("greeter", &settings).await;
+    let mut plaintext = TcpStream::connect(server.address).await.unwrap();
+    plaintext.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    server.admin.until("rootcap_tls_handshakes_failed_total", &[], 1.0).await
 }

@@ -23,7 +23,7 @@ use opentelemetry_proto::tonic::{
     resource::v1::Resource,
     trace::v1::Span,
 };
-use rootcap::{Running, Server, Services};
+use rootcap::{Running, Server, Services, config::Config};
 use tokio::{
     net::TcpStream,
     process::{Child, Command},
@@ -66,12 +66,21 @@ impl Sink {
     /// # Panics
     /// When there is no port to be had.
     pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// The same, after `change` of the settings of the server that it is.
+    ///
+    /// # Panics
+    /// When there is no port to be had.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let got = Arc::<Mutex<Got>>::default();
         // Rotel compresses, whatever it is told.
         let traces = TraceServiceServer::new(Keep(got.clone())).accept_compressed(Gzip);
         let logs = LogsServiceServer::new(Keep(got.clone())).accept_compressed(Gzip);
         let services = Services::new(traces).add(logs);
-        let server = Server::builder().config(server::settings()).start(services).await.unwrap();
+        let builder = Server::builder().config(server::settings()).configure(change);
+        let server = builder.start(services).await.unwrap();
         Self { address: server.local_addr(), got, _server: Arc::new(server) }
     }
 

@@ -10,7 +10,7 @@ use opentelemetry::{
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
 use rootcap::{
     Builder, Running,
-    config::{Config, Propagator},
+    config::{Auto, Config, Propagator},
 };
 use rootcap_layers::Call;
 use rootcap_proto::{
@@ -52,7 +52,7 @@ impl Spans {
 
     /// The Greeter and Faults, all of whose calls are sampled.
     async fn server(&self, change: impl FnOnce(&mut Config)) -> Running {
-        let all = |settings: &mut Config| settings.trace.ratio = 1.0;
+        let all = |settings: &mut Config| settings.trace.ratio = Auto::Set(1.0);
         self.builder().configure(all).configure(change).start(services()).await.unwrap()
     }
 
@@ -182,7 +182,7 @@ async fn b3_is_accepted_where_it_is_set() {
     let spans = Spans::new();
     let change = |settings: &mut Config| {
         settings.trace.propagation = vec![Propagator::B3, Propagator::B3Multi];
-        settings.trace.ratio = 0.0;
+        settings.trace.ratio = Auto::Set(0.0);
     };
     let server = spans.builder().configure(change).start(services()).await.unwrap();
     let mut client = greeter(&server).await;
@@ -233,7 +233,7 @@ async fn a_trace_goes_on_to_the_next_server() {
         let first = spans
             .builder()
             .configure(by)
-            .configure(|settings| settings.trace.ratio = 1.0)
+            .configure(|settings| settings.trace.ratio = Auto::Set(1.0))
             .start(relay)
             .await
             .unwrap();

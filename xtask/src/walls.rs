@@ -24,7 +24,10 @@ const PURE: &[&str] = &[
     "crates/rootcap/src/server/coalesce/gate.rs",
     "crates/rootcap/src/server/connection/phases.rs",
     "crates/rootcap/src/server/refusals.rs",
+    "crates/rootcap/src/telemetry/export/report.rs",
+    "crates/rootcap/src/telemetry/export/timestamp.rs",
     "crates/rootcap/src/telemetry/logs/in_force.rs",
+    "crates/rootcap/src/tls/expiry.rs",
 ];
 
 /// What an algorithm must not name.

@@ -1,4 +1,4 @@
-//! A program whose handler logs, for the tests of what leaves a process.
+//! A program whose handler logs and makes spans, for the tests of what leaves a process.
 //!
 //! With `TEST_SUBSCRIBER` in its environment it has a `tracing` subscriber of its own, which writes to stderr. With
 //! `TEST_SIGNAL` it is sent SIGTERM as soon as it says that it has started. With `TEST_CHECK` it has a health check,
@@ -6,6 +6,10 @@
 
 use std::{future::ready, process::Command, time::Duration};
 
+use opentelemetry::{
+    global,
+    trace::{Span, Tracer},
+};
 use rootcap::health::HealthCheck;
 use rootcap_proto::helloworld::{
     HelloReply, HelloRequest,
@@ -13,7 +17,7 @@ use rootcap_proto::helloworld::{
 };
 use tonic::{Request, Response, Status};
 
-/// Logs before and after an await, and panics when the name asks for it.
+/// Logs before and after an await, makes spans in between, and panics when the name asks for it.
 struct Logging;
 
 #[tonic::async_trait]
@@ -25,6 +29,9 @@ impl Greeter for Logging {
         let name = request.into_inner().name;
         tracing::info!(name, "handling");
         tokio::task::yield_now().await;
+        tracing::info_span!("traced").in_scope(|| ());
+        tracing::debug_span!("traced in detail").in_scope(|| ());
+        global::tracer("handler").start("recorded").end();
         assert!(name != "panic", "panicking as asked");
         tracing::debug!(name, "handled");
         Ok(Response::new(HelloReply { message: name }))

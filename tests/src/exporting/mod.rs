@@ -1,5 +1,8 @@
 //! Spans and log records leave the process, and no call notices.
 
+mod children;
+mod encrypted;
+mod logs;
 mod outages;
 mod sampling;
 mod traces;

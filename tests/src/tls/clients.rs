@@ -115,12 +115,14 @@ async fn buf_curl_with_and_without_a_client_certificate() {
     let pki = Pki::new();
     let server = start(mtls("tls", &pki.server("server"), pki.ca(), "required")).await;
     buf(reflected, &server, pki.ca(), Some(&pki.spiffe_client())).await.succeeds().has("Hello Bob");
-    buf(given, &server, pki.ca(), None).await.fails().has("certificate required");
-    some_failed(&server, "no_client_certificate").await;
-    let other = buf(given, &server, pki.ca(), Some(&pki.other_client())).await;
-    other.fails().has("unknown certificate authority");
-    some_failed(&server, "client_certificate_unknown_issuer").await;
-    buf(given, &server, pki.ca(), Some(&pki.expired_client())).await.fails().has("expired");
-    some_failed(&server, "client_certificate_expired").await;
+    // Which of its errors it tells, that of the handshake or that of the request it sent along, is a matter of chance.
+    for (client, reason) in [
+        (None, "no_client_certificate"),
+        (Some(pki.other_client()), "client_certificate_unknown_issuer"),
+        (Some(pki.expired_client()), "client_certificate_expired"),
+    ] {
+        buf(given, &server, pki.ca(), client.as_ref()).await.fails();
+        some_failed(&server, reason).await;
+    }
     goes_on(&server, &pki).await;
 }

@@ -37,6 +37,18 @@ pub enum Propagator {
 }
 
 /// Several of them, in the order in which a caller's headers are tried: the first that are well-formed count.
+///
+/// ```
+/// use http::{HeaderMap, HeaderValue};
+/// use rootcap_layers::trace::{Propagation, Propagator, Sampler, TraceContext};
+///
+/// let propagation = Propagation::new([Propagator::TraceContext, Propagator::B3]);
+/// let mut headers = HeaderMap::new();
+/// headers.insert("b3", HeaderValue::from_static("80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1"));
+/// let trace = TraceContext::accept(&headers, &propagation, &Sampler::PARENT);
+/// assert!(trace.is_sampled());
+/// assert_eq!(trace.trace_id().to_string(), "80f198ee56343ba864fe8b2a57d3eff7");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Propagation {
     // As many as there are kinds, so that it is cheap to copy into each call.

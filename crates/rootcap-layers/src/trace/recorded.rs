@@ -65,7 +65,8 @@ pub(crate) fn start(
 
 impl Beginning<'_> {
     fn attributes(&self) -> Vec<KeyValue> {
-        let mut attributes = Vec::with_capacity(16);
+        // With room for those of the end.
+        let mut attributes = Vec::with_capacity(24);
         attributes.push(KeyValue::new("rpc.system.name", "grpc"));
         let method = self.method.map(|method| KeyValue::new("rpc.method", full_name(method)));
         attributes.extend(method);

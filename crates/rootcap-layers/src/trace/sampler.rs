@@ -11,9 +11,10 @@ use super::Decision;
 ///
 /// ```
 /// use http::HeaderMap;
-/// use rootcap_layers::trace::{Sampler, TraceContext};
+/// use rootcap_layers::trace::{Propagation, Sampler, TraceContext};
 ///
-/// let trace = TraceContext::accept(&HeaderMap::new(), &Sampler::parent_based(1.0));
+/// let sampler = Sampler::parent_based(1.0);
+/// let trace = TraceContext::accept(&HeaderMap::new(), &Propagation::default(), &sampler);
 /// assert!(trace.is_sampled());
 /// ```
 #[derive(Debug, Clone, PartialEq)]

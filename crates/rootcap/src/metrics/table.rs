@@ -45,4 +45,10 @@ metrics! {
     counter tls_reloads_total(port, result);
     /// TLS handshakes that failed, by port and reason.
     counter tls_handshakes_failed_total(port, reason);
+    /// Spans and log records that the collector has taken, by signal (`traces` or `logs`).
+    counter otlp_exported_total(signal);
+    /// Spans and log records that were dropped, by signal (`traces` or `logs`): the queue was full.
+    counter otlp_dropped_total(signal);
+    /// Spans and log records that the collector has refused or could not be given, by signal (`traces` or `logs`).
+    counter otlp_failed_total(signal);
 }

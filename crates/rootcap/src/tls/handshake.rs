@@ -4,7 +4,7 @@ use std::{io, time::Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Opening, Reason, Tls, TlsStream, metrics};
+use super::{Opening, Reason, Tls, TlsStream, linger::linger, metrics, reason::is_tls};
 
 /// Why a connection over TLS did not come about. It has been counted and told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,13 +23,23 @@ impl Tls {
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         let accept = self.acceptor().accept(Opening::new(io)).into_fallible();
-        let (reason, error) = match tokio::time::timeout(self.handshake_timeout(), accept).await {
+        let reason = match tokio::time::timeout(self.handshake_timeout(), accept).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err((_, opening))) if opening.bytes().is_empty() => return Err(Refused::Silent),
-            Ok(Err((error, opening))) => (Reason::of(&error, opening.bytes()), error),
-            Err(_) => (Reason::Timeout, io::ErrorKind::TimedOut.into()),
+            Ok(Err((error, opening))) => {
+                let reason = Reason::of(&error, opening.bytes());
+                self.failed(peer, reason, &error);
+                // Nobody else understands the alert that it has been sent.
+                if is_tls(opening.bytes()) {
+                    linger(opening).await;
+                }
+                reason
+            }
+            Err(_) => {
+                self.failed(peer, Reason::Timeout, &io::ErrorKind::TimedOut.into());
+                Reason::Timeout
+            }
         };
-        self.failed(peer, reason, &error);
         Err(Refused::Failed(reason))
     }
 

@@ -17,6 +17,7 @@ mod expiry;
 mod files;
 mod handshake;
 pub(crate) mod identity;
+mod linger;
 mod metrics;
 mod opening;
 mod reason;

@@ -31,7 +31,10 @@ use super::*;
 use crate::{
     config::LogFormat,
     telemetry::{
-        logs::{LogSettings, tests::TestLog},
+        logs::{
+            LogSettings,
+            tests::{ALONE, TestLog, alone},
+        },
         span_ids::SpanIds,
     },
 };
@@ -206,6 +209,23 @@ fn the_filter_decides_about_the_lines_of_calls_all_the_same() {
     assert_eq!(count(), 0);
     exporting.log.logs.set_filter("off,[some_span]=trace").unwrap();
     assert_eq!(count(), 0);
+}
+
+/// An optional layer had no filter of its own, so that nothing was turned down once and for all.
+#[test]
+fn what_the_log_leaves_out_costs_nothing_where_nothing_is_exported() {
+    if std::env::var_os(ALONE).is_none() {
+        // With the subscribers of other tests beside it, `tracing` would ask each time.
+        alone(module_path!(), "what_the_log_leaves_out_costs_nothing_where_nothing_is_exported");
+        return;
+    }
+    let log = TestLog::new(LogFormat::Json, "info,quiet=off");
+    log.run(|| {
+        assert!(tracing::enabled!(target: "loud", Level::INFO));
+        assert!(!tracing::enabled!(target: "quiet", Level::INFO));
+        assert!(!tracing::enabled!(target: "loud", Level::DEBUG));
+    });
+    assert_eq!(log.lines(), [""; 0]);
 }
 
 #[test]

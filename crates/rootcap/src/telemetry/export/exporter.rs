@@ -38,8 +38,8 @@ pub(super) struct Times {
 /// What became of the items that were taken from the queue.
 #[derive(Clone)]
 pub(super) struct Counters {
-    pub(super) exported: metrics::Counter,
-    pub(super) failed: metrics::Counter,
+    pub(super) exported: ::metrics::Counter,
+    pub(super) failed: ::metrics::Counter,
     /// Both together, for this exporter alone.
     pub(super) settled: Arc<AtomicU64>,
 }

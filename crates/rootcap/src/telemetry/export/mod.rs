@@ -34,7 +34,6 @@ use std::{
 };
 
 use futures_util::future::join;
-use metrics::{counter, describe_counter};
 use opentelemetry::{InstrumentationScope, global::BoxedTracer, trace::TracerProvider};
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData};
 
@@ -49,6 +48,7 @@ pub(crate) use self::{log_line::LogLine, queue::Queue};
 use crate::{
     BuildInfo,
     config::{self, Config},
+    metrics,
 };
 
 /// The export of one server. Clones are the same one.
@@ -83,7 +83,6 @@ impl Export {
         if !config.exports_traces() && !config.exports_logs() {
             return Ok(None);
         }
-        describe();
         let resource = resource::of_process(&config.service, build);
         let shown: Arc<str> = endpoint.to_string().into();
         let of = Parts { settings: &config.otlp, endpoint, shown: &shown };
@@ -186,7 +185,7 @@ struct Parts<'a> {
 impl Parts<'_> {
     fn exporter<S: Signal>(&self, signal: S) -> Result<Exporter<S, Collector>, ExportError> {
         let Parts { settings, endpoint, shown } = self;
-        let dropped = counter!("rootcap_otlp_dropped_total", "signal" => S::NAME);
+        let dropped = metrics::otlp_dropped_total(S::NAME);
         Ok(Exporter {
             signal,
             queue: Arc::new(Queue::new(settings.queue, settings.batch_size(), dropped)),
@@ -203,26 +202,11 @@ impl Parts<'_> {
 impl Counters {
     fn of(signal: &'static str) -> Self {
         Self {
-            exported: counter!("rootcap_otlp_exported_total", "signal" => signal),
-            failed: counter!("rootcap_otlp_failed_total", "signal" => signal),
+            exported: metrics::otlp_exported_total(signal),
+            failed: metrics::otlp_failed_total(signal),
             settled: Arc::default(),
         }
     }
-}
-
-fn describe() {
-    describe_counter!(
-        "rootcap_otlp_exported_total",
-        "Spans and log records that the collector has taken."
-    );
-    describe_counter!(
-        "rootcap_otlp_dropped_total",
-        "Spans and log records that were dropped: the queue was full."
-    );
-    describe_counter!(
-        "rootcap_otlp_failed_total",
-        "Spans and log records that the collector has refused or could not be given."
-    );
 }
 
 /// Why there can be no export.

@@ -39,7 +39,7 @@ pub(crate) struct Queue<T> {
     batch: usize,
     pushed: AtomicU64,
     dropped: AtomicU64,
-    on_drop: metrics::Counter,
+    on_drop: ::metrics::Counter,
 }
 
 /// What became of an item that was taken.
@@ -92,7 +92,7 @@ impl<T> State<T> {
 
 impl<T: Weigh> Queue<T> {
     /// A queue of at most `limit` items, which are exported `batch` at a time; `on_drop` counts those it refuses.
-    pub(super) fn new(limit: usize, batch: usize, on_drop: metrics::Counter) -> Self {
+    pub(super) fn new(limit: usize, batch: usize, on_drop: ::metrics::Counter) -> Self {
         let state = State {
             whole: VecDeque::new(),
             current: Batch::default(),

@@ -85,11 +85,11 @@ impl Setting {
             attempts: Arc::default(),
             reconnects: Arc::default(),
         };
-        let queue = Arc::new(Queue::new(100, 10, metrics::Counter::noop()));
+        let queue = Arc::new(Queue::new(100, 10, ::metrics::Counter::noop()));
         let resource = opentelemetry_sdk::Resource::builder_empty().build();
         let counters = Counters {
-            exported: metrics::Counter::noop(),
-            failed: metrics::Counter::noop(),
+            exported: ::metrics::Counter::noop(),
+            failed: ::metrics::Counter::noop(),
             settled: Arc::default(),
         };
         let settled = Arc::clone(&counters.settled);
@@ -241,6 +241,21 @@ fn stopping_is_bounded_though_the_collector_hangs() {
     assert_eq!(export.0.spans.as_ref().unwrap().unsettled(), 1);
     // Once more is nothing.
     export.stop(Duration::from_secs(3600));
+}
+
+/// A second signal ends a process at once: it waited for what the first one was waiting for.
+#[test]
+fn whoever_can_wait_the_least_decides() {
+    let (_listener, config) = silent();
+    let export = Export::start(&config, &BuildInfo::default()).unwrap().unwrap();
+    export.tracer().unwrap().start("span").end();
+    let start = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        let patient = scope.spawn(|| export.stop(Duration::from_secs(60)));
+        export.stop(Duration::from_millis(100));
+        patient.join().unwrap();
+    });
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -190,7 +190,9 @@ impl Logs {
         let Some(queue) = export else { return AccessLog::events().calls(Calls::Off) };
         let calls = if self.calls == Calls::Both { Calls::End } else { self.calls };
         let passing = self.installed.as_ref().map(|ours| Arc::clone(&ours.passing));
-        AccessLog::new(CallLines { output: queue, passing }, Format::Json).calls(calls).builtin(self.builtin)
+        AccessLog::new(CallLines { output: queue, passing }, Format::Json)
+            .calls(calls)
+            .builtin(self.builtin)
     }
 
     /// Exports events too, from now on and until [`export_no_events`](Self::export_no_events); of several servers, those of the last one's.
@@ -248,10 +250,15 @@ impl Installed {
         let passing = Arc::new(PassingLines::default());
         let log_filter = LogFilter { filter: layer, lines: Arc::clone(&passing) };
         let children = settings.children.clone();
-        let subscriber = tracing_subscriber::registry()
-            .with(EventLines::new(Arc::clone(&sink), format).with_filter(log_filter))
-            .with(children.as_ref().map(ChildTracer::layer));
-        Ok((Self { sink, format, filter, passing, children }, Dispatch::new(subscriber)))
+        let lines = EventLines::new(Arc::clone(&sink), format).with_filter(log_filter);
+        let subscriber = tracing_subscriber::registry().with(lines);
+        let dispatch = match &children {
+            Some(children) => Dispatch::new(subscriber.with(children.layer())),
+            // An optional layer would have no filter of its own: what the log's filter turns down once and for all,
+            // it would be asked about each time.
+            None => Dispatch::new(subscriber),
+        };
+        Ok((Self { sink, format, filter, passing, children }, dispatch))
     }
 
     fn call_lines(&self) -> CallLines<Sink> {

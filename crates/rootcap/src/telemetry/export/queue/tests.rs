@@ -15,7 +15,7 @@ impl Weigh for usize {
 const WINDOW: Duration = Duration::from_secs(5);
 
 fn queue(limit: usize, batch: usize) -> Queue<usize> {
-    Queue::new(limit, batch, metrics::Counter::noop())
+    Queue::new(limit, batch, ::metrics::Counter::noop())
 }
 
 #[tokio::test(start_paused = true)]
