@@ -18,6 +18,7 @@ Tasks:
       --quick          Fewer rounds: under two minutes after building
       --smoke          One tiny round: tells whether the benchmark works, and nothing about speed
       --json <file>    Also writes the results to a file
+  fuzz               Runs each fuzz target of `fuzz/` for a moment, always with the same inputs
   help               Prints this text
 
 Times and ratios are only worth reading from a machine that does nothing else.
@@ -30,6 +31,7 @@ pub(crate) enum Task {
     Ci,
     Codegen(Mode),
     Bench(Options),
+    Fuzz,
 }
 
 /// Reads the arguments that follow the program's name.
@@ -45,6 +47,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Tas
     let task = match name.to_string_lossy().as_ref() {
         "help" | "--help" | "-h" => Task::Help,
         "ci" => Task::Ci,
+        "fuzz" => Task::Fuzz,
         "codegen" => return codegen(arguments),
         "bench" => return bench(arguments),
         other => return Err(format!("there is no task `{other}`")),
@@ -103,6 +106,7 @@ mod tests {
             Ok(Task::Bench(Options { plan, json: json.map(PathBuf::from) }))
         };
         assert_eq!(parsed("ci"), Ok(Task::Ci));
+        assert_eq!(parsed("fuzz"), Ok(Task::Fuzz));
         assert_eq!(parsed("codegen"), Ok(Task::Codegen(Mode::Write)));
         assert_eq!(parsed("codegen --check"), Ok(Task::Codegen(Mode::Check)));
         assert_eq!(parsed("bench"), bench(Plan::Full, None));
@@ -119,6 +123,7 @@ mod tests {
             ("", "which task"),
             ("cy", "`cy`"),
             ("ci --fast", "`--fast`"),
+            ("fuzz call", "`call`"),
             ("codegen --chekc", "`--chekc`"),
             ("bench --quickly", "`--quickly`"),
             ("bench --json", "--json"),

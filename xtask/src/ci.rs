@@ -5,7 +5,7 @@ use std::error::Error;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{bench, cargo_command, codegen};
+use crate::{bench, cargo_command, codegen, fuzz};
 
 type Check = fn() -> Result<(), Box<dyn Error>>;
 
@@ -15,6 +15,7 @@ const STEPS: &[(&str, Check)] = &[
     ("test", || cargo(&["test"])),
     ("test the tasks", || cargo(&["test", "--package", "xtask"])),
     ("format", || cargo(&["fmt", "--all", "--check"])),
+    ("format of the fuzz targets", || cargo(&["fmt", "--check", fuzz::MANIFEST])),
     ("format of the benchmark", || cargo(&["fmt", "--all", "--check", BENCH])),
     ("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny=warnings"])),
     // With the profile of the smoke below, which then needs not build the same macros again.
@@ -24,7 +25,8 @@ const STEPS: &[(&str, Check)] = &[
     ("docs", docs),
     ("examples", || cargo(&["build", "--package", "rootcap-examples", "--examples"])),
     ("generated files", || codegen::run(codegen::Mode::Check)),
-    ("benchmark", benchmark),
+    ("fuzz targets", || with(fuzz::tools(), fuzz::run)),
+    ("benchmark", || with(bench::tools(), benchmark)),
 ];
 
 const BENCH: &str = "--manifest-path=xtask/bench/Cargo.toml";
@@ -53,17 +55,22 @@ fn docs() -> Result<(), Box<dyn Error>> {
     )
 }
 
-/// The benchmark's smoke. A machine of our own may lack its tools; one of CI may not.
-fn benchmark() -> Result<(), Box<dyn Error>> {
+/// Runs a check that needs tools. A machine of our own may lack them; one of CI may not.
+fn with(tools: Result<(), String>, check: Check) -> Result<(), Box<dyn Error>> {
     let in_ci = env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
-    match bench::tools() {
+    match tools {
         Err(missing) if !in_ci => {
             println!("SKIPPED: {missing}");
             Ok(())
         }
         Err(missing) => Err(missing.into()),
-        Ok(()) => bench::run(&bench::Options { plan: bench::Plan::Smoke, json: None }),
+        Ok(()) => check(),
     }
+}
+
+/// The benchmark's smoke.
+fn benchmark() -> Result<(), Box<dyn Error>> {
+    bench::run(&bench::Options { plan: bench::Plan::Smoke, json: None })
 }
 
 fn cargo(arguments: &[&str]) -> Result<(), Box<dyn Error>> {

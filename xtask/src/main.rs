@@ -2,8 +2,10 @@
 
 mod args;
 mod bench;
+mod binaries;
 mod ci;
 mod codegen;
+mod fuzz;
 #[cfg(test)]
 mod walls;
 
@@ -37,6 +39,7 @@ fn run(task: Task) -> Result<(), Box<dyn Error>> {
         Task::Ci => ci::run()?,
         Task::Codegen(mode) => codegen::run(mode)?,
         Task::Bench(options) => bench::run(&options)?,
+        Task::Fuzz => fuzz::run()?,
     }
     Ok(())
 }

@@ -6,6 +6,9 @@ mod build_info;
 pub mod config;
 mod descriptors;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod health;
 mod lifecycle;
 pub mod metrics;

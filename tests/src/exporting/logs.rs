@@ -52,7 +52,14 @@ async fn events_and_the_ends_of_calls_arrive_with_the_keys_of_the_log() {
     }
     let finished = records.iter().find(|record| text(record) == "finished call").unwrap();
     assert_eq!(attribute(&finished.attributes, "grpc.code").unwrap(), "OK");
-    let span = sink.got(|got| got.spans[0].span_id.clone());
+    let span = sink
+        .until("the call's span", |got| {
+            let mut spans = got.spans.iter();
+            spans
+                .find(|span| span.name == "helloworld.Greeter/SayHello")
+                .map(|it| it.span_id.clone())
+        })
+        .await;
     assert_eq!(finished.span_id, span, "log and trace are found from each other");
 }
 

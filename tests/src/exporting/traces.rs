@@ -121,3 +121,18 @@ async fn a_collector_that_hangs_or_is_not_there_holds_the_end_of_the_process_for
         assert!(lines.contains("100"), "how much was lost: {lines}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_does_not_wait_for_a_collector_that_hangs() {
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let mut server =
+        Example::start("greeter", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint)]).await;
+    assert_eq!(call_all(&channel(&server).await, 1..11).await, 0);
+    server.signal("TERM");
+    server.line("the drain's end", |line| line.contains("\"drained\"")).await;
+    let begin = Instant::now();
+    server.signal("TERM");
+    assert_eq!(server.wait().await.code(), Some(143), "{:?}", server.lines());
+    assert!(begin.elapsed().as_secs() < 3, "{:?}", begin.elapsed());
+}

@@ -1,14 +1,12 @@
 //! Builds the contenders, in the default release profile.
 
-use std::collections::HashMap;
 use std::env;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
-
 use super::Result;
 use super::contender::{CONTENDERS, Contender};
+use crate::binaries::binaries;
 use crate::root;
 
 /// A contender that can be started.
@@ -47,29 +45,4 @@ fn build(contender: &'static Contender) -> Result<Built> {
     let (binary, counting) =
         (take(contender.binary)?, take(&format!("{}-counting", contender.binary))?);
     Ok(Built { contender, binary, counting })
-}
-
-/// The binaries, by name, that Cargo's messages tell of.
-fn binaries(messages: &str) -> HashMap<String, PathBuf> {
-    let message = |line: &str| {
-        let message: Value = serde_json::from_str(line).ok()?;
-        let path = message["executable"].as_str()?;
-        Some((message["target"]["name"].as_str()?.to_owned(), PathBuf::from(path)))
-    };
-    messages.lines().filter_map(message).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn binaries_are_read_from_the_messages() {
-        let messages = r#"{"reason":"compiler-artifact","target":{"name":"bytes"},"executable":null}
-{"reason":"compiler-artifact","target":{"name":"bare"},"executable":"/target/release/bare"}
-{"reason":"build-finished","success":true}
-not JSON at all"#;
-        let expected = [("bare".to_owned(), PathBuf::from("/target/release/bare"))];
-        assert_eq!(binaries(messages), HashMap::from(expected));
-    }
 }

@@ -27,6 +27,8 @@
 //! makes every peer look local.
 
 mod change;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod go_duration;
 mod guard;
 mod heavy;

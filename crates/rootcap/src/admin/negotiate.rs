@@ -65,7 +65,7 @@ pub(super) fn json(value: &impl serde::Serialize) -> String {
 }
 
 /// The form to send; `None` if the query asks for one that does not exist.
-fn choose(parts: &Parts, usual: Format) -> Option<Format> {
+pub(super) fn choose(parts: &Parts, usual: Format) -> Option<Format> {
     let pairs = parts.uri.query().unwrap_or_default().split('&');
     match pairs.filter_map(|pair| pair.strip_prefix("format=")).next_back() {
         Some("html") => Some(Format::Html),

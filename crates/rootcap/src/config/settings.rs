@@ -211,7 +211,8 @@ settings! {
         traces: Switch = Switch::On;
         /// Whether the log is exported too: events, and the end of each call.
         logs: Switch = Switch::Off;
-        /// The most spans that wait to be exported, and the most log records; those beyond are dropped and counted.
+        /// The most spans that wait to be exported, and the most log records. Those beyond, or beyond 32 MiB, are dropped
+        /// and counted.
         queue: usize = 8192, in 1..=MILLION;
         /// The most spans or log records in one export. "auto" is 512, or `otlp.queue` where that is less.
         batch: Auto<usize> = Auto::Auto, in 1..=MILLION;
@@ -226,8 +227,8 @@ settings! {
         /// The name of the service in what is exported. "auto" is a `service.name` in `service.attributes`, or else
         /// follows from the name of the executable.
         name: Auto<String> = Auto::Auto;
-        /// What else identifies the service in what is exported (resource attributes), before what is found out about
-        /// the process and its host.
+        /// What else identifies the service in what is exported (resource attributes). It counts more than what is
+        /// found out about the process, its host and its pod.
         attributes: BTreeMap<String, String> = BTreeMap::new(), in Attributes;
     }
 }

@@ -6,7 +6,7 @@
 macro_rules! in_stream {
     ($version:ident) => {
         pub(super) mod $version {
-            use futures_util::{StreamExt, TryStreamExt, stream};
+            use futures_util::{StreamExt, stream};
             use tonic::{Request, Response, Status, Streaming, codegen::BoxStream};
             use tonic_reflection::pb::$version::{
                 ErrorResponse, ServerReflectionRequest, ServerReflectionResponse,
@@ -38,8 +38,14 @@ macro_rules! in_stream {
                     request: Request<Streaming<ServerReflectionRequest>>,
                 ) -> Result<Response<Self::ServerReflectionInfoStream>, Status> {
                     let within = self.0.clone();
-                    let requests = request.into_inner();
-                    let answers = requests.and_then(move |request| answer(within.clone(), request));
+                    // It ends with its first error, which tonic's stream of requests gives to who asks on, over and over.
+                    let answers = stream::try_unfold(request.into_inner(), move |mut requests| {
+                        let within = within.clone();
+                        async move {
+                            let Some(request) = requests.message().await? else { return Ok(None) };
+                            Ok(Some((answer(within, request).await?, requests)))
+                        }
+                    });
                     Ok(Response::new(answers.boxed()))
                 }
             }

@@ -88,6 +88,7 @@ mod tests {
     use futures_util::TryStreamExt;
     use prost::Message;
     use tonic_reflection::pb::{v1, v1alpha};
+    use tower::ServiceExt;
 
     /// The services that one version lists, asked by its own client with no socket between.
     macro_rules! listed {
@@ -202,6 +203,22 @@ mod tests {
         // NOT_FOUND, NOT_FOUND, INVALID_ARGUMENT, and an answer.
         assert_eq!(errors!(v1), [5, 5, 3, 0]);
         assert_eq!(errors!(v1alpha), [5, 5, 3, 0]);
+    }
+
+    /// The stream of answers gave the error, and the body its trailers, to whoever read on, for ever. Found by fuzzing.
+    #[tokio::test]
+    async fn a_message_that_is_cut_off_ends_the_body() {
+        use http_body::Body;
+        let cut_off = bytes::Bytes::from_static(&[0, 0, 0, 0, 9, 1]);
+        let request =
+            http::Request::post("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo")
+                .body(http_body_util::Full::new(cut_off))
+                .unwrap();
+        let server = super::v1(&[], &served()).unwrap();
+        let mut body = std::pin::pin!(server.oneshot(request).await.unwrap().into_body());
+        let frame = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await.unwrap().unwrap();
+        assert_eq!(frame.trailers_ref().unwrap()["grpc-status"], "13");
+        assert!(std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await.is_none());
     }
 
     #[test]

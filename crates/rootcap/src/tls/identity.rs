@@ -38,7 +38,7 @@ pub(crate) fn proved_on<IO>(stream: &TlsStream<IO>) -> Option<String> {
 /// 3. the most specific common name of its subject, if it has no URI's form.
 ///
 /// `None` when it has none of them, and when it is no certificate. At most 2048 bytes of visible characters and blanks.
-fn identity(der: &[u8]) -> Option<String> {
+pub(crate) fn identity(der: &[u8]) -> Option<String> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     let names = alternative_names(&certificate).ok()?;
     spiffe_id(&certificate, names)

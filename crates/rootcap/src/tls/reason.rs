@@ -46,7 +46,7 @@ impl Reason {
     }
 
     /// The reason behind an error, given how the peer's first bytes read.
-    pub(super) fn of(error: &io::Error, opening: &[u8]) -> Self {
+    pub(crate) fn of(error: &io::Error, opening: &[u8]) -> Self {
         if is_http(opening) {
             return Reason::Plaintext;
         }

@@ -71,7 +71,7 @@ pub(in crate::admin) fn restore(
 }
 
 /// How long the change shall last, from the query; nothing else may be in it: what is mistyped would go unseen.
-fn lasts(query: &str) -> Result<Option<Duration>, String> {
+pub(in crate::admin) fn lasts(query: &str) -> Result<Option<Duration>, String> {
     let mut lasts = None;
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         match pair.split_once('=').unwrap_or((pair, "")) {

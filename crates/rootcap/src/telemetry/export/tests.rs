@@ -243,6 +243,21 @@ fn stopping_is_bounded_though_the_collector_hangs() {
     export.stop(Duration::from_secs(3600));
 }
 
+/// A second signal ends a process at once: it waited for what the first one was waiting for.
+#[test]
+fn whoever_can_wait_the_least_decides() {
+    let (_listener, config) = silent();
+    let export = Export::start(&config, &BuildInfo::default()).unwrap().unwrap();
+    export.tracer().unwrap().start("span").end();
+    let start = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        let patient = scope.spawn(|| export.stop(Duration::from_secs(60)));
+        export.stop(Duration::from_millis(100));
+        patient.join().unwrap();
+    });
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
 #[test]
 fn where_nothing_is_to_be_exported_nothing_is_started() {
     let (_listener, mut config) = silent();

@@ -4,7 +4,7 @@ use std::{
     cell::Cell,
     io,
     pin::Pin,
-    sync::{Mutex, PoisonError, mpsc},
+    sync::{Arc, Condvar, Mutex, PoisonError},
     thread,
     time::Duration,
 };
@@ -27,8 +27,33 @@ pub(crate) fn is_exporter() -> bool {
 #[derive(Debug)]
 pub(super) struct ExporterThread {
     give_up: Mutex<Option<oneshot::Sender<()>>>,
-    /// Nothing is ever sent: the thread's end closes it.
-    ended: Mutex<mpsc::Receiver<()>>,
+    end: Arc<End>,
+}
+
+/// The end of the thread, for as many as wait for it, each as long as it can.
+#[derive(Debug, Default)]
+struct End {
+    ended: Mutex<bool>,
+    told: Condvar,
+}
+
+impl End {
+    /// Tells whether the thread has ended.
+    fn wait(&self, bound: Duration) -> bool {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.told.wait_timeout_while(ended, bound, |ended| !*ended);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// Tells of the end, also of one by a panic.
+struct TellsEnd(Arc<End>);
+
+impl Drop for TellsEnd {
+    fn drop(&mut self) {
+        *self.0.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.0.told.notify_all();
+    }
 }
 
 impl ExporterThread {
@@ -47,9 +72,10 @@ impl ExporterThread {
             .on_thread_start(|| IS_EXPORTER.set(true))
             .build()?;
         let (give_up, given_up) = oneshot::channel();
-        let (running, ended) = mpsc::channel();
+        let end = Arc::<End>::default();
+        let tells_end = TellsEnd(Arc::clone(&end));
         let run = move || {
-            let _running: mpsc::Sender<()> = running;
+            let _tells_end = tells_end;
             IS_EXPORTER.set(true);
             runtime.block_on(async {
                 tokio::select! {
@@ -61,16 +87,16 @@ impl ExporterThread {
             runtime.shutdown_background();
         };
         thread::Builder::new().name("rootcap-otlp".to_owned()).spawn(run)?;
-        Ok(Self { give_up: Mutex::new(Some(give_up)), ended: Mutex::new(ended) })
+        Ok(Self { give_up: Mutex::new(Some(give_up)), end })
     }
 
-    /// Waits until the work has ended, at most for `bound`, after which it is given up.
+    /// Waits until the work has ended, at most for `bound`, after which it is given up. Several may wait: whoever can
+    /// wait the least decides.
     pub(super) fn wait(&self, bound: Duration) {
-        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        if ended.recv_timeout(bound) == Err(mpsc::RecvTimeoutError::Timeout) {
+        if !self.end.wait(bound) {
             drop(self.give_up.lock().unwrap_or_else(PoisonError::into_inner).take());
             // Only to read counters that do not change any more.
-            let _ = ended.recv_timeout(LEAVE);
+            self.end.wait(LEAVE);
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::error::Error;
 
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use tracing_subscriber::{
+    EnvFilter,
+    filter::{LevelFilter, ParseError},
+};
 
 use crate::config;
 
@@ -52,9 +55,31 @@ pub(super) fn parse(filter: &str) -> Result<EnvFilter, Box<dyn Error + Send + Sy
         return Err("a directive is empty".into());
     }
     // The parser reckons with positions in the text before it trims, and panics where they cut a character in two.
-    let trimmed: Vec<&str> = each(filter).collect();
+    let mut kept: Vec<(Option<String>, &str)> = Vec::new();
+    for directive in each(filter) {
+        let of = value_of(directive)?;
+        kept.retain(|(earlier, _)| earlier.is_none() || *earlier != of);
+        kept.push((of, directive));
+    }
+    let trimmed: Vec<&str> = kept.into_iter().map(|(_, directive)| directive).collect();
+    Ok(parse_trimmed(&trimmed.join(","))?)
+}
+
+/// What a directive about the value of a field is about, without its level.
+///
+/// Of two about the same the later counts; the parser would take them for different ones, and, where debug assertions
+/// are on, panic.
+fn value_of(directive: &str) -> Result<Option<String>, ParseError> {
+    if !directive.contains('{') {
+        return Ok(None);
+    }
+    let read = parse_trimmed(directive)?.to_string();
+    Ok(read.rsplit_once('=').map(|(of, _)| of.to_owned()))
+}
+
+fn parse_trimmed(directives: &str) -> Result<EnvFilter, ParseError> {
     // Patterns of values would be compiled, without a bound on their size.
-    Ok(EnvFilter::builder().with_regex(false).parse(trimmed.join(","))?)
+    EnvFilter::builder().with_regex(false).parse(directives)
 }
 
 /// The filter `configured` at the level `debug`.
@@ -63,7 +88,7 @@ pub(super) fn parse(filter: &str) -> Result<EnvFilter, Box<dyn Error + Send + Sy
 /// - So does that of a target of its own, unless it was to be quieter than the others: then it stays.
 /// - The transport's crates keep the level that they have.
 /// - What is more verbose than `debug` stays, and directives about spans and fields do.
-pub(super) fn at_debug(configured: &str) -> String {
+pub(crate) fn at_debug(configured: &str) -> String {
     let directives: Vec<Directive<'_>> = each(configured).map(Directive::read).collect();
     let general = directives.iter().rev().find_map(|directive| match directive {
         Directive::General(level) => Some(*level),
@@ -184,6 +209,19 @@ mod tests {
     fn a_pattern_is_not_compiled() {
         // As a regular expression, its automaton would have 2^40 states.
         check(&format!("[span{{name=.*a{}}}]=info", ".".repeat(39))).unwrap();
+    }
+
+    /// Found by fuzzing: in a debug build, `tracing-subscriber` panics when it is given two for the same value.
+    #[test]
+    fn of_two_directives_for_one_value_the_later_counts() {
+        for (twice, counts) in [
+            ("[a{b=x}]=info,[a{b=x}]=info", "[a{b=x}]=info"),
+            ("[a{b=x}]=info,t[a{b=x}]=warn,[a{b=x}]=debug", "t[a{b=x}]=warn,[a{b=x}]=debug"),
+            ("[a{b=x=1}]=info,[a{b=x=2}]=warn", "[a{b=x=2}]=warn"),
+        ] {
+            check(twice).unwrap();
+            assert_eq!(parse(twice).unwrap().to_string(), parse(counts).unwrap().to_string());
+        }
     }
 
     #[test]

@@ -19,6 +19,8 @@ mod layer;
 mod log_filter;
 
 pub(crate) use changes::USUAL as USUAL_CHANGE;
+#[cfg(fuzzing)]
+pub(crate) use directives::at_debug as filter_at_debug;
 pub(crate) use directives::check as check_filter;
 pub(crate) use error::{ACCEPTED_FILTER, LogsError};
 pub(crate) use filter::Replaced;
