@@ -6,7 +6,9 @@
     reason = "a test fails by panicking, here too"
 )]
 
+pub mod addresses;
 pub mod admin;
+pub mod directory;
 pub mod example;
 pub mod frames;
 pub mod metrics;

@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    net::{SocketAddr, TcpListener as StdTcpListener},
+    net::SocketAddr,
     process::{self, Stdio},
     sync::{Arc, Mutex},
 };
@@ -30,7 +30,7 @@ use tokio::{
 };
 use tonic::{Request, Response, Status, codec::CompressionEncoding::Gzip, metadata::MetadataMap};
 
-use crate::{programs, server, wait};
+use crate::{addresses, directory::Directory, programs, server, wait};
 
 /// A collector that keeps what it gets.
 #[derive(Clone)]
@@ -159,14 +159,22 @@ pub struct Rotel {
     http: SocketAddr,
     sink: SocketAddr,
     child: Option<Child>,
+    /// Of the file with its process id.
+    directory: Directory,
 }
 
 impl Rotel {
     /// Starts it; `None` where there is no such program.
     pub async fn start(sink: &Sink) -> Option<Self> {
         let program = programs::rotel()?;
-        let mut rotel =
-            Self { program, grpc: free(), http: free(), sink: sink.address, child: None };
+        let mut rotel = Self {
+            program,
+            grpc: addresses::free(),
+            http: addresses::free(),
+            sink: sink.address,
+            directory: Directory::create(),
+            child: None,
+        };
         rotel.restart().await;
         Some(rotel)
     }
@@ -181,11 +189,6 @@ impl Rotel {
     /// # Panics
     /// When it does not start.
     pub async fn restart(&mut self) {
-        let pid_file = env::temp_dir().join(format!(
-            "rootcap-test-{}-rotel-{}.pid",
-            process::id(),
-            self.grpc.port()
-        ));
         let mut command = Command::new(&self.program);
         for (variable, _) in env::vars_os() {
             if variable.to_string_lossy().starts_with("ROTEL_") {
@@ -199,7 +202,7 @@ impl Rotel {
             .args(["--exporter", "otlp"])
             .args(["--otlp-exporter-endpoint", &format!("http://{}", self.sink)])
             .arg("--pid-file")
-            .arg(pid_file)
+            .arg(self.directory.path().join("pid"))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .kill_on_drop(true);
@@ -225,9 +228,4 @@ impl Rotel {
         let kill = format!("kill -{name} {pid}");
         assert!(process::Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
-}
-
-/// An address that nobody listens on.
-fn free() -> SocketAddr {
-    StdTcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap()
 }

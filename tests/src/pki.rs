@@ -1,16 +1,16 @@
 //! Certificates for tests: authorities, and what they sign, as files in a temporary directory.
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
-    process,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
 };
+
+use crate::directory::Directory;
 
 /// An identity in the form of SPIFFE.
 pub const SPIFFE_ID: &str = "spiffe://example.org/ns/shop/sa/cart";
@@ -31,8 +31,6 @@ pub struct Issued {
     pub key: PathBuf,
 }
 
-struct Directory(PathBuf);
-
 struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     file: PathBuf,
@@ -47,7 +45,7 @@ impl Default for Pki {
 impl Pki {
     /// Two authorities, in a directory of their own.
     pub fn new() -> Self {
-        let directory = Directory::new();
+        let directory = Directory::create();
         let authority = Authority::new(&directory, "ca");
         let stranger = Authority::new(&directory, "stranger");
         Self { directory, authority, stranger }
@@ -105,7 +103,7 @@ impl Pki {
 
     /// A path in the directory.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.directory.0.join(name)
+        self.directory.path().join(name)
     }
 
     fn issue(&self, name: &str, by: &Authority, params: CertificateParams) -> Issued {
@@ -124,29 +122,13 @@ impl Pki {
 impl Authority {
     fn new(directory: &Directory, name: &str) -> Self {
         // Each has a name of its own: clients and servers find an issuer by its name first.
-        let mut params = params(&format!("{name} of {}", directory.0.display()), &[]);
+        let mut params = params(&format!("{name} of {}", directory.path().display()), &[]);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let file = directory.0.join(format!("{name}.pem"));
+        let file = directory.path().join(format!("{name}.pem"));
         fs::write(&file, issuer.pem()).unwrap();
         Self { issuer, file }
-    }
-}
-
-impl Directory {
-    fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("rootcap-pki-{}-{}", process::id(), NEXT.fetch_add(1, Relaxed));
-        let directory = env::temp_dir().join(name);
-        fs::create_dir_all(&directory).unwrap();
-        Self(directory)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

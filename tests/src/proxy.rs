@@ -1,19 +1,13 @@
 //! Proxies in front of a server: processes of their own, on loopback, with a configuration made for the test.
 
-use std::{
-    env, fs,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::PathBuf,
-    process::{self, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
-};
+use std::{fs, net::SocketAddr, path::PathBuf, process::Stdio};
 
 use tokio::{
     net::TcpStream,
     process::{Child, Command},
 };
 
-use crate::{programs, wait};
+use crate::{addresses, directory::Directory, programs, wait};
 
 /// A running proxy; killed when dropped.
 pub struct Proxy {
@@ -51,10 +45,10 @@ impl Proxy {
     /// Neither proxy can be told to choose a port and say which, so another one is tried where one was taken.
     async fn start(program: &PathBuf, kind: &Kind, server: SocketAddr) -> Self {
         for _ in 0..10 {
-            let address = free_address();
-            let directory = Directory::new(address.port());
-            let configuration = (kind.configuration)(address, server);
-            fs::write(directory.configuration(), configuration).unwrap();
+            let address = addresses::free();
+            let directory = Directory::create();
+            let text = (kind.configuration)(address, server);
+            fs::write(configuration(&directory), text).unwrap();
             let mut command = (kind.command)(program, &directory);
             command.stdin(Stdio::null()).stdout(Stdio::null());
             let mut child = command.kill_on_drop(true).spawn().unwrap();
@@ -75,47 +69,13 @@ async fn listens(child: &mut Child, address: SocketAddr) -> bool {
     wait::until("a proxy that listens", listening).await.0
 }
 
-/// An address where nobody listens, below the ports that the system gives to connections: no client takes it meanwhile.
-fn free_address() -> SocketAddr {
-    const FIRST: u16 = 20_000;
-    const NUMBER: u16 = 10_000;
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Two runs at a time begin at different ports.
-    let run = (process::id() % u32::from(NUMBER)) as u16;
-    loop {
-        let port = FIRST + (run + NEXT.fetch_add(1, Ordering::Relaxed)) % NUMBER;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        if TcpListener::bind(address).is_ok() {
-            return address;
-        }
-    }
-}
-
-/// A directory of one proxy; removed when dropped.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(port: u16) -> Self {
-        let name = format!("rootcap-test-{}-proxy-{port}", process::id());
-        let path = env::temp_dir().join(name);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn configuration(&self) -> PathBuf {
-        self.0.join("configuration")
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+fn configuration(directory: &Directory) -> PathBuf {
+    directory.path().join("configuration")
 }
 
 fn nginx_command(program: &PathBuf, directory: &Directory) -> Command {
     let mut command = Command::new(program);
-    command.arg("-p").arg(&directory.0).arg("-c").arg(directory.configuration());
+    command.arg("-p").arg(directory.path()).arg("-c").arg(configuration(directory));
     command.args(["-e", "stderr"]);
     command
 }
@@ -150,7 +110,7 @@ http {{
 
 fn envoy_command(program: &PathBuf, directory: &Directory) -> Command {
     let mut command = Command::new(program);
-    command.arg("--config-path").arg(directory.configuration());
+    command.arg("--config-path").arg(configuration(directory));
     // No shared memory with another Envoy of the machine, and one thread for calls.
     command.args(["--use-dynamic-base-id", "--concurrency", "1", "--log-level", "error"]);
     command

@@ -64,10 +64,6 @@ impl Life {
         }))
     }
 
-    pub(crate) fn phase(&self) -> Phase {
-        *self.0.phase.borrow()
-    }
-
     pub(crate) fn watch(&self) -> watch::Receiver<Phase> {
         self.0.phase.subscribe()
     }
@@ -115,16 +111,6 @@ impl Life {
     /// How many calls were open at the cut.
     pub(crate) fn cut_calls(&self) -> usize {
         self.0.cut_calls.load(Relaxed)
-    }
-
-    /// Why the server is not ready; empty when it is.
-    pub(crate) fn not_ready(&self) -> Vec<String> {
-        match self.phase() {
-            Phase::Starting => vec!["starting".into()],
-            // Of a single service that is not serving, only its own callers need to know.
-            Phase::Serving => self.0.health.not_ready(),
-            _ => vec!["draining".into()],
-        }
     }
 }
 

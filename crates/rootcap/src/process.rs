@@ -16,7 +16,7 @@ use crate::{
     },
     config::Loaded,
     health::{CheckState, Checks, Health, Held, Known, Listed, ServingStatus},
-    lifecycle::{Heartbeat, Life},
+    lifecycle::Heartbeat,
     server::connections::{Connection, Connections},
     stack,
     telemetry::{
@@ -34,7 +34,6 @@ pub(crate) struct Process {
     pub(crate) methods: Arc<Methods>,
     pub(crate) metrics: Metrics,
     pub(crate) logs: Logs,
-    pub(crate) life: Life,
     pub(crate) health: Health,
     pub(crate) checks: Checks,
     pub(crate) heartbeat: Heartbeat,
@@ -51,7 +50,7 @@ impl admin::Process for Process {
     }
 
     fn not_ready(&self) -> Vec<String> {
-        self.life.not_ready()
+        self.health.not_ready()
     }
 
     fn heartbeat_age(&self) -> Duration {

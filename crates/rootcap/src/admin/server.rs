@@ -33,6 +33,7 @@ use crate::tls::{Tls, identity};
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// The most headers in one request.
 const MAX_HEADERS: usize = 64;
+
 /// The admin port's settings.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -97,7 +98,7 @@ impl Server {
         let io = StallTimeout::new(io, self.stall_timeout);
         tokio::select! {
             () = self.converse(io, layers::Peer::new(peer), &marker) => {}
-            () = slot.evicted() => tracing::debug!(%peer, "an admin connection made room"),
+            () = slot.evicted() => tracing::debug!(peer.address = %peer, "an admin connection made room"),
         }
     }
 
@@ -132,7 +133,7 @@ impl Server {
             .max_header_size(MAX_HEAD_BYTES)
             .serve_connection(TokioIo::new(io), service);
         if let Err(error) = connection.await {
-            tracing::debug!(peer = peer.0.as_str(), %error, "an admin connection ended early");
+            tracing::debug!(peer.address = peer.0.as_str(), %error, "an admin connection ended early");
         }
     }
 

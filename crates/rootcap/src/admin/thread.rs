@@ -15,9 +15,9 @@ use super::process::{Controls, Process};
 use super::routes::{self, Row};
 use super::server::{Server, Settings};
 
-/// Threads for heavy pages; one ends after some idle seconds.
-const MAX_RENDERING_THREADS: usize = 8;
-/// How long a page that is being rendered may hold up the end of the runtime.
+/// Threads for heavy pages and for looks at the files of TLS; one ends after some idle seconds.
+const MAX_BLOCKING_THREADS: usize = 8;
+/// How long such a thread may hold up the end of the runtime.
 const RUNTIME_END: Duration = Duration::from_millis(500);
 /// How long stopping waits for the thread.
 const THREAD_END: Duration = Duration::from_secs(1);
@@ -127,8 +127,8 @@ fn run(
 fn runtime() -> io::Result<Runtime> {
     Builder::new_current_thread()
         .enable_all()
-        .thread_name("rootcap-admin-page")
-        .max_blocking_threads(MAX_RENDERING_THREADS)
+        .thread_name("rootcap-admin-aside")
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
         .build()
 }
 

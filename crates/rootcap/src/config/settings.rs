@@ -104,7 +104,7 @@ settings! {
         coalesce_writes: Switch = Switch::On;
     }
 
-    /// TLS of a port. Of the service port, its TCP listeners: who may open a Unix socket is a matter of its file.
+    /// TLS of a port. The service port has it on TCP alone: who may open a Unix socket is a matter of its file.
     pub struct Tls {
         /// A PEM file with the server's certificate, then those of its issuers; or "off" for no TLS.
         cert: Option<PathBuf> = None;
@@ -112,8 +112,8 @@ settings! {
         key: Option<PathBuf> = None;
         /// A PEM file with the certificates of those who issue the certificates of clients, or "off" to ask for none.
         client_ca: Option<PathBuf> = None;
-        /// Whether a client without a certificate is let in: not where it is "required", which is what "auto" means,
-        /// but where it is "optional". One that has a certificate must always have a good one.
+        /// Whether clients must have a certificate: "required", which is what "auto" means, or "optional". One that a
+        /// client has must always be a good one.
         client_auth: Auto<ClientAuth> = Auto::Auto;
         /// How long a handshake may take, from the first moment of a connection.
         handshake_timeout: Duration = 10 * SECOND, in TIMEOUT;

@@ -180,7 +180,8 @@ impl State {
         self.latches.held(now).collect()
     }
 
-    /// Why the whole server is not serving: names and fixed words, for anyone to read. Empty when it is.
+    /// Why the whole server is not serving: names and fixed words, for anyone to read. Empty when it is. Of a single
+    /// service that is not, only its own callers need to know.
     pub(super) fn not_ready(&self) -> Vec<String> {
         if self.phase == Phase::Stopping {
             return vec!["draining".to_owned()];

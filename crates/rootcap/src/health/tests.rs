@@ -372,6 +372,19 @@ async fn a_latch_makes_the_server_start_until_the_last_clone_is_dropped() {
     assert!(watch.is_quiet(), "a drain is not taken back");
 }
 
+#[test]
+fn what_is_missing_is_named() {
+    let health = Health::new();
+    let warm = health.readiness("warm the cache");
+    assert_eq!(health.not_ready(), ["starting", "waiting for: warm the cache"]);
+    drop(warm);
+    health.ready();
+    health.set("", ServingStatus::NotServing);
+    assert_eq!(health.not_ready(), ["not serving"]);
+    health.shutdown();
+    assert_eq!(health.not_ready(), ["draining"]);
+}
+
 #[tokio::test]
 async fn a_latch_that_goes_in_a_panic_stays() {
     let health = ready();

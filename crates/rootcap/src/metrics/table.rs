@@ -7,7 +7,8 @@ metrics! {
     counter connections_accepted_total();
     /// Connections closed at once, by reason: `max_connections` or `open_files`.
     counter connections_refused_total(reason);
-    /// Connections that have ended, by reason: `done`, `error`, `tls_to_plaintext`, `handshake_timeout`, `handshake_failed`, `preface_timeout`, `max_age`, `idle` or `drain`.
+    /// Connections that have ended, by reason: `done`, `error`, `tls_to_plaintext`, `handshake_timeout`,
+    /// `handshake_failed`, `preface_timeout`, `max_age`, `idle` or `drain`.
     counter connections_closed_total(reason);
     /// Writes to the sockets of ended connections.
     counter connection_writes_total();

@@ -1,7 +1,7 @@
 //! Server reflection, v1 and v1alpha, from the descriptor sets given to the builder.
 //!
-//! The protocol is tonic-reflection's, but for its errors (`in_stream.rs`). It serves the bytes of each file as they were given, so that options which prost
-//! does not know (`google.api.http`) reach the caller.
+//! The protocol is tonic-reflection's, but for its errors (`in_stream.rs`). It serves the bytes of each file as they
+//! were given, so that options which prost does not know (`google.api.http`) reach the caller.
 
 mod boxed;
 mod in_stream;

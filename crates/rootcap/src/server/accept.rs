@@ -63,7 +63,7 @@ impl Misdirected {
         let failed = self.0.lock().unwrap_or_else(PoisonError::into_inner).refused(Instant::now());
         if let Some(failed) = failed {
             tracing::warn!(
-                peer,
+                peer.address = peer,
                 failed,
                 "a peer speaks TLS, but this port has none (setting tls.cert)"
             );

@@ -126,7 +126,8 @@ where
             Step::WaitUntil(instant) => tokio::select! {
                 ended = &mut hyper => {
                     if let Err(error) = &ended {
-                        tracing::debug!(peer = connection.peer().as_str(), error = error as &dyn Error, "connection failed");
+                        let peer = connection.peer().as_str();
+                        tracing::debug!(peer.address = peer, error = error as &dyn Error, "connection failed");
                     }
                     if ended.is_err() && connection.io.began_as_tls() {
                         return CloseReason::TlsToPlaintext;

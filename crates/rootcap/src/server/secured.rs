@@ -68,7 +68,7 @@ fn connect_info<IO>(stream: &TlsStream<IO>, addresses: TcpConnectInfo) -> connec
     info
 }
 
-/// The socket under TLS: what it takes is a sign that the peer still reads, although TLS, which buffers, took it before.
+/// The socket under TLS: what it takes is a sign that the peer still reads. TLS, which buffers, took it before.
 struct Progress<IO> {
     io: IO,
     stats: Arc<IoStats>,

@@ -34,14 +34,7 @@ use crate::{
     lifecycle::{self, DrainTimes, Heartbeat, Life, Phase},
     process::Process,
     stack,
-    telemetry::{
-        Last,
-        child_spans::ChildTracer,
-        export::Export,
-        logs::{LogSettings, Logs},
-        metrics::Metrics,
-        panic_hook,
-    },
+    telemetry::{Last, Telemetry},
     tls::{Port, Tls},
 };
 
@@ -66,21 +59,13 @@ where
     let admin_settings = admin_settings(&config.admin)?;
     let all_tls: Vec<_> = tls.iter().chain(&admin_settings.tls).cloned().collect();
     let listeners = Listeners::bind(parts.listeners, &config)?;
-    if let Some(cert) = config.tls.cert.as_deref().filter(|_| !listeners.any_tcp()) {
-        return Err(Error::config(format!(
-            "tls.cert = {cert:?}: it does nothing where all listeners are Unix sockets; expected \"off\", or another listener"
-        )));
-    }
+    check_tls_has_a_port(&config.tls, &listeners)?;
 
-    let exports = parts.tracer.is_some() || config.exports_traces();
-    let (logs, metrics) = install_telemetry(&loaded, exports.then(ChildTracer::default))?;
-    let export = Export::start(&config, &parts.build_info).map_err(Error::export)?;
-    if let Some(lines) = export.as_ref().and_then(Export::lines) {
-        logs.export_events(lines);
-    }
-    let mut stack = stack::Layers::new(&config, &logs, Arc::clone(&methods), export.as_ref());
-    if let Some(tracer) = parts.tracer.or_else(|| export.as_ref().and_then(Export::tracer)) {
-        logs.export_children(&tracer);
+    let Telemetry { last, metrics, tracer } =
+        Telemetry::install(&loaded, &parts.build_info, parts.tracer)?;
+    let logs = &last.logs;
+    let mut stack = stack::Layers::new(&config, logs, Arc::clone(&methods), last.export.as_ref());
+    if let Some(tracer) = tracer {
         stack = stack.tracer(tracer);
     }
     let life = Life::new(parts.health.clone());
@@ -92,7 +77,6 @@ where
         methods,
         metrics: metrics.clone(),
         logs: logs.clone(),
-        life: life.clone(),
         health: parts.health.clone(),
         checks: checks.clone(),
         heartbeat: Heartbeat::start(&life),
@@ -107,7 +91,6 @@ where
     thread.runtime().spawn(logs.clone().end_changes());
     thread.runtime().spawn(lifecycle::keep_awake(Handle::current(), connections.clone()));
     thread.runtime().spawn(life.clone().drain_when_stopped(times, connections.clone()));
-
     for tls in all_tls {
         thread.runtime().spawn(tls.watch());
     }
@@ -130,7 +113,6 @@ where
     life.advance(Phase::Serving);
     checks.start(thread.runtime(), &life, &parts.health);
 
-    let last = Last { logs, export };
     let control =
         Control { runtime: thread.runtime().clone(), times, connections, last: last.clone() };
     let (stopped, stop) = oneshot::channel();
@@ -145,6 +127,16 @@ where
     })
 }
 
+/// Who set up TLS must not be left without it unawares.
+fn check_tls_has_a_port(settings: &config::Tls, listeners: &Listeners) -> Result<(), Error> {
+    match settings.cert.as_deref() {
+        Some(cert) if !listeners.any_tcp() => Err(Error::config(format!(
+            "tls.cert = {cert:?}: it does nothing where all listeners are Unix sockets; expected \"off\", or another listener"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Reads the files that the settings of the admin port name; those of its TLS only if there is such a port.
 fn admin_settings(settings: &config::Admin) -> Result<admin::Settings, Error> {
     let token = settings.token_file.as_deref().map(Token::from_file).transpose();
@@ -156,21 +148,6 @@ fn admin_settings(settings: &config::Admin) -> Result<admin::Settings, Error> {
         max_connections: settings.max_connections,
         ..admin::Settings::default()
     })
-}
-
-/// Log first: what the others have to say goes there.
-fn install_telemetry(
-    loaded: &Loaded,
-    children: Option<ChildTracer>,
-) -> Result<(Logs, Metrics), Error> {
-    let settings = LogSettings { children, ..LogSettings::from(loaded) };
-    let logs = Logs::install(&settings).map_err(Error::log)?;
-    panic_hook::install();
-    panic_hook::warn_if_abort();
-    for warning in &loaded.warnings {
-        tracing::warn!("{warning}");
-    }
-    Ok((logs, Metrics::install()))
 }
 
 fn admin_thread(

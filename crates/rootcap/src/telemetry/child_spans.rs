@@ -4,11 +4,9 @@
 //! sampled span, so in a sampled call, in a task that was given its context, or below another exported span. `log.filter`
 //! has no say in it, nor have they in the log. All else costs a look at the context, and builds nothing.
 
-use std::{
-    fmt,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::{fmt, sync::Arc};
 
+use arc_swap::ArcSwapOption;
 use opentelemetry::{
     Context as OtelContext,
     global::{BoxedSpan, BoxedTracer},
@@ -29,16 +27,12 @@ const LEVEL: Level = Level::INFO;
 
 /// A tracer that is found later: the log is set up before anything that may have to say something there.
 #[derive(Clone, Default)]
-pub(crate) struct ChildTracer(Arc<RwLock<Option<Arc<BoxedTracer>>>>);
+pub(crate) struct ChildTracer(Arc<ArcSwapOption<BoxedTracer>>);
 
 impl ChildTracer {
     /// From now on, spans are started by `tracer`: by that of the server that was started last, if there are several.
     pub(crate) fn set(&self, tracer: Arc<BoxedTracer>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(tracer);
-    }
-
-    fn get(&self) -> Option<Arc<BoxedTracer>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.store(Some(tracer));
     }
 
     /// The layer that starts and ends the spans.
@@ -60,7 +54,7 @@ impl Tracer for ChildTracer {
     type Span = BoxedSpan;
 
     fn build_with_context(&self, builder: SpanBuilder, parent: &OtelContext) -> BoxedSpan {
-        match self.get() {
+        match &*self.0.load() {
             Some(tracer) => tracer.build_with_context(builder, parent),
             None => {
                 BoxedTracer::new(Box::new(NoopTracer::new())).build_with_context(builder, parent)
@@ -71,7 +65,7 @@ impl Tracer for ChildTracer {
 
 impl fmt::Debug for ChildTracer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChildTracer").field("is_set", &self.get().is_some()).finish()
+        f.debug_struct("ChildTracer").field("is_set", &self.0.load().is_some()).finish()
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod child_spans;
 pub(crate) mod export;
+mod install;
 mod last;
 pub(crate) mod logs;
 pub(crate) mod metrics;
@@ -9,4 +10,5 @@ pub(crate) mod panic_hook;
 pub(crate) mod sink;
 pub(crate) mod span_ids;
 
+pub(crate) use install::Telemetry;
 pub(crate) use last::Last;

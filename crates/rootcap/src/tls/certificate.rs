@@ -2,8 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use rootcap_layers::access_log::rfc3339;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject};
-use x509_parser::{error::X509Error, prelude::parse_x509_certificate, time::ASN1Time};
+use x509_parser::{error::X509Error, prelude::parse_x509_certificate};
 
 use super::error::Problem;
 
@@ -37,7 +38,7 @@ impl Certificate {
 
     /// Until when it is valid, as RFC 3339 has it.
     pub(crate) fn expires(&self) -> String {
-        rfc_3339(self.not_after)
+        rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(self.not_after.max(0).unsigned_abs()))
     }
 }
 
@@ -69,20 +70,4 @@ fn epoch_seconds(time: SystemTime) -> i64 {
         Ok(after) => seconds(after),
         Err(before) => -seconds(before.duration()),
     }
-}
-
-/// A time in UTC as RFC 3339 has it: `2026-11-20T14:18:39Z`.
-fn rfc_3339(epoch_seconds: i64) -> String {
-    let Ok(time) = ASN1Time::from_timestamp(epoch_seconds) else {
-        return epoch_seconds.to_string();
-    };
-    let time = time.to_datetime();
-    let (year, month, day) = (time.year(), u8::from(time.month()), time.day());
-    let (hour, minute, second) = time.to_hms();
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-/// [`rfc_3339`] of the system's clock.
-pub(super) fn timestamp(time: SystemTime) -> String {
-    rfc_3339(epoch_seconds(time))
 }

@@ -49,9 +49,11 @@ impl Tls {
         let (port, reason) = (port.as_str(), reason.as_str());
         match self.refusals().refused(Instant::now()) {
             Some(failed) => {
-                tracing::warn!(port, peer, reason, %error, failed, "TLS handshake failed");
+                tracing::warn!(port, peer.address = peer, reason, %error, failed, "TLS handshake failed");
             }
-            None => tracing::debug!(port, peer, reason, %error, "TLS handshake failed"),
+            None => {
+                tracing::debug!(port, peer.address = peer, reason, %error, "TLS handshake failed")
+            }
         }
     }
 }

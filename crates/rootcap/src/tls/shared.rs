@@ -7,12 +7,13 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use rootcap_layers::access_log::rfc3339;
 use rustls::ServerConfig;
 use tokio_rustls::TlsAcceptor;
 
 use super::{
     Port, TlsError,
-    certificate::{Certificate, timestamp},
+    certificate::Certificate,
     expiry::days,
     files::{Files, Paths},
     server_config::server_config,
@@ -162,8 +163,8 @@ impl Tls {
             serial,
             not_after: current.certificate.expires(),
             days_left: days(current.certificate.seconds_left(SystemTime::now())),
-            loaded: timestamp(current.since),
-            error_since: failure.as_ref().map(|failure| timestamp(failure.since)),
+            loaded: rfc3339(current.since),
+            error_since: failure.as_ref().map(|failure| rfc3339(failure.since)),
             error: failure.map(|failure| failure.error),
         }
     }

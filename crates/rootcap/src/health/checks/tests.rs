@@ -120,17 +120,17 @@ async fn only_the_third_failure_in_a_row_affects_what_is_asked_for() {
     for failures in 1..FAILURES {
         server.until_failures(failures).await;
         assert_eq!(server.serving(), [true, true]);
-        assert!(server.life.not_ready().is_empty());
+        assert!(server.health.not_ready().is_empty());
     }
     server.until_failures(FAILURES).await;
     assert_eq!(server.serving(), [false, false]);
-    assert_eq!(server.life.not_ready(), ["health check redis: failing"]);
+    assert_eq!(server.health.not_ready(), ["health check redis: failing"]);
     assert_eq!(server.error(), "it is down");
 
     dependency.set_down(false);
     sleep(LONGEST).await;
     assert_eq!(server.serving(), [true, true]);
-    assert!(server.life.not_ready().is_empty());
+    assert!(server.health.not_ready().is_empty());
     assert_eq!(server.shown().state, CheckState::Ok);
 }
 
@@ -144,7 +144,7 @@ async fn a_check_affects_nothing_unless_asked_to() {
     let server = Served::with([down.check("a").affects(Affects::Service(GREETER))]);
     server.until_failures(FAILURES).await;
     assert_eq!(server.serving(), [true, false]);
-    assert!(server.life.not_ready().is_empty());
+    assert!(server.health.not_ready().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -158,10 +158,10 @@ async fn what_two_checks_affect_needs_both() {
     ]);
     sleep(LONGEST * 4).await;
     let failing = ["health check one: failing", "health check other: failing"];
-    assert_eq!(server.life.not_ready(), failing);
+    assert_eq!(server.health.not_ready(), failing);
     one.set_down(false);
     sleep(LONGEST).await;
-    assert_eq!(server.life.not_ready(), failing[1..]);
+    assert_eq!(server.health.not_ready(), failing[1..]);
     assert_eq!(server.serving(), [false, true]);
     other.set_down(false);
     sleep(LONGEST).await;

@@ -16,8 +16,7 @@ pub(super) struct CallLines<O> {
     pub(super) passing: Option<Arc<PassingLines>>,
 }
 
-/// The callsite of the events that the lines of one level stand for, so that `tracing` asks the filter about them, and
-/// asks again when the filter changes.
+/// The callsite of the events that the lines of one level stand for.
 macro_rules! callsite {
     ($level:expr) => {{
         static METADATA: Metadata<'static> = Metadata::new(
@@ -43,6 +42,14 @@ fn callsite(level: Level) -> &'static DefaultCallsite {
     }
 }
 
+/// Makes `tracing` ask the filter of every subscriber that is made from now on about these lines, and ask again when
+/// the filter changes.
+pub(super) fn register() {
+    for level in [Level::ERROR, Level::WARN, Level::INFO] {
+        callsite(level).register();
+    }
+}
+
 /// Whether this is one of those callsites.
 pub(super) fn is_of_call_lines(metadata: &Metadata<'_>) -> bool {
     metadata.target() == TARGET
@@ -51,10 +58,7 @@ pub(super) fn is_of_call_lines(metadata: &Metadata<'_>) -> bool {
 
 impl<O: Output> Output for CallLines<O> {
     fn enabled(&self, level: Level) -> bool {
-        let Some(passing) = &self.passing else { return true };
-        // The first time, this is when the filter is asked.
-        callsite(level).interest();
-        passing.at(level).load(Relaxed)
+        self.passing.as_ref().is_none_or(|passing| passing.at(level).load(Relaxed))
     }
 
     fn write(&self, line: &[u8]) {

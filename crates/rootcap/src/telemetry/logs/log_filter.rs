@@ -38,7 +38,7 @@ impl PassingLines {
 }
 
 /// The reloadable filter. It notes what it says of the lines of calls, which never become events: `tracing` asks it
-/// when such a line is first written, and again whenever the filter changes.
+/// when the subscriber is made, and again whenever the filter changes.
 pub(super) struct LogFilter {
     pub(super) filter: reload::Layer<EnvFilter, Registry>,
     pub(super) lines: Arc<PassingLines>,

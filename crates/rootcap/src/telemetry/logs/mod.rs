@@ -195,8 +195,8 @@ impl Logs {
             .builtin(self.builtin)
     }
 
-    /// Exports events too, from now on and until [`export_no_events`](Self::export_no_events); of several servers, those of the last one's.
-    /// The events of a subscriber that is not ours are not to be had.
+    /// Exports events too, from now on and until [`export_no_events`](Self::export_no_events): where there are several
+    /// servers, to the queue of the last one. The events of a subscriber that is not ours are not to be had.
     pub(crate) fn export_events(&self, queue: Arc<Queue<LogLine>>) {
         layer::EXPORTED.store(Some(queue));
     }
@@ -251,6 +251,8 @@ impl Installed {
         let log_filter = LogFilter { filter: layer, lines: Arc::clone(&passing) };
         let children = settings.children.clone();
         let lines = EventLines::new(Arc::clone(&sink), format).with_filter(log_filter);
+        // Before the first line: of two calls that begin at once, one would not wait for the answer.
+        call_lines::register();
         let subscriber = tracing_subscriber::registry().with(lines);
         let dispatch = match &children {
             Some(children) => Dispatch::new(subscriber.with(children.layer())),

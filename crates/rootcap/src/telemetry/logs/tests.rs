@@ -8,6 +8,7 @@ use http::{Request, Response};
 use http_body_util::Empty;
 use rootcap_layers::{
     Call, Methods,
+    access_log::Output,
     observe::{ObserveLayer, Observer},
 };
 use serde_json::Value;
@@ -82,6 +83,15 @@ pub(crate) fn serve(observer: impl Observer, mut handler: impl FnMut(&Call) + Se
     let request = Request::builder().uri("/a.B/C").body(Empty::<Bytes>::new()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     drop(runtime.block_on(service.oneshot(request)));
+}
+
+/// Of two calls that began at once, the one that did not ask first was written no line.
+#[test]
+fn which_lines_of_calls_pass_is_known_before_the_first() {
+    let log = TestLog::new(LogFormat::Json, "warn");
+    let lines = log.logs.installed.as_ref().unwrap().call_lines();
+    let passing = [Level::ERROR, Level::WARN, Level::INFO].map(|level| lines.enabled(level));
+    assert_eq!(passing, [true, true, false]);
 }
 
 #[test]
