@@ -106,7 +106,12 @@ impl Reader<'_, '_> {
     }
 
     fn set_millis(&mut self, key: &str, text: &str) {
-        self.set(key, &format!("{text}ms"));
+        match text.bytes().all(|byte| byte.is_ascii_digit()) {
+            true => self.set(key, &format!("{text}ms")),
+            false => {
+                self.warn(&format!("{} is not a whole number of milliseconds", quoted(text)));
+            }
+        }
     }
 
     /// What is not known is left out, and with a warning: it may be meant for others.

@@ -2,12 +2,15 @@
 
 use std::{
     backtrace::Backtrace,
+    cell::Cell,
     panic::{self, PanicHookInfo},
     sync::{Mutex, Once, PoisonError},
     time::{Duration, Instant},
 };
 
 use rootcap_layers::{Call, excerpt::cut};
+
+use super::logs;
 
 /// The target of the event.
 pub(crate) const TARGET: &str = "rootcap::panic";
@@ -61,7 +64,19 @@ pub(crate) fn warn_if_abort() {
     }
 }
 
-/// Logs a panic; tells whether anyone wanted to know.
+thread_local! {
+    /// Whether the log has taken the event of this thread's last panic.
+    static TAKEN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Tells, from the log and on the thread of the panic, that the log has taken its event.
+pub(crate) fn taken() {
+    TAKEN.set(true);
+}
+
+/// Logs a panic; tells whether the log has taken it. Of a log that is not ours, that is whether anyone in its subscriber
+/// wanted to know. Of ours, it is not: spans that are exported take the events of handlers too, and nobody reads them as
+/// a log.
 fn log(call: &Call, info: &PanicHookInfo<'_>) -> bool {
     if !tracing::enabled!(target: TARGET, tracing::Level::ERROR) {
         return false;
@@ -77,6 +92,7 @@ fn log(call: &Call, info: &PanicHookInfo<'_>) -> bool {
     };
     let backtrace = backtrace.as_deref().map(|text| cut(after_machinery(text), MAX_BACKTRACE));
     let location = info.location().map(ToString::to_string);
+    TAKEN.set(false);
     tracing::error!(
         target: TARGET,
         request_id = call.request_id().as_str(),
@@ -89,7 +105,7 @@ fn log(call: &Call, info: &PanicHookInfo<'_>) -> bool {
         panic.backtrace = backtrace.unwrap_or("left out: too many panics"),
         "handler panicked"
     );
-    true
+    TAKEN.get() || !logs::is_current()
 }
 
 fn message<'a>(info: &'a PanicHookInfo<'_>) -> &'a str {

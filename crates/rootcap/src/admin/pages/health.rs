@@ -35,8 +35,13 @@ impl Page for Health {
             [] => "Ready.".to_owned(),
             reasons => format!("Not ready: {}.", reasons.join("; ")),
         };
-        let rule = "What a check affects is not serving from its third failure in a row to its next success.";
-        vec![ready, rule.to_owned()]
+        let checks = match &self.rows.checks[..] {
+            [] => "There are no checks of dependencies: Builder::health_check adds them.",
+            _ => {
+                "What a check affects is not serving from its third failure in a row to its next success."
+            }
+        };
+        vec![ready, checks.to_owned()]
     }
 
     fn table(&self) -> Table {

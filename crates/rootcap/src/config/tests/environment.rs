@@ -188,6 +188,14 @@ fn what_a_variable_of_opentelemetrys_says_that_is_not_supported_is_a_warning() {
         let [warning] = &loaded.warnings[..] else { panic!("{name}: {:?}", loaded.warnings) };
         assert!(warning.contains(name) && !warning.contains("hunter2"), "{warning}");
     }
+    // It is shown as it was given, not as what it is made into.
+    let loaded = from_vars([("OTEL_BSP_SCHEDULE_DELAY", "10s")]).unwrap();
+    assert_eq!(
+        loaded.warnings,
+        [
+            r#"environment variable OTEL_BSP_SCHEDULE_DELAY is ignored: "10s" is not a whole number of milliseconds"#
+        ]
+    );
     // What two of them say together is made the best of.
     let loaded =
         from_vars([("OTEL_BSP_MAX_QUEUE_SIZE", "10"), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "20")]);

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::telemetry::{
     export::{LogLine, Queue},
+    panic_hook,
     sink::Sink,
 };
 
@@ -80,6 +81,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for EventLines {
                 spans(line, &mut keys, event, &context);
             });
         };
+        if metadata.target() == panic_hook::TARGET {
+            panic_hook::taken();
+        }
         let now = SystemTime::now();
         match metadata.target() {
             CHANGES => self.format.write(&self.sink.reserved(), now, level, &message, write),

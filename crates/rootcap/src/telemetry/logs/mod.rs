@@ -128,6 +128,11 @@ pub(crate) struct Logs {
     builtin: BuiltinCalls,
 }
 
+/// Whether events go to a log of ours, where this is called.
+pub(crate) fn is_current() -> bool {
+    tracing::dispatcher::get_default(Dispatch::is::<EventLines>)
+}
+
 /// What the process has one of.
 #[derive(Debug, Clone)]
 struct Installed {

@@ -10,7 +10,13 @@ use std::{
 use super::*;
 use crate::{
     config::LogFormat,
-    telemetry::logs::tests::{ALONE, TestLog, alone, serve},
+    telemetry::{
+        child_spans::ChildTracer,
+        logs::{
+            LogSettings,
+            tests::{ALONE, TestLog, alone, serve},
+        },
+    },
 };
 
 /// The test's own hook, below ours, counts the panics of this thread's name.
@@ -86,6 +92,36 @@ fn the_standard_hook_is_known() {
     panic::set_hook(Box::new(move |_| println!("{text}")));
     assert!(!is_standard(&*panic::take_hook()));
     assert!(is_standard(&*panic::take_hook()));
+}
+
+/// The layer of the spans that handlers make takes the event too, and it is nobody's log: with a log that was off, a
+/// panic was then seen nowhere.
+#[test]
+fn a_panic_is_told_only_where_the_log_has_taken_it() {
+    // It sets the hook of the whole process.
+    if std::env::var_os(ALONE).is_none() {
+        alone(module_path!(), "a_panic_is_told_only_where_the_log_has_taken_it");
+        return;
+    }
+    static TOLD: Mutex<Vec<bool>> = Mutex::new(Vec::new());
+    let filters = ["info", "off", "info,rootcap::panic=off", "off,rootcap::panic=error"];
+    let expected = [true, false, false, true];
+    let previous = panic::take_hook();
+    panic::set_hook(Box::new(|info| {
+        let told = Call::current().is_some_and(|call| log(&call, info));
+        TOLD.lock().unwrap().push(told);
+    }));
+    let lines = [None, Some(ChildTracer::default())].map(|children| {
+        filters.map(|filter| {
+            let settings = LogSettings { children: children.clone(), ..LogSettings::default() };
+            let log = TestLog::with(LogSettings { filter: filter.into(), ..settings });
+            log.run(|| serve((), |_| drop(panic::catch_unwind(a_handler_that_panics))));
+            !log.lines().is_empty()
+        })
+    });
+    panic::set_hook(previous);
+    assert_eq!(lines, [expected, expected]);
+    assert_eq!(*TOLD.lock().unwrap(), lines.concat());
 }
 
 #[test]
