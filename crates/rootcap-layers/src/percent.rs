@@ -4,24 +4,7 @@ use std::borrow::Cow;
 
 /// Decodes; what is not valid is kept as it is, what is not UTF-8 is replaced.
 pub(crate) fn decode(encoded: &[u8]) -> Cow<'_, str> {
-    if !encoded.contains(&b'%') {
-        return String::from_utf8_lossy(encoded);
-    }
-    let mut decoded = Vec::with_capacity(encoded.len());
-    let mut rest = encoded;
-    while let [first, after @ ..] = rest {
-        match (first, hex_pair(after)) {
-            (b'%', Some(byte)) => {
-                decoded.push(byte);
-                rest = &after[2..];
-            }
-            _ => {
-                decoded.push(*first);
-                rest = after;
-            }
-        }
-    }
-    Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
+    percent_encoding::percent_decode(encoded).decode_utf8_lossy()
 }
 
 /// The beginning of what is encoded: at most `max` bytes, with no character cut in two, and none of its bytes.

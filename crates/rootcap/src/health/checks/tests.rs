@@ -328,7 +328,10 @@ async fn checks_of_a_runtime_that_has_gone_end() {
     service.shutdown_background();
     sleep(INTERVAL * 3).await;
     assert_eq!(server.shown().next, None);
-    assert_eq!(server.shown().failures, 0);
+    // The check's own thread knows nothing of the paused clock: its first run may have been too slow for that. But the
+    // end of the runtime is no failure of the check.
+    let error = server.shown().last_error.map(|(error, _)| error);
+    assert!(error.as_ref().is_none_or(|error| error.starts_with("no answer within")), "{error:?}");
 }
 
 /// The log of this thread.
