@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use rcgen::{
@@ -69,6 +70,13 @@ impl Pki {
     /// A certificate of a server that expired long ago.
     pub fn expired_server(&self) -> Issued {
         self.issue("server-expired", &self.authority, server(expire))
+    }
+
+    /// A certificate of a server that expires so soon.
+    pub fn server_for(&self, left: Duration) -> Issued {
+        let shorten =
+            |params: &mut CertificateParams| params.not_after = (SystemTime::now() + left).into();
+        self.issue("server-expiring", &self.authority, server(shorten))
     }
 
     /// A client's certificate with this SPIFFE ID, a DNS name and a common name.

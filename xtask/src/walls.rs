@@ -137,3 +137,19 @@ fn a_name_is_found_where_it_stands_for_itself() {
     assert!(!names("use tower_http::cors;", "http::"));
     assert_eq!(without_strings(r#"call("tokio::net", x)"#), "call(, x)");
 }
+
+/// Two versions of what a call speaks would not understand each other, and two crypto providers would leave rustls
+/// without a default in the programs of users.
+#[test]
+fn there_is_one_version_of_the_protocols_and_one_crypto_provider() {
+    let lock = fs::read_to_string(root().join("Cargo.lock")).expect("a lock file");
+    let versions = |name: &str| lock.matches(&format!("\nname = \"{name}\"\n")).count();
+    for name in
+        ["http", "http-body", "hyper", "h2", "tower", "tower-http", "prost", "rustls", "ring"]
+    {
+        assert_eq!(versions(name), 1, "versions of {name}");
+    }
+    for name in ["aws-lc-rs", "aws-lc-sys", "openssl-sys", "native-tls"] {
+        assert_eq!(versions(name), 0, "{name} is another crypto provider");
+    }
+}

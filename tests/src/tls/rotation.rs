@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use tokio::task::JoinHandle;
@@ -207,6 +208,29 @@ async fn files_that_change_one_by_one_are_taken_when_they_fit() {
     let metrics = server.admin.metrics().await;
     assert_eq!(metrics.codes("SayHello"), [("OK", calls as f64)]);
     none_failed(&server).await;
+    let lines = server.lines();
+    let said = lines.iter().filter(|line| line.contains("the TLS files are no good"));
+    assert_eq!(said.count(), 1, "once, though it failed at every look: {lines:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_expires_within_fourteen_days_is_warned_of() {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let pki = Pki::new();
+    for (days, warns) in [(13, true), (15, false)] {
+        // An hour more, so that these are whole days.
+        let cert = pki.server_for(days * DAY + DAY / 24);
+        let mut server = start(often(tls("tls", &cert))).await;
+        goes_on(&server, &pki).await;
+        server.signal("TERM");
+        assert!(server.wait().await.success());
+        let lines = server.lines();
+        let said: Vec<_> =
+            lines.iter().filter(|line| line.contains("is about to expire")).collect();
+        assert_eq!(said.len(), usize::from(warns), "{lines:?}");
+        let days = format!(r#""days_left":{days}"#);
+        assert!(said.iter().all(|line| line.contains("WARN") && line.contains(&days)), "{said:?}");
+    }
 }
 
 /// The series that an alert is made of.
