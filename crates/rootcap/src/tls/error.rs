@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::files::MAX_FILE_BYTES;
+use super::{files::MAX_FILE_BYTES, server_config::MAX_CHAIN_BYTES};
 
 /// Why a file of TLS is no good.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(super) enum Problem {
     /// The PEM is damaged. Its own error may quote the file.
     Damaged,
     NoCertificate,
+    /// Too long for a handshake.
+    LongChain,
     BadCertificate(Box<dyn Error + Send + Sync>),
     NoKey,
     EncryptedKey,
@@ -69,6 +71,10 @@ impl fmt::Display for Problem {
             Problem::BadCertificate(_) => {
                 write!(f, "holds a certificate that cannot be used; {certificates}")
             }
+            Problem::LongChain => write!(
+                f,
+                "holds more than {MAX_CHAIN_BYTES} bytes of certificates, which no client takes; {certificates}"
+            ),
             Problem::NoKey => write!(f, "holds no private key; {key}"),
             Problem::EncryptedKey => {
                 write!(f, "holds a private key that is encrypted; {key}, without a passphrase")

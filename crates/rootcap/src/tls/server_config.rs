@@ -18,6 +18,9 @@ use super::{
 };
 use crate::config::ClientAuth;
 
+/// The most bytes that the certificates of a handshake may have: rustls takes no longer message, and OpenSSL not much more.
+pub(super) const MAX_CHAIN_BYTES: usize = 64 * 1024;
+
 /// The settings of rustls, and what is shown of the certificate.
 pub(super) fn server_config(
     paths: &Paths,
@@ -51,10 +54,18 @@ pub(super) fn server_config(
     Ok((Arc::new(config), certificate))
 }
 
+/// The certificates that are sent. A bad one among those of the issuers fails every handshake, as the first would.
 fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {
-    match certificates(pem)? {
-        chain if chain.is_empty() => Err(Problem::NoCertificate),
-        chain => Ok(chain),
+    let chain = certificates(pem)?;
+    if chain.is_empty() {
+        return Err(Problem::NoCertificate);
+    }
+    for certificate in &chain {
+        Certificate::read(certificate).map_err(|error| Problem::BadCertificate(error.into()))?;
+    }
+    match chain.iter().map(|certificate| certificate.len()).sum::<usize>() {
+        0..=MAX_CHAIN_BYTES => Ok(chain),
+        _ => Err(Problem::LongChain),
     }
 }
 

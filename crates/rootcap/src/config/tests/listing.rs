@@ -9,7 +9,7 @@ fn what_is_printed_loads_to_the_same() {
         ("ROOTCAP_DEADLINE__METHODS", "/a.B/C=1m30s"),
         ("ROOTCAP_LIMITS__RATE", "5/10s"),
         ("ROOTCAP_METRICS__BUCKETS", "0.5"),
-        ("ROOTCAP_LOG__FILTER", "a \"quoted\" \n name"),
+        ("ROOTCAP_SERVICE__NAME", "a \"quoted\" \n name"),
     ])
     .unwrap();
     let text = print(&loaded);

@@ -1,6 +1,11 @@
 //! The text of a check's error: with its sources, short, harmless, and without passwords.
 
-use std::{any::Any, error::Error};
+use std::{
+    any::Any,
+    error::Error,
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use rootcap_layers::excerpt::{MAX_LEN, cut, without_effects};
 
@@ -22,10 +27,15 @@ pub(super) fn error_text(error: &(dyn Error + 'static)) -> String {
 }
 
 /// What a check said when it panicked, as it is shown.
-pub(super) fn panic_text(payload: &(dyn Any + Send)) -> String {
+pub(super) fn panic_text(payload: Box<dyn Any + Send>) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    shown(&format!("panicked: {}", text.unwrap_or("no text")))
+    let shown = shown(&format!("panicked: {}", text.unwrap_or("no text")));
+    // A payload may panic too when it is dropped; that one's payload is better leaked than dropped.
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        mem::forget(another);
+    }
+    shown
 }
 
 fn shown(text: &str) -> String {
@@ -128,9 +138,9 @@ mod tests {
 
     #[test]
     fn what_was_panicked_with_is_told_if_it_is_a_text() {
-        assert_eq!(panic_text(&"at\x1b[31m"), "panicked: at\\u{1b}[31m");
-        assert_eq!(panic_text(&"once".to_owned()), "panicked: once");
-        assert_eq!(panic_text(&7), "panicked: no text");
+        assert_eq!(panic_text(Box::new("at\x1b[31m")), "panicked: at\\u{1b}[31m");
+        assert_eq!(panic_text(Box::new("once".to_owned())), "panicked: once");
+        assert_eq!(panic_text(Box::new(7)), "panicked: no text");
     }
 
     proptest! {

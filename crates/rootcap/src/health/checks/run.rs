@@ -74,8 +74,10 @@ impl Runner {
     /// Returns when the next one begins.
     async fn outlast(&self, mut run: Run, mut next: Instant) -> Instant {
         run.0.abort();
+        // Not at `next`: with a timeout as long as the interval, that may be now.
+        let mut look = self.after(Instant::now());
         loop {
-            match timeout_at(next, &mut run).await {
+            match timeout_at(look, &mut run).await {
                 Ok(_too_late) => return next,
                 Err(_elapsed) => {
                     let now = Instant::now();
@@ -83,7 +85,8 @@ impl Runner {
                     let error =
                         format!("still running after {} s: its thread is blocked", time.as_secs());
                     self.settle(Err(error));
-                    next = self.after(now);
+                    look = self.after(now);
+                    next = look;
                     self.checked().record().goes_on(next);
                 }
             }
@@ -164,7 +167,7 @@ impl Future for Run {
         Poll::Ready(match ready!(Pin::new(&mut self.0).poll(cx)) {
             Ok(result) => Ended::Check(result),
             Err(error) => match error.try_into_panic() {
-                Ok(payload) => Ended::Check(Err(panic_text(&*payload))),
+                Ok(payload) => Ended::Check(Err(panic_text(payload))),
                 Err(_cancelled) => Ended::Runtime,
             },
         })

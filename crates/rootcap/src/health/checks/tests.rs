@@ -233,6 +233,30 @@ async fn a_check_that_panics_fails_and_runs_again() {
     }
 }
 
+/// Dropping it panics, once more.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("and again");
+    }
+}
+
+/// The payload was dropped by the task that runs the check again and again, which ended by that.
+#[tokio::test(start_paused = true)]
+async fn a_panic_that_panics_when_it_is_dropped_is_one_failure_as_any_other() {
+    let dependency = Dependency::default();
+    let runs = Arc::clone(&dependency.runs);
+    let check = HealthCheck::new("bomb", INTERVAL, TIMEOUT, move || {
+        runs.lock().unwrap().push(Instant::now());
+        async { std::panic::panic_any(Bomb) as Result<(), io::Error> }
+    });
+    let server = Served::with([check.affects(Affects::Readiness)]);
+    sleep(LONGEST * 3).await;
+    assert!(dependency.count() >= 3, "{}", dependency.count());
+    assert_eq!(server.serving(), [false, true]);
+}
+
 /// It can neither be dropped nor be seen to end: each interval is one more failure, and no second run begins.
 #[tokio::test(start_paused = true)]
 async fn a_check_that_blocks_its_thread_fails_on_until_it_ends() {
@@ -289,6 +313,25 @@ async fn runs_of_one_check_never_overlap() {
     sleep(INTERVAL * 100).await;
     assert!(runs.load(SeqCst) > 80);
     assert_eq!(server.shown().last_error, None);
+}
+
+/// The time of the next run had passed when a run was given up, so that each was counted twice: the second time as one
+/// that blocks its thread.
+#[tokio::test(start_paused = true)]
+async fn a_check_that_hangs_as_long_as_its_interval_fails_once_a_run() {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counts = Arc::clone(&runs);
+    let hang = move || {
+        counts.fetch_add(1, SeqCst);
+        pending::<Result<(), io::Error>>()
+    };
+    let server = Served::with([HealthCheck::new("hang", INTERVAL, INTERVAL, hang)]);
+    // The last run goes on.
+    while runs.load(SeqCst) <= 20 {
+        sleep(TIMEOUT).await;
+    }
+    assert_eq!(server.shown().failures, 20);
+    assert_eq!(server.error(), "no answer within 10s");
 }
 
 #[tokio::test(start_paused = true)]

@@ -54,6 +54,7 @@ impl<S: Signal, T: Transport> Exporter<S, T> {
             self.deliver(items, message).await;
             self.report_drops(&mut dropped);
         }
+        self.report_untold();
     }
 
     /// Offers a batch to the collector until it is taken, refused for good, or given up.
@@ -114,6 +115,21 @@ impl<S: Signal, T: Transport> Exporter<S, T> {
             tracing::warn!(
                 signal = S::NAME, collector = &*self.endpoint, error = describe(status), lost = loss.lost,
                 since = ?loss.since, "cannot export to the collector"
+            );
+        }
+    }
+
+    /// The last word, when nothing follows that would tell.
+    fn report_untold(&self) {
+        let (failed, dropped) = (self.failures.ended(), self.drops.ended());
+        if failed + dropped > 0 {
+            let collector = &*self.endpoint;
+            tracing::warn!(
+                signal = S::NAME,
+                collector,
+                failed,
+                dropped,
+                "lost at the end of the export"
             );
         }
     }

@@ -122,11 +122,17 @@ impl Export {
         let running = &self.0;
         running.close();
         running.thread.wait(bound);
-        let spans = running.spans.as_ref().map_or(0, Waiting::unsettled);
-        let records = running.lines.as_ref().map_or(0, Waiting::unsettled);
-        if spans + records > 0 {
+        let lost_spans = running.spans.as_ref().map_or(0, Waiting::unsettled);
+        let lost_records = running.lines.as_ref().map_or(0, Waiting::unsettled);
+        if lost_spans + lost_records > 0 {
             let collector = &*running.endpoint;
-            tracing::warn!(collector, spans, records, ?bound, "not all was exported in time");
+            tracing::warn!(
+                collector,
+                lost_spans,
+                lost_records,
+                ?bound,
+                "not all was exported in time"
+            );
         }
     }
 }

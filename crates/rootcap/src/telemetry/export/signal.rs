@@ -1,7 +1,7 @@
 //! What is exported: spans and log records, each with its method of the collector and its message.
 
 use bytes::Bytes;
-use opentelemetry::{Array, KeyValue, StringValue, Value};
+use opentelemetry::{Array, KeyValue, StringValue, Value, trace::Status};
 use opentelemetry_proto::{
     tonic::{
         collector::{
@@ -41,27 +41,38 @@ pub(super) trait Signal: Send + Sync + 'static {
 }
 
 impl Weigh for SpanData {
+    /// All of it, whoever chose it: a handler's event has the text of its message as a name.
     fn weight(&self) -> usize {
-        let attributes = |attributes: &[KeyValue]| -> usize {
-            let text = |attribute: &KeyValue| match &attribute.value {
-                Value::String(text) => text.as_str().len(),
-                Value::Array(Array::String(texts)) => {
-                    texts.iter().map(|text| size_of::<StringValue>() + text.as_str().len()).sum()
-                }
-                Value::Array(Array::I64(numbers)) => size_of_val(&**numbers),
-                Value::Array(Array::F64(numbers)) => size_of_val(&**numbers),
-                _ => 0,
-            };
-            size_of_val(attributes) + attributes.iter().map(text).sum::<usize>()
-        };
+        let events = self.events.iter();
         let events =
-            self.events.iter().map(|event| size_of_val(event) + attributes(&event.attributes));
-        let links = self.links.iter().map(|link| size_of_val(link) + attributes(&link.attributes));
+            events.map(|event| size_of_val(event) + event.name.len() + weigh(&event.attributes));
+        let links = self.links.iter().map(|link| size_of_val(link) + weigh(&link.attributes));
+        let status = match &self.status {
+            Status::Error { description } => description.len(),
+            _ => 0,
+        };
         size_of_val(self)
-            + attributes(&self.attributes)
+            + self.name.len()
+            + status
+            + weigh(&self.attributes)
             + events.sum::<usize>()
             + links.sum::<usize>()
     }
+}
+
+fn weigh(attributes: &[KeyValue]) -> usize {
+    let text = |attribute: &KeyValue| match &attribute.value {
+        Value::String(text) => text.as_str().len(),
+        Value::Array(Array::String(texts)) => {
+            texts.iter().map(|text| size_of::<StringValue>() + text.as_str().len()).sum()
+        }
+        Value::Array(Array::I64(numbers)) => size_of_val(&**numbers),
+        Value::Array(Array::F64(numbers)) => size_of_val(&**numbers),
+        Value::Array(Array::Bool(values)) => size_of_val(&**values),
+        _ => 0,
+    };
+    let key_and_text = |attribute: &KeyValue| attribute.key.as_str().len() + text(attribute);
+    size_of_val(attributes) + attributes.iter().map(key_and_text).sum::<usize>()
 }
 
 /// The calls' spans, and those that handlers make.

@@ -8,12 +8,13 @@ use std::{
 
 use bytes::Bytes;
 use opentelemetry::{
-    Context, global,
-    trace::{Span as _, TraceContextExt, Tracer, TracerProvider},
+    Context, KeyValue, global,
+    trace::{Span as _, Status as SpanStatus, TraceContextExt, Tracer, TracerProvider},
 };
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
+use opentelemetry_sdk::Resource;
 use prost::Message;
 use tokio::time::Instant;
 use tonic::{Code, Status};
@@ -219,6 +220,36 @@ async fn a_span_that_is_not_sampled_and_what_ends_later_do_not_leave() {
     assert_eq!(sizes(&setting.end().await), [1]);
     drop(open);
     assert_eq!(queue.pushed(), 1);
+}
+
+/// Names of events, which are the texts of what handlers log, weighed nothing: 128 of them in each of 8,192 spans could
+/// be of any length.
+#[test]
+fn whatever_is_long_in_a_span_has_its_weight() {
+    const LONG: usize = 1024 * 1024;
+    let long = || "x".repeat(LONG);
+    let weight = |fill: &dyn Fn(&mut opentelemetry_sdk::trace::Span)| {
+        let queue = Arc::new(Queue::new(1, 1, metrics::otlp_dropped_total("traces")));
+        let provider = processor::provider(&queue, 1.0, Resource::builder_empty().build());
+        let mut span = provider.tracer("handler").start("span");
+        fill(&mut span);
+        span.end();
+        let batch = tokio_test::block_on(queue.next(Duration::ZERO)).unwrap();
+        queue::Weigh::weight(&batch[0])
+    };
+    let attribute = || vec![KeyValue::new("key", long())];
+    assert!(weight(&|_| {}) < LONG);
+    let fills: [&dyn Fn(&mut opentelemetry_sdk::trace::Span); 6] = [
+        &|span| span.update_name(long()),
+        &|span| span.set_status(SpanStatus::error(long())),
+        &|span| span.set_attribute(KeyValue::new(long(), 1)),
+        &|span| span.set_attributes(attribute()),
+        &|span| span.add_event(long(), Vec::new()),
+        &|span| span.add_event("event", attribute()),
+    ];
+    for (at, fill) in fills.into_iter().enumerate() {
+        assert!(weight(fill) >= LONG, "{at}");
+    }
 }
 
 /// A collector that accepts connections and says nothing.

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use rootcap_layers::excerpt::has_effect;
 use tracing_subscriber::{
     EnvFilter,
     filter::{LevelFilter, ParseError},
@@ -37,6 +38,11 @@ pub(crate) fn check(filter: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
         return Err(format!("it is longer than {MAX_LEN} bytes").into());
     }
     for directive in each(filter) {
+        // What is between brackets is about spans and the texts in their fields.
+        let target = directive.split('[').next().unwrap_or_default();
+        if let Some(c) = target.chars().find(|&c| c.is_whitespace() || has_effect(c)) {
+            return Err(format!("no target has a {c:?}").into());
+        }
         if let Some(level) = mistyped_level(directive) {
             return Err(format!(
                 "there is no level {directive:?}; did you mean {level:?}? \
@@ -203,6 +209,21 @@ mod tests {
         assert!(long.len() > MAX_LEN);
         assert!(check(&long).unwrap_err().to_string().contains("4096 bytes"));
         check(&long[..long.len() - 7]).unwrap();
+    }
+
+    /// `info\r\nX: y` was taken for a target of that name, at the level `trace`.
+    #[test]
+    fn what_can_be_no_target_is_not_taken_for_one() {
+        for wrong in
+            ["info\r\nX: y", "info debug", "my crate=info", "info; h2=warn", "my-\u{202e}crate"]
+        {
+            let error = check(wrong).unwrap_err().to_string();
+            assert!(error.starts_with("no target has a "), "{wrong}: {error}");
+        }
+        for right in ["my-crate=info", "über::alles", "a.b/c", "[span name{field=some text}]=info"]
+        {
+            check(right).unwrap_or_else(|error| panic!("{right}: {error}"));
+        }
     }
 
     #[test]

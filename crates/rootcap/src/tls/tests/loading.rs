@@ -71,6 +71,8 @@ fn an_error_names_the_setting_the_path_and_what_is_expected() {
     let old_encrypted = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
     let no_key = pem("PRIVATE KEY", b"no key");
     let no_cert = pem("CERTIFICATE", b"no certificate");
+    let bad_issuer = cert.clone() + &no_cert;
+    let long_chain = cert.repeat(400);
     let cut = &cert[..cert.len() / 2];
     let long = "x".repeat(1 << 20) + "x";
     let ca = authority.pem();
@@ -86,6 +88,15 @@ fn an_error_names_the_setting_the_path_and_what_is_expected() {
         (
             (&no_cert, &key, None),
             r#"tls.cert = "tls.crt": the file holds a certificate that cannot be used; expected"#,
+        ),
+        // Every handshake would fail by these two, although the server's own certificate is good.
+        (
+            (&bad_issuer, &key, None),
+            r#"tls.cert = "tls.crt": the file holds a certificate that cannot be used; expected"#,
+        ),
+        (
+            (&long_chain, &key, None),
+            r#"tls.cert = "tls.crt": the file holds more than 65536 bytes of certificates, which no client takes; expected"#,
         ),
         ((&long, &key, None), r#"tls.cert = "tls.crt": the file is longer than 1048576 bytes"#),
         ((&key, &key, None), r#"tls.cert = "tls.crt": the file holds no certificate; expected"#),
