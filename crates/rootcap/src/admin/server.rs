@@ -27,6 +27,7 @@ use super::stall::StallTimeout;
 use super::token::Token;
 use crate::metrics;
 use crate::server::backoff::{Backoff, Decision};
+use crate::server::listen::canonical;
 use crate::tls::{Tls, identity};
 
 /// The largest head of a request; with a longer one the answer is 431.
@@ -84,6 +85,7 @@ impl Server {
         let mut backoff = Backoff::default();
         loop {
             let (io, peer) = accepted(&mut backoff, || listener.accept()).await;
+            let peer = canonical(peer);
             let slot = self.slots.take(peer.ip());
             tokio::spawn(self.clone().serve(io, peer, slot));
         }

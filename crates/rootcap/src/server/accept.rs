@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     io,
-    net::{SocketAddr, SocketAddrV4},
+    net::SocketAddr,
     os::fd::AsRawFd,
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
@@ -17,7 +17,7 @@ use super::{
     backoff::{Backoff, Decision},
     connection::{self, CloseReason, ConnectInfo, ConnectionSettings},
     connections::{Alive, Connections, Registered},
-    listen::Bound,
+    listen::{Bound, canonical},
     open_files::OpenFiles,
     refusals::Refusals,
     secured,
@@ -189,17 +189,6 @@ impl<A: App> Acceptor<A> {
             let max = self.max_connections;
             tracing::warn!(refused, reason, max, "too many connections: closing new ones at once");
         }
-    }
-}
-
-/// An address of IPv4 as such, where it came through a listener of IPv6.
-fn canonical(address: SocketAddr) -> SocketAddr {
-    match address {
-        SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
-            Some(v4) => SocketAddrV4::new(v4, v6.port()).into(),
-            None => address,
-        },
-        SocketAddr::V4(_) => address,
     }
 }
 

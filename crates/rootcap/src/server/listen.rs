@@ -2,7 +2,7 @@
 
 use std::{
     fmt, io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4},
     os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
 };
@@ -20,6 +20,18 @@ pub(crate) enum Bound {
     Tcp(TcpListener),
     // Dropped in this order: once nobody listens, the file may be that of another process.
     Unix(SocketFile, UnixListener),
+}
+
+/// An address of IPv4 as such, where it came through a listener of IPv6.
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
+            Some(v4) => SocketAddrV4::new(v4, v6.port()).into(),
+            // With its scope.
+            None => address,
+        },
+        SocketAddr::V4(_) => address,
+    }
 }
 
 /// The file of a Unix socket; removed when dropped.

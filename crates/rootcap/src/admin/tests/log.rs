@@ -1,9 +1,10 @@
 //! `/debug/log`, and with it what holds for every route that changes something.
 
+use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
 
 use super::client::{Reply, get, raw, send};
-use super::{Fake, Running, start, start_with};
+use super::{Fake, Running, start, start_on, start_with};
 use crate::admin::Settings;
 use crate::admin::token::Token;
 use crate::config::LogFormat;
@@ -18,9 +19,13 @@ struct Logging {
 }
 
 fn logging() -> Logging {
+    logging_on(TcpListener::bind("127.0.0.1:0").unwrap())
+}
+
+fn logging_on(listener: TcpListener) -> Logging {
     let log = TestLog::new(LogFormat::Json, "info");
     let fake = Fake { logs: Some(log.logs.clone()), ..Fake::default() };
-    Logging { server: start(fake), log }
+    Logging { server: start_on(listener, fake, Settings::default()), log }
 }
 
 impl Logging {
@@ -47,6 +52,20 @@ impl Logging {
     fn in_force(&self) -> String {
         self.json()["filter"].as_str().unwrap().to_owned()
     }
+}
+
+/// By default the port listens on all addresses of IPv6 and IPv4 at once.
+#[test]
+fn a_peer_of_ipv4_is_named_by_its_address_of_ipv4() {
+    let Ok(listener) = TcpListener::bind("[::]:0") else {
+        println!("SKIPPED: this machine has no IPv6");
+        return;
+    };
+    let mut port = logging_on(listener);
+    port.server.address.set_ip(Ipv4Addr::LOCALHOST.into());
+    assert_eq!(port.put(PAGE, "debug").status, 200);
+    let json = port.json();
+    assert!(json["set_by"].as_str().unwrap().starts_with("peer 127.0.0.1:"), "{json}");
 }
 
 #[test]

@@ -204,7 +204,10 @@ pub(super) fn start(fake: Fake) -> Running {
 }
 
 pub(super) fn start_with(fake: Fake, settings: Settings) -> Running {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    start_on(TcpListener::bind("127.0.0.1:0").unwrap(), fake, settings)
+}
+
+pub(super) fn start_on(listener: TcpListener, fake: Fake, settings: Settings) -> Running {
     let address = listener.local_addr().unwrap();
     let thread =
         AdminThread::spawn_rows(test_rows(), vec![listener], settings, Arc::new(fake)).unwrap();
