@@ -15,7 +15,7 @@ use std::{
 use tokio::{runtime, sync::Semaphore, time::sleep};
 
 use super::{record::FAILURES, *};
-use crate::{health::ServingStatus, lifecycle::Phase};
+use crate::{health::ServingStatus, lifecycle::Phase, telemetry::logs::tests::second_dispatch};
 
 const GREETER: &str = "helloworld.Greeter";
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -397,9 +397,7 @@ async fn each_change_is_logged_once() {
         .with_ansi(false)
         .with_target(false)
         .with_writer(move || writer.clone());
-    // A second one: while there is one alone, `tracing` takes the word of the thread that comes to a callsite first,
-    // which may be another test's, without a log.
-    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
+    let _second = second_dispatch();
     let _logging = tracing::subscriber::set_default(subscriber.finish());
     let dependency = Dependency::default();
     let server = Served::with([

@@ -13,7 +13,7 @@ use rootcap_layers::{
 };
 use serde_json::Value;
 use tower::{Layer, ServiceExt, service_fn};
-use tracing::{Level, debug, error, info, info_span, warn};
+use tracing::{Level, debug, error, info, info_span, subscriber::NoSubscriber, warn};
 
 use super::*;
 
@@ -31,11 +31,18 @@ impl Write for Kept {
     }
 }
 
+/// To be held by a test that has a subscriber of its own. Where a process has a single one, `tracing` asks whichever
+/// thread comes to a callsite first what it thinks of it, and keeps the answer: that of a test that has none is "never".
+pub(crate) fn second_dispatch() -> Dispatch {
+    Dispatch::new(NoSubscriber::default())
+}
+
 /// A log of its own for one test.
 pub(crate) struct TestLog {
     pub(crate) logs: Logs,
     dispatch: Dispatch,
     written: Kept,
+    _second: Dispatch,
 }
 
 impl TestLog {
@@ -44,10 +51,11 @@ impl TestLog {
     }
 
     pub(crate) fn with(settings: LogSettings) -> Self {
-        let written = Kept::default();
+        let (written, _second) = (Kept::default(), second_dispatch());
         let parsed = filter::compile(&settings.filter).unwrap();
         let (installed, dispatch) = Installed::new(&settings, parsed, written.clone()).unwrap();
-        Self { logs: Logs::of(Some(installed), &settings), dispatch, written }
+        let logs = Logs::of(Some(installed), &settings);
+        Self { logs, dispatch, written, _second }
     }
 
     pub(crate) fn run<T>(&self, f: impl FnOnce() -> T) -> T {
