@@ -249,6 +249,10 @@ fn an_endpoint_is_a_collectors_and_its_password_is_never_shown() {
         ("http://u:hunter2@host:0", "expected"),
         ("http://u:hunter2@host:port", "expected"),
         ("http://u:hun@ter2@host:99999", "expected"),
+        ("http://collector:4317?token=hunter2", "OTLP over gRPC has no path"),
+        ("collector?token=hunter2", "it does not begin with http:// or https://"),
+        ("http://u:x?hunter2@collector/path", "OTLP over gRPC has no path"),
+        ("http://u:x@collector?hunter2", "OTLP over gRPC has no path"),
     ] {
         let file = format!("otlp.endpoint = '{wrong}'");
         for result in [from_file(&file), from_vars([("ROOTCAP_OTLP__ENDPOINT", wrong)])] {
@@ -268,7 +272,17 @@ fn an_endpoint_is_a_collectors_and_its_password_is_never_shown() {
 
 #[test]
 fn headers_that_are_none_are_told_without_a_word_of_theirs() {
-    for wrong in ["Bearer hunter2==", "hunter2=", "a=b,hunter2", "a=%0ahunter2", "hunter2-bin=x"] {
+    let wrongs = [
+        "Bearer hunter2==",
+        "hunter2=",
+        "a=b,hunter2",
+        "a=%0ahunter2",
+        "hunter2-bin=x",
+        "te=hunter2",
+        "content-type=hunter2",
+        "grpc-timeout=hunter2",
+    ];
+    for wrong in wrongs {
         let lines = errors(from_vars([("ROOTCAP_OTLP__HEADERS", wrong)]));
         assert_eq!(lines.len(), 1, "{lines:?}");
         assert!(lines[0].starts_with("otlp.headers = *** ("), "{lines:?}");

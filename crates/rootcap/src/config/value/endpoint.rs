@@ -75,12 +75,16 @@ impl Value for Endpoint {
     }
 
     fn mask(text: &str) -> Cow<'_, str> {
-        match text.rsplit_once('@') {
-            Some((before, address)) => {
+        // All before the last `@` may be a password, and all behind a `?` a token.
+        let (before, address) = text.rsplit_once('@').map_or((None, text), |(b, a)| (Some(b), a));
+        let shown = address.find(['?', '#']).map(|at| format!("{}?***", &address[..at]));
+        match before {
+            Some(before) => {
                 let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
+                let address = shown.as_deref().unwrap_or(address);
                 Cow::Owned(format!("{scheme}://***@{address}"))
             }
-            None => Cow::Borrowed(text),
+            None => shown.map_or(Cow::Borrowed(text), Cow::Owned),
         }
     }
 

@@ -136,13 +136,13 @@ fn is_metadata_key(key: &str) -> bool {
         && key.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.'))
 }
 
-/// Metadata to send: names as HTTP/2 has them, values of visible characters.
+/// Metadata to send: names as HTTP/2 has them and not of the protocol's own, values of visible characters.
 pub(in crate::config) struct Headers;
 
 impl Rule<BTreeMap<String, Secret<String>>> for Headers {
     fn accepts(&self, by_type: String) -> String {
         format!(
-            "{by_type}; each name is one of metadata, of a-z, 0-9, `_`, `-` and `.`, and no value has control characters"
+            "{by_type}; each name is one of metadata, of a-z, 0-9, `_`, `-` and `.`, and none of gRPC's own (`te`, `content-type`, `grpc-...`); no value has control characters"
         )
     }
 
@@ -150,10 +150,16 @@ impl Rule<BTreeMap<String, Secret<String>>> for Headers {
         let valid = |(name, value): (&String, &Secret<String>)| {
             is_metadata_key(name)
                 && !name.ends_with("-bin")
+                && !is_of_the_protocol(name)
                 && http::HeaderValue::from_str(value.expose()).is_ok()
         };
         if value.iter().all(valid) { Ok(()) } else { Err(Problems::plain()) }
     }
+}
+
+/// What gRPC sets itself, and tonic would drop without a word (`PROTOCOL-HTTP2.md` of gRPC, "Requests").
+fn is_of_the_protocol(name: &str) -> bool {
+    matches!(name, "te" | "content-type") || name.starts_with("grpc-")
 }
 
 /// Attributes of a resource: no empty names.
