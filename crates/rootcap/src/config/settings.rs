@@ -190,7 +190,8 @@ settings! {
     /// Traces.
     pub struct Trace {
         /// The part of calls to trace, from 0 for none to 1 for all, where the caller has not decided. "auto" is 1
-        /// where traces are exported, else 0.
+        /// where traces are exported, else 0. A caller that wants its trace recorded is obeyed: `otlp.queue` bounds
+        /// what that takes.
         ratio: Auto<f64> = Auto::Auto, in 0.0..=1.0;
         /// The headers in which a caller's trace is looked for, in this order: "tracecontext" (W3C), "b3", "b3multi".
         /// Without any, each call begins a trace. `Call::inject` writes all of them into the requests of handlers.
