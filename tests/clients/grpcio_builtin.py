@@ -4,12 +4,12 @@ Prints one line per check and exits with 1 when one does not hold. Needs `grpcio
 `grpcio-reflection`.
 """
 
-import sys
-
 import grpc
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+from checks import run
 
 TIMEOUT = 10
 SERVICES = {"helloworld.Greeter", "rootcap.testing.Faults"}
@@ -78,31 +78,16 @@ def reflection_knows_no_symbol_that_is_not_there(channel):
     raise AssertionError("no.Such was found")
 
 
-def main():
-    failed = 0
-    checks = [
-        check_knows_every_service,
-        check_of_an_unknown_service_is_not_found,
-        watch_tells_the_status_at_once,
-        watch_tells_that_a_service_is_unknown,
-        list_tells_every_status,
-        reflection_describes_every_service,
-        reflection_knows_no_symbol_that_is_not_there,
-    ]
-    with grpc.insecure_channel(sys.argv[1]) as channel:
-        for function in checks:
-            name = function.__name__.replace("_", " ")
-            try:
-                function(channel)
-                print(f"ok: {name}", flush=True)
-            except (AssertionError, KeyError, grpc.RpcError, StopIteration) as error:
-                failed += 1
-                print(f"FAILED: {name}: {error!r}", flush=True)
-    print(f"{len(checks) - failed} of {len(checks)} checks hold")
-    sys.exit(1 if failed else 0)
-
-
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    main()
+    run(
+        [
+            check_knows_every_service,
+            check_of_an_unknown_service_is_not_found,
+            watch_tells_the_status_at_once,
+            watch_tells_that_a_service_is_unknown,
+            list_tells_every_status,
+            reflection_describes_every_service,
+            reflection_knows_no_symbol_that_is_not_there,
+        ],
+        __doc__,
+    )

@@ -4,12 +4,12 @@ The server must refuse every call but the first of an hour. Prints one line per 
 hold. Needs `grpcio` and `grpcio-status`.
 """
 
-import sys
-
 import grpc
 from google.rpc import code_pb2, error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
+
+from checks import run
 
 TIMEOUT = 10
 FAIL = "/rootcap.testing.Faults/Fail"
@@ -55,24 +55,6 @@ def health_is_not_refused(channel):
     equal(reply.status, health_pb2.HealthCheckResponse.SERVING, "the status")
 
 
-def main():
-    failed = 0
-    # In this order: the first one uses up the rate.
-    checks = [a_status_without_details_has_none, a_refusal_tells_when_to_retry, health_is_not_refused]
-    with grpc.insecure_channel(sys.argv[1]) as channel:
-        for function in checks:
-            name = function.__name__.replace("_", " ")
-            try:
-                function(channel)
-                print(f"ok: {name}", flush=True)
-            except (AssertionError, AttributeError, ValueError, grpc.RpcError) as error:
-                failed += 1
-                print(f"FAILED: {name}: {error!r}", flush=True)
-    print(f"{len(checks) - failed} of {len(checks)} checks hold")
-    sys.exit(1 if failed else 0)
-
-
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    main()
+    # In this order: the first one uses up the rate.
+    run([a_status_without_details_has_none, a_refusal_tells_when_to_retry, health_is_not_refused], __doc__)

@@ -53,6 +53,7 @@ fn its_runtime_runs_what_must_go_on_without_the_service() {
     let server = start(Fake::default());
     let (done, is_done) = mpsc::channel();
     server.thread.runtime().spawn(async move {
+        // What is tested: that its timers fire.
         tokio::time::sleep(Duration::from_millis(1)).await;
         done.send(std::thread::current().name().map(str::to_owned)).unwrap();
     });

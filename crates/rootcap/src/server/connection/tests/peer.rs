@@ -201,6 +201,19 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Peer<IO> {
         self.frame(Kind::Ping, ACK, 0, &ping.payload).await;
     }
 
+    /// Reads the frames of an answer, each after a pause; returns how many bytes of data there were.
+    pub(in crate::server) async fn read_slowly(&mut self, pause: Duration) -> usize {
+        let mut received = 0;
+        loop {
+            tokio::time::sleep(pause).await;
+            let frame = self.next().await.expect("the server hung up in the middle of an answer");
+            received += if frame.kind == Kind::Data { frame.payload.len() } else { 0 };
+            if frame.ends_stream() {
+                return received;
+            }
+        }
+    }
+
     /// Reads until the server hangs up; gives the frames.
     pub(in crate::server) async fn rest(&mut self) -> Vec<Frame> {
         let mut frames = Vec::new();
