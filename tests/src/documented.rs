@@ -3,11 +3,15 @@
 use std::{collections::BTreeMap, path::Path};
 
 use rootcap::metrics::{Metric, all};
-use rootcap_proto::helloworld::{HelloRequest, greeter_client::GreeterClient};
+use rootcap_proto::{
+    helloworld::{HelloRequest, greeter_client::GreeterClient},
+    testing::StreamRequest,
+};
 use rootcap_tests::{
     example::{self, Example},
     metrics::Metrics,
     pki::Pki,
+    raw::{self, Raw},
 };
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
@@ -88,7 +92,12 @@ fn documented() -> Shown {
 /// Processes of their own: other tests record metrics of theirs in this one.
 #[tokio::test]
 async fn the_metrics_are_those_of_the_table() {
-    let scrapes = [exercised().await, with_a_check().await, with_tls_and_export().await];
+    let scrapes = [
+        exercised().await,
+        with_a_check().await,
+        with_tls_and_export().await,
+        with_a_reset_call().await,
+    ];
     let shown = scrapes.each_ref().map(shown);
     let documented = documented();
     for (name, metric) in shown.iter().flatten() {
@@ -117,6 +126,19 @@ async fn with_a_check() -> Metrics {
     let path = Path::new(env!("CARGO_BIN_EXE_rootcap-test-server"));
     let server = Example::spawn(example::program(path, &[("TEST_CHECK", "yes")])).await;
     server.admin.until("rootcap_health_check_up", &[], 1.0).await
+}
+
+/// The metrics of a server that has reset a call, whose reader took nothing of it.
+async fn with_a_reset_call() -> Metrics {
+    let server = Example::start("faults", &[("ROOTCAP_CONNECTION__STALL_TIMEOUT", "100ms")]).await;
+    let mut builder = h2::client::Builder::new();
+    builder.initial_window_size(0);
+    let raw = Raw::connect_with(server.address, &builder).await;
+    let request = StreamRequest { count: 1, size: 10, interval_millis: 0 };
+    let head = raw.head("/rootcap.testing.Faults/Stream");
+    let _stalled = raw.begin(head, raw::message(&request)).await.unwrap();
+    let stalled = [("reason", "stalled")];
+    server.admin.until("rootcap_calls_reset_total", &stalled, 1.0).await
 }
 
 /// The metrics of a server with TLS, after a handshake that failed, which exports traces to nobody.

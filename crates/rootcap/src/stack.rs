@@ -14,7 +14,7 @@ use rootcap_layers::{
     concurrency::Limit,
     deadline::Deadline,
     metrics::CallMetrics,
-    observe::{Observe, ObserveFuture, ObserveLayer, ObservedResponse},
+    observe::{Observe, ObserveFuture, ObserveLayer},
     rate_limit::{Quota, RateLimit},
     trace::{Propagation, Propagator, Sampler},
 };
@@ -25,7 +25,7 @@ use crate::{
     bounds::{App, RequestBody},
     config::{self, Config},
     health::Health,
-    server::aside::Aside,
+    server::{aside::Aside, sending::SendBody},
     telemetry::{export::Export, logs::Logs},
 };
 
@@ -44,7 +44,8 @@ type Admitted<A> = Admission<Limit, Admission<RateLimit, A>>;
 pub(crate) type StackFuture<A> =
     ObserveFuture<Observers, <Guarded<A> as Service<Request<RequestBody>>>::Future>;
 
-pub(crate) type StackBody<A> = ObservedResponse<Observers, <Guarded<A> as App>::Body>;
+/// The body of a response, on its way to the connection.
+pub(crate) type StackBody<A> = SendBody<Observers, <Guarded<A> as App>::Body>;
 
 /// The layers of a server, without the services.
 #[derive(Debug, Clone)]

@@ -5,11 +5,13 @@ mod message_count;
 mod peer;
 mod recycle;
 mod request_id;
+mod unsent;
 
 pub use current::Scope;
 pub(crate) use message_count::MessageCount;
 pub use peer::Peer;
 pub use request_id::{MAX_LEN as MAX_REQUEST_ID_LEN, REQUEST_ID, RequestId};
+pub use unsent::Unsent;
 
 use std::{
     fmt,
@@ -93,9 +95,11 @@ struct Inner {
     deadline: AtomicU64,
     received: Traffic,
     sent: Traffic,
+    unsent: Unsent,
     answered: AtomicBool,
     panicked: AtomicBool,
     cut: OnceLock<(Code, &'static str)>,
+    end_unsent: AtomicBool,
     rejected_by: OnceLock<&'static str>,
 }
 
@@ -143,9 +147,11 @@ impl Call {
             deadline: AtomicU64::new(deadline),
             received: Traffic::default(),
             sent: Traffic::default(),
+            unsent: Unsent::default(),
             answered: AtomicBool::new(false),
             panicked: AtomicBool::new(false),
             cut: OnceLock::new(),
+            end_unsent: AtomicBool::new(false),
             rejected_by: OnceLock::new(),
         })))
     }
@@ -278,6 +284,11 @@ impl Call {
         self.inner().answered.load(Relaxed)
     }
 
+    /// Bytes of the response that wait for the peer.
+    pub fn unsent(&self) -> &Unsent {
+        &self.inner().unsent
+    }
+
     /// Notes that the server is about to drop the call, if it has not ended yet: the status that stands for it, and
     /// what did it.
     pub fn cut(&self, code: Code, by: &'static str) {
@@ -286,6 +297,15 @@ impl Call {
 
     pub(crate) fn cut_by(&self) -> Option<(Code, &'static str)> {
         self.inner().cut.get().copied()
+    }
+
+    /// Notes that the end of the response, although the body has told it, will never be sent: it does not count.
+    pub fn set_end_unsent(&self) {
+        self.inner().end_unsent.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_end_unsent(&self) -> bool {
+        self.inner().end_unsent.load(Relaxed)
     }
 
     /// Notes that the handler or a layer panicked.

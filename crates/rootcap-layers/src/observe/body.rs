@@ -95,6 +95,13 @@ impl<O: Observer, B: Body<Data = Bytes>> ObservedResponse<O, B> {
     }
 }
 
+impl<O: Observer, B> ObservedResponse<O, B> {
+    /// The call.
+    pub fn observed(&self) -> &Call {
+        self.guard.call()
+    }
+}
+
 impl<O: Observer, B: Body<Data = Bytes>> Body for ObservedResponse<O, B> {
     type Data = Bytes;
     type Error = B::Error;

@@ -101,7 +101,8 @@ impl<O: Observer> Drop for Guard<O> {
     fn drop(&mut self) {
         let Some(state) = self.state.take() else { return };
         let duration = Instant::now().saturating_duration_since(self.call.started());
-        let end = self.end.take().unwrap_or_else(|| unfinished(&self.call));
+        let end = self.end.take().filter(|_| !self.call.is_end_unsent());
+        let end = end.unwrap_or_else(|| unfinished(&self.call));
         let outcome = end.after(duration);
         self.shared.observer.on_end(&self.call, state, &outcome);
         let known = match self.method {

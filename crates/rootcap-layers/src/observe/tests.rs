@@ -152,6 +152,30 @@ async fn what_is_dropped_before_its_end_is_cancelled() {
     assert!(observed.ends.0.lock().unwrap().is_empty(), "a future that was never polled: no call");
 }
 
+/// The server has read the end from the body, and the peer will never have it.
+#[tokio::test]
+async fn an_end_that_is_not_sent_does_not_count() {
+    let ends = Arc::new(Ends::default());
+    let methods = Arc::new(Methods::builder().service("a.B").build());
+    let inner = service_fn(async |_: Request<ObservedRequest<_, Steps>>| {
+        let response = Response::builder().header("grpc-status", "0");
+        Ok::<_, Infallible>(response.body(Full::<bytes::Bytes>::default()).unwrap())
+    });
+    let service = ObserveLayer::new(Arc::clone(&ends), methods).layer(inner);
+    for (cut, code) in
+        [(None, Code::Cancelled), (Some(Code::DeadlineExceeded), Code::DeadlineExceeded)]
+    {
+        let call = service.clone().oneshot(Script::unary().request());
+        let body = call.await.unwrap().into_body();
+        if let Some(code) = cut {
+            body.observed().cut(code, "test");
+        }
+        body.observed().set_end_unsent();
+        drop(body);
+        assert_eq!(ends.code_and_cause(), (code, Cause::Dropped));
+    }
+}
+
 #[tokio::test]
 async fn an_http_status_is_mapped() {
     for (http, code) in [

@@ -26,6 +26,7 @@ const HTTP2_MAX: u32 = (1 << 31) - 1;
 const MILLION: usize = 1_000_000;
 
 const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
 settings! {
@@ -100,6 +101,9 @@ settings! {
         keepalive_timeout: Duration = 20 * SECOND, in TIMEOUT;
         /// The most connections at a time; further ones are closed at once, and counted.
         max_connections: usize = 10_000, in 1..=MILLION;
+        /// How long a call or a connection may have something to send that its peer does not take, or "off". The call
+        /// is then reset; a connection that takes nothing at all is closed after twice that time.
+        stall_timeout: Option<Duration> = Some(5 * MINUTE), in TIMEOUT;
         /// Whether small writes of several calls on one connection are sent together.
         coalesce_writes: Switch = Switch::On;
     }
@@ -135,6 +139,9 @@ settings! {
         max_frame_size: Size = Size::kib(16), in Size::kib(16)..=Size::bytes((1 << 24) - 1);
         /// The most that is buffered to be sent, for each call.
         max_send_buffer_size: Size = Size::kib(400), in Size::kib(1)..=Size::bytes(HTTP2_MAX as u64);
+        /// The most that is held of all responses on a connection for a peer that does not take them. With more, calls
+        /// wait before they make their next message, so that it is exceeded by one message at the most.
+        max_buffered: Size = Size::mib(8), in Size::kib(64)..=Size::bytes(HTTP2_MAX as u64);
         /// How much a caller may send ahead on one call.
         stream_window: Size = Size::mib(1), in Size::kib(1)..=Size::bytes(HTTP2_MAX as u64);
         /// How much a caller may send ahead on all calls of a connection. The HTTP/2 library closes a connection on

@@ -8,8 +8,10 @@ metrics! {
     /// Connections closed at once, by reason: `max_connections` or `open_files`.
     counter connections_refused_total(reason);
     /// Connections that have ended, by reason: `done`, `error`, `tls_to_plaintext`, `handshake_timeout`,
-    /// `handshake_failed`, `preface_timeout`, `max_age`, `idle` or `drain`.
+    /// `handshake_failed`, `preface_timeout`, `max_age`, `idle`, `stalled` or `drain`.
     counter connections_closed_total(reason);
+    /// Answered calls that the server has reset, by reason: `deadline` or `stalled`, which is `connection.stall_timeout`.
+    counter calls_reset_total(reason);
     /// Writes to the sockets of ended connections.
     counter connection_writes_total();
     /// Writes of ended connections that waited for others, to go out together.

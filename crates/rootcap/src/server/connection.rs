@@ -30,6 +30,7 @@ use super::{
     connections::Registered,
     executor::{Executor, Slot},
     io_stats::IoStats,
+    sending::{SendFuture, Sending},
 };
 use crate::{
     bounds::App,
@@ -57,6 +58,7 @@ impl ConnectionSettings {
                 max_age: connection.max_age,
                 max_age_grace: connection.max_age_grace,
                 idle: connection.idle_timeout,
+                stall: connection.stall_timeout,
             },
             coalesce: match connection.coalesce_writes {
                 Switch::On => CoalesceWrites::On,
@@ -94,11 +96,10 @@ where
     let connection = &registered.connection;
     let slot = Slot::default();
     let io = Coalesce::new(io, Arc::clone(&connection.io), settings.coalesce);
-    let service = CallService { stack: Mutex::new(stack), info, slot: slot.clone() };
-    let mut hyper = pin!(
-        builder(&settings, Executor::new(Arc::clone(connection), slot))
-            .serve_connection(TokioIo::new(io), service)
-    );
+    let sending = connection.send_with(settings.http2.max_buffered.as_usize());
+    let service = CallService { stack: Mutex::new(stack), info, slot: slot.clone(), sending };
+    let executor = Executor::new(Arc::clone(connection), slot, settings.limits.stall);
+    let mut hyper = pin!(builder(&settings, executor).serve_connection(TokioIo::new(io), service));
     let limits = settings.limits.with_jitter(fastrand::f64());
     let mut phases = Phases::new(connection.accepted, Instant::now(), limits);
     loop {
@@ -114,6 +115,7 @@ where
             open_calls: connection.io.open_calls(),
             last_call: connection.io.last_call(),
             last_write: connection.io.last_write(),
+            unsent: connection.unsent(),
             draining: phase >= Phase::Draining,
         };
         match phases.step(&facts) {
@@ -182,12 +184,13 @@ struct CallService<A: App> {
     stack: Mutex<Stack<A>>,
     info: Option<ConnectInfo>,
     slot: Slot,
+    sending: Arc<Sending>,
 }
 
 impl<A: App> hyper::service::Service<Request<Incoming>> for CallService<A> {
     type Response = Response<StackBody<A>>;
     type Error = Infallible;
-    type Future = StackFuture<A>;
+    type Future = SendFuture<StackFuture<A>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         // What tonic's `Request::remote_addr`, `local_addr` and `peer_certs` read.
@@ -204,7 +207,7 @@ impl<A: App> hyper::service::Service<Request<Incoming>> for CallService<A> {
         if let Some(call) = future.observed() {
             self.slot.put(call.clone());
         }
-        future
+        SendFuture::new(future, Arc::clone(&self.sending))
     }
 }
 

@@ -10,12 +10,14 @@ use std::{
     time::Duration,
 };
 
-use rootcap_layers::Peer;
+use rootcap_layers::{Call, Peer};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     connection::CloseReason,
-    io_stats::{IoStats, OpenCall},
+    io_stats::IoStats,
+    open_calls::{OpenCall, OpenCalls},
+    sending::Sending,
 };
 
 /// The open connections of a server. Cloning gives the same table.
@@ -38,6 +40,9 @@ pub(crate) struct Connection {
     pub(crate) accepted: Instant,
     pub(crate) io: Arc<IoStats>,
     pub(crate) total_calls: AtomicU64,
+    pub(crate) calls: OpenCalls,
+    /// What is held of its responses, once it speaks HTTP/2.
+    sending: OnceLock<Arc<Sending>>,
     /// Why the server closes the connection while calls may be open on it.
     closed_by: OnceLock<CloseReason>,
     _alive: Alive,
@@ -68,6 +73,8 @@ impl Connections {
             accepted: Instant::now(),
             io: Arc::default(),
             total_calls: AtomicU64::new(0),
+            calls: OpenCalls::default(),
+            sending: OnceLock::new(),
             closed_by: OnceLock::new(),
             _alive: alive,
         });
@@ -115,10 +122,20 @@ impl Connection {
         Arc::clone(self.proved.get_or_init(proved))
     }
 
-    /// Counts a call as open until the returned guard is dropped.
-    pub(crate) fn open_call(&self) -> OpenCall {
+    /// Counts and lists a call as open until the returned guard is dropped.
+    pub(super) fn open_call(self: &Arc<Self>, call: Option<Call>) -> OpenCall {
         self.total_calls.fetch_add(1, Relaxed);
-        self.io.open_call()
+        OpenCall::new(Arc::clone(self), call)
+    }
+
+    /// From now on it may hold `max` bytes of responses; to be called once.
+    pub(super) fn send_with(&self, max: usize) -> Arc<Sending> {
+        Arc::clone(self.sending.get_or_init(|| Arc::new(Sending::new(max))))
+    }
+
+    /// How many bytes of responses are held for the peer.
+    pub(crate) fn unsent(&self) -> usize {
+        self.sending.get().map_or(0, |sending| sending.held())
     }
 
     /// The server is about to close the connection, whatever is open on it.

@@ -4,23 +4,23 @@
 //! its call here. That makes this the place for what must hold even when nobody polls the call's body: while
 //! the reader's flow control is closed, hyper does not poll the body, and a deadline held there cannot fire.
 
+mod watch;
+
 use std::{
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use pin_project_lite::pin_project;
 use rootcap_layers::Call;
-use tokio::time::Sleep;
 use tonic::Code;
 
-use super::{connections::Connection, io_stats::OpenCall};
-
-/// How long after the deadline a call is dropped: the layer that holds the deadline comes first, and answers.
-const BACKSTOP: Duration = Duration::from_millis(250);
+use self::watch::Watch;
+use super::{connections::Connection, open_calls::OpenCall};
+use crate::metrics;
 
 /// Passes a call from the service to the executor.
 #[derive(Debug, Clone, Default)]
@@ -41,11 +41,16 @@ impl Slot {
 pub(super) struct Executor {
     connection: Arc<Connection>,
     slot: Slot,
+    stall_timeout: Option<Duration>,
 }
 
 impl Executor {
-    pub(super) fn new(connection: Arc<Connection>, slot: Slot) -> Self {
-        Self { connection, slot }
+    pub(super) fn new(
+        connection: Arc<Connection>,
+        slot: Slot,
+        stall_timeout: Option<Duration>,
+    ) -> Self {
+        Self { connection, slot, stall_timeout }
     }
 }
 
@@ -54,30 +59,23 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, future: F) {
-        let connection = Arc::clone(&self.connection);
-        let open = connection.open_call();
         tokio::spawn(CallTask {
             future,
-            call: self.slot.take(),
-            backstop: None,
-            _open: open,
-            connection,
+            watch: Watch::new(self.stall_timeout),
+            open: self.connection.open_call(self.slot.take()),
         });
     }
 }
 
 pin_project! {
-    /// The task of one call: hyper's stream, ended by force when it outlives the deadline.
+    /// The task of one call: hyper's stream, ended by force when it is overdue.
     struct CallTask<F> {
         // Dropped first: the call is open until all of it is gone.
         #[pin]
         future: F,
-        call: Option<Call>,
         #[pin]
-        backstop: Option<Sleep>,
-        _open: OpenCall,
-        // The server has not stopped before its calls have.
-        connection: Arc<Connection>,
+        watch: Watch,
+        open: OpenCall,
     }
 }
 
@@ -85,29 +83,24 @@ impl<F: Future<Output = ()>> Future for CallTask<F> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
+        let this = self.project();
         if this.future.poll(cx).is_ready() {
-            if let (Some(call), Some(reason)) = (this.call, this.connection.closed_by()) {
+            if let (Some(call), Some(reason)) =
+                (this.open.call(), this.open.connection().closed_by())
+            {
                 // What has not ended by itself now ends with its connection.
                 call.cut(Code::Unavailable, reason.as_str());
             }
             return Poll::Ready(());
         }
-        let Some(call) = this.call else { return Poll::Pending };
         // Before the answer's head, the deadline's layer is polled and needs no help.
-        if !call.is_answered() {
+        let Some(call) = this.open.call().filter(|call| call.is_answered()) else {
             return Poll::Pending;
-        }
-        if this.backstop.is_none() {
-            let Some(deadline) = call.deadline() else { return Poll::Pending };
-            this.backstop.set(Some(tokio::time::sleep_until(deadline + BACKSTOP)));
-        }
-        let timer = this.backstop.as_pin_mut().expect("it was just armed");
-        if timer.poll(cx).is_ready() {
-            // Dropping hyper's stream resets it.
-            call.cut(Code::DeadlineExceeded, "deadline");
-            return Poll::Ready(());
-        }
-        Poll::Pending
+        };
+        let overdue = ready!(this.watch.poll(call, cx));
+        // Dropping hyper's stream resets it.
+        call.cut(overdue.code(), overdue.as_str());
+        metrics::calls_reset_total(overdue.as_str()).increment(1);
+        Poll::Ready(())
     }
 }

@@ -101,9 +101,9 @@ impl IoStats {
     }
 
     /// Counts a call as open until the returned guard is dropped.
-    pub(crate) fn open_call(self: &Arc<Self>) -> OpenCall {
+    pub(crate) fn open_call(self: &Arc<Self>) -> CallCount {
         self.open_calls.fetch_add(1, Relaxed);
-        OpenCall(Arc::clone(self))
+        CallCount(Arc::clone(self))
     }
 
     /// From now on no write waits for others.
@@ -142,12 +142,12 @@ impl IoStats {
     }
 }
 
-/// One open call; it ends when this is dropped.
+/// One open call, as a number; it ends when this is dropped.
 #[derive(Debug)]
 #[must_use = "the call counts as open only while this lives"]
-pub(crate) struct OpenCall(Arc<IoStats>);
+pub(crate) struct CallCount(Arc<IoStats>);
 
-impl Drop for OpenCall {
+impl Drop for CallCount {
     fn drop(&mut self) {
         if self.0.open_calls.fetch_sub(1, Relaxed) == 1 {
             self.0.set_to_now(&self.0.last_call);

@@ -15,6 +15,8 @@ pub(crate) struct Limits {
     pub(crate) max_age_grace: Duration,
     /// After this without a call, the peer is asked to go.
     pub(crate) idle: Option<Duration>,
+    /// After twice this, in which the peer took nothing of what there was to send, the connection is closed.
+    pub(crate) stall: Option<Duration>,
 }
 
 /// A peer that has been asked to go and has no open call has this long to hang up.
@@ -45,6 +47,8 @@ pub(crate) enum CloseReason {
     PrefaceTimeout,
     MaxAge,
     Idle,
+    /// The peer took nothing of what there was to send.
+    Stalled,
     Drain,
 }
 
@@ -60,6 +64,7 @@ impl CloseReason {
             CloseReason::PrefaceTimeout => "preface_timeout",
             CloseReason::MaxAge => "max_age",
             CloseReason::Idle => "idle",
+            CloseReason::Stalled => "stalled",
             CloseReason::Drain => "drain",
         }
     }
@@ -74,6 +79,8 @@ pub(crate) struct Facts {
     /// When the last of the open calls ended.
     pub(crate) last_call: Instant,
     pub(crate) last_write: Instant,
+    /// Bytes of responses that the peer has not taken.
+    pub(crate) unsent: usize,
     pub(crate) draining: bool,
 }
 
@@ -107,22 +114,45 @@ pub(crate) struct Phases {
     begun: Instant,
     limits: Limits,
     state: State,
+    /// Since when it has been seen that there is something to send.
+    unsent_since: Option<Instant>,
 }
 
 impl Phases {
     pub(crate) fn new(accepted: Instant, begun: Instant, limits: Limits) -> Self {
-        Self { accepted, begun, limits, state: State::Preface }
+        Self { accepted, begun, limits, state: State::Preface, unsent_since: None }
     }
 
     pub(crate) fn step(&mut self, facts: &Facts) -> Step {
         if matches!(self.state, State::Preface) && facts.preface_seen {
             self.state = State::Open;
         }
-        match self.state {
+        let stalled = self.stalled(facts);
+        if stalled.is_some_and(|at| facts.now >= at) {
+            return Step::Close(CloseReason::Stalled);
+        }
+        let step = match self.state {
             State::Preface => self.preface(facts),
             State::Open => self.open(facts),
             State::Leaving { reason, since } => self.leaving(facts, reason, since),
+        };
+        match (step, stalled) {
+            (Step::WaitUntil(until), Some(stalled)) => Step::WaitUntil(until.min(stalled)),
+            _ => step,
         }
+    }
+
+    /// When the peer will have taken nothing for too long. While there is nothing to send, this is when to look for it
+    /// again: nobody tells when there is.
+    fn stalled(&mut self, facts: &Facts) -> Option<Instant> {
+        let timeout = self.limits.stall?;
+        if facts.unsent == 0 {
+            self.unsent_since = None;
+            return Some(facts.now + timeout);
+        }
+        let since = *self.unsent_since.get_or_insert(facts.now);
+        // A call whose reader stalls is reset before, which is written if the peer still takes something.
+        Some(since.max(facts.last_write) + 2 * timeout)
     }
 
     /// Why the connection ended, when it ended by itself.

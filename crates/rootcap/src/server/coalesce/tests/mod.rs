@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use self::socket::Socket;
 use super::*;
-use crate::server::io_stats::OpenCall;
+use crate::server::io_stats::CallCount;
 
 /// Counts how often a task was woken.
 #[derive(Default)]
@@ -28,7 +28,7 @@ impl Wake for Wakes {
 struct Rig {
     io: Coalesce<Socket>,
     wakes: Arc<Wakes>,
-    calls: Vec<OpenCall>,
+    calls: Vec<CallCount>,
 }
 
 impl Rig {

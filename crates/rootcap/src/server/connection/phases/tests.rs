@@ -7,6 +7,7 @@ const LIMITS: Limits = Limits {
     max_age: Some(Duration::from_secs(100)),
     max_age_grace: Duration::from_secs(30),
     idle: Some(Duration::from_secs(60)),
+    stall: None,
 };
 
 struct Peer {
@@ -23,6 +24,7 @@ fn peer() -> Peer {
         open_calls: 0,
         last_call: start,
         last_write: start,
+        unsent: 0,
         draining: false,
     };
     Peer { phases: Phases::new(start, start, LIMITS), start, facts }
@@ -133,4 +135,34 @@ fn an_idle_peer_that_takes_bytes_for_ever_is_hung_up_on_after_the_grace() {
     assert_eq!(peer.at(90), peer.wait_until(95));
     peer.facts.open_calls = 0;
     assert_eq!(peer.at(95), Step::Close(CloseReason::Idle));
+}
+
+#[test]
+fn a_peer_that_takes_nothing_is_closed() {
+    let mut peer = peer();
+    peer.phases.limits =
+        Limits { max_age: None, idle: None, stall: Some(Duration::from_secs(5)), ..LIMITS };
+    peer.facts.preface_seen = true;
+    assert_eq!((peer.at(0), peer.at(5)), (peer.wait_until(5), peer.wait_until(10)));
+    // Long after the last write there is something to send.
+    peer.facts.unsent = 1;
+    assert_eq!((peer.at(100), peer.at(109)), (peer.wait_until(110), peer.wait_until(110)));
+    peer.facts.last_write = peer.start + Duration::from_secs(109);
+    assert_eq!(peer.at(110), peer.wait_until(119));
+    // All of it was taken, and there is more.
+    peer.facts.unsent = 0;
+    assert_eq!(peer.at(119), peer.wait_until(124));
+    peer.facts.unsent = 1;
+    assert_eq!((peer.at(124), peer.at(133)), (peer.wait_until(134), peer.wait_until(134)));
+    assert_eq!(peer.at(134), Step::Close(CloseReason::Stalled));
+}
+
+#[test]
+fn a_peer_that_takes_nothing_is_closed_while_it_leaves() {
+    let mut peer = peer();
+    peer.phases.limits.stall = Some(Duration::from_secs(5));
+    (peer.facts.preface_seen, peer.facts.draining) = (true, true);
+    (peer.facts.open_calls, peer.facts.unsent) = (1, 1);
+    assert_eq!((peer.at(0), peer.at(0)), (Step::GoAway, peer.wait_until(5)));
+    assert_eq!((peer.at(5), peer.at(10)), (peer.wait_until(10), Step::Close(CloseReason::Stalled)));
 }

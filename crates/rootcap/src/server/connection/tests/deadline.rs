@@ -20,9 +20,23 @@ async fn a_call_whose_reader_stalls_ends_at_its_deadline() {
     peer.end_of(3).await;
 }
 
+/// The body has told its end, but the peer will not read it: it used to count as OK, and to stay for ever.
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_last_message_is_not_taken_ends_at_its_deadline() {
+    let server = Server::new();
+    let (mut peer, _end) = server.accept();
+    peer.greet(&[(4, 1)]).await;
+    let began = Instant::now();
+    peer.call_with_timeout(1, "/test/Large", "1S").await;
+    let reset = peer.next_of(Kind::Reset).await;
+    assert_eq!((reset.stream, reset.reset_code(), began.elapsed().as_secs()), (1, 8, 1));
+    let ended = ["DeadlineExceeded", "OK"].map(|code| server.ended_as(code));
+    assert_eq!((ended, server.connection().unsent()), ([1, 0], 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_without_a_deadline_waits_for_its_reader() {
-    let server = Server::new();
+    let server = Server::with(|config| config.connection.stall_timeout = None);
     let (mut peer, _end) = server.accept();
     peer.greet(&[(4, 0)]).await;
     peer.call(1, "/test/Flood").await;

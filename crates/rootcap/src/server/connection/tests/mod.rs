@@ -14,6 +14,7 @@ mod requests;
 mod secured;
 mod server;
 pub(in crate::server) mod service;
+mod stall;
 
 use std::time::Duration;
 

@@ -16,7 +16,11 @@ use crate::{
     config::Config,
     health::Health,
     lifecycle::{Life, Phase},
-    server::{connections::Connections, io_stats::IoStats, secured},
+    server::{
+        connections::{Connection, Connections},
+        io_stats::IoStats,
+        secured,
+    },
     stack::{Layers, Stack},
     telemetry::logs::Logs,
     tls::Tls,
@@ -114,9 +118,14 @@ impl<A: App> Server<A> {
     }
 
     pub(super) fn io(&self) -> Arc<IoStats> {
-        let all = self.connections.all();
+        Arc::clone(&self.connection().io)
+    }
+
+    /// The one connection.
+    pub(super) fn connection(&self) -> Arc<Connection> {
+        let mut all = self.connections.all();
         assert_eq!(all.len(), 1);
-        Arc::clone(&all[0].io)
+        all.remove(0)
     }
 
     /// Waits until nothing of any connection or call is left.

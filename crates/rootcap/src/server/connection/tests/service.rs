@@ -25,7 +25,7 @@ type Body = UnsyncBoxBody<Bytes, BoxError>;
 const FRAME: usize = 16 * 1024;
 
 /// Its methods: `Now` answers at once, `Wait` when the test says so, `Flood` sends for ever, `Large` sends
-/// [`LARGE`] bytes.
+/// [`LARGE`] bytes, `Quiet` one frame and then nothing.
 #[derive(Clone)]
 pub(in crate::server) struct Calls(Arc<State>);
 
@@ -99,6 +99,12 @@ fn large() -> Response<Body> {
     Response::new(StreamBody::new(stream::iter(frames)).boxed_unsync())
 }
 
+fn quiet(handler: Handler) -> Response<Body> {
+    let first = stream::iter([Ok(Frame::data(Bytes::from_static(&[0; FRAME])))]);
+    let rest = stream::pending().inspect(move |_| _ = &handler);
+    Response::new(StreamBody::new(first.chain(rest)).boxed_unsync())
+}
+
 fn nothing() -> Response<Body> {
     let mut response = Response::new(Body::default());
     response.headers_mut().insert("grpc-status", HeaderValue::from_static("0"));
@@ -125,6 +131,7 @@ impl<B> Service<Request<B>> for Calls {
             Ok(match path.as_str() {
                 "/test/Flood" => calls.flood(handler),
                 "/test/Large" => large(),
+                "/test/Quiet" => quiet(handler),
                 "/test/Wait" => {
                     calls.0.permits.acquire().await.unwrap().forget();
                     drop(handler);

@@ -1,0 +1,208 @@
+//! What HTTP/2 holds of the responses on a connection: counted from the body to the socket, and bounded.
+//!
+//! h2 takes a chunk whole, however little of it the peer's flow control lets through. Every chunk is therefore counted
+//! until h2 has written or dropped it, for its connection and for its call:
+//! - a connection for which too much is held makes its calls wait before their bodies are asked for more;
+//! - a call whose last chunk is still held is not over: its trailers wait, so that its deadline and the stall timeout
+//!   still have a task to end.
+
+use std::{
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    task::{Context, Poll, Waker, ready},
+};
+
+use bytes::{Buf, Bytes};
+use http::{HeaderMap, Response};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use rootcap_layers::{
+    Call,
+    observe::{ObservedResponse, Observer},
+};
+
+/// How much is held for one connection, and who waits for it to become less.
+#[derive(Debug)]
+pub(crate) struct Sending {
+    max: usize,
+    held: AtomicUsize,
+    waiting: Mutex<Vec<Waker>>,
+}
+
+impl Sending {
+    /// Nothing is held yet; calls wait while there is as much as `max` bytes.
+    pub(crate) fn new(max: usize) -> Self {
+        Self { max, held: AtomicUsize::new(0), waiting: Mutex::default() }
+    }
+
+    /// How many bytes are held.
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Relaxed)
+    }
+
+    /// Ready while there is room for another chunk.
+    fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.held() < self.max {
+            return Poll::Ready(());
+        }
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        // Looked at again under the lock, which who makes room takes too.
+        if self.held() < self.max {
+            return Poll::Ready(());
+        }
+        if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+            waiting.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    fn hold(&self, bytes: usize) {
+        self.held.fetch_add(bytes, Relaxed);
+    }
+
+    fn release(&self, bytes: usize) {
+        let before = self.held.fetch_sub(bytes, Relaxed);
+        if before >= self.max && before - bytes < self.max {
+            let woken =
+                mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+            woken.into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+/// A chunk of a response that counts as held until it is written or dropped.
+#[derive(Debug)]
+pub(crate) struct Held {
+    bytes: Bytes,
+    sending: Arc<Sending>,
+    call: Call,
+}
+
+impl Held {
+    fn new(bytes: Bytes, sending: Arc<Sending>, call: Call) -> Self {
+        sending.hold(bytes.len());
+        call.unsent().add(bytes.len() as u64);
+        Self { bytes, sending, call }
+    }
+
+    fn release(&self, bytes: usize) {
+        self.sending.release(bytes);
+        self.call.unsent().remove(bytes as u64);
+    }
+}
+
+impl Buf for Held {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+        self.release(count);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if !self.bytes.is_empty() {
+            self.release(self.bytes.len());
+        }
+    }
+}
+
+pin_project! {
+    /// Waits for the head of a response, and wraps its body.
+    pub(crate) struct SendFuture<F> {
+        #[pin]
+        future: F,
+        sending: Arc<Sending>,
+    }
+}
+
+impl<F> SendFuture<F> {
+    pub(crate) fn new(future: F, sending: Arc<Sending>) -> Self {
+        Self { future, sending }
+    }
+}
+
+impl<F, O, B, E> Future for SendFuture<F>
+where
+    F: Future<Output = Result<Response<ObservedResponse<O, B>>, E>>,
+    O: Observer,
+{
+    type Output = Result<Response<SendBody<O, B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.future.poll(cx))?;
+        let sending = Arc::clone(this.sending);
+        Poll::Ready(Ok(response.map(|body| SendBody { body, sending, trailers: None })))
+    }
+}
+
+pin_project! {
+    /// The body of a response whose chunks are [`Held`].
+    pub(crate) struct SendBody<O: Observer, B> {
+        #[pin]
+        body: ObservedResponse<O, B>,
+        sending: Arc<Sending>,
+        // The end of the call, while its last chunk is held.
+        trailers: Option<HeaderMap>,
+    }
+
+    impl<O: Observer, B> PinnedDrop for SendBody<O, B> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if this.trailers.is_some() {
+                this.body.observed().set_end_unsent();
+            }
+        }
+    }
+}
+
+impl<O: Observer, B: Body<Data = Bytes>> Body for SendBody<O, B> {
+    type Data = Held;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Held>, B::Error>>> {
+        let mut this = self.project();
+        if this.trailers.is_none() {
+            ready!(this.sending.poll_room(cx));
+            let Some(frame) = ready!(this.body.as_mut().poll_frame(cx)).transpose()? else {
+                return Poll::Ready(None);
+            };
+            match frame.into_trailers() {
+                Ok(trailers) => *this.trailers = Some(trailers),
+                Err(data) => {
+                    return Poll::Ready(Some(Ok(hold(data, this.sending, this.body.observed()))));
+                }
+            }
+        }
+        ready!(this.body.observed().unsent().poll_few(cx));
+        Poll::Ready(this.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.trailers.is_none() && self.body.is_end_stream()
+    }
+}
+
+fn hold(frame: Frame<Bytes>, sending: &Arc<Sending>, call: &Call) -> Frame<Held> {
+    frame.map_data(|bytes| Held::new(bytes, Arc::clone(sending), call.clone()))
+}
