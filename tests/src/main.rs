@@ -13,6 +13,7 @@ mod counting;
 mod deadlines;
 mod documented;
 mod draining;
+mod draining_shown;
 mod exporting;
 mod health;
 mod hostile;

@@ -3,10 +3,12 @@
 //! The drain's timers run on the admin thread, because no timer of the service's runtime fires while its
 //! workers are blocked.
 
+mod waiting;
+
 use std::{
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -17,6 +19,7 @@ use tokio::{
     time::Instant,
 };
 
+pub(crate) use self::waiting::{OfMethod, Waiting};
 use crate::{health::Health, server::connections::Connections};
 
 /// Where a server stands. Phases only ever advance.
@@ -48,9 +51,26 @@ pub(crate) struct Life(Arc<Shared>);
 struct Shared {
     phase: watch::Sender<Phase>,
     stop: Notify,
+    asked: Notify,
     health: Health,
-    drain_begun: OnceLock<Instant>,
-    cut_calls: AtomicUsize,
+    begun: OnceLock<Begun>,
+    cut: OnceLock<Cut>,
+}
+
+/// The beginning of a drain.
+#[derive(Debug, Clone, Copy)]
+struct Begun {
+    at: Instant,
+    /// How many calls had ended by then.
+    ended_calls: u64,
+}
+
+/// What a drain's deadline found.
+#[derive(Debug)]
+struct Cut {
+    calls: usize,
+    /// Which they were.
+    which: String,
 }
 
 impl Life {
@@ -58,9 +78,10 @@ impl Life {
         Self(Arc::new(Shared {
             phase: watch::Sender::new(Phase::Starting),
             stop: Notify::new(),
+            asked: Notify::new(),
             health,
-            drain_begun: OnceLock::new(),
-            cut_calls: AtomicUsize::new(0),
+            begun: OnceLock::new(),
+            cut: OnceLock::new(),
         }))
     }
 
@@ -82,6 +103,20 @@ impl Life {
         self.0.stop.notify_one();
     }
 
+    /// Asks for a drain on behalf of an operator, which is as good as a signal where there are any; returns whether none
+    /// has begun.
+    pub(crate) fn ask(&self) -> bool {
+        let first = self.0.begun.get().is_none();
+        self.0.asked.notify_one();
+        self.stop();
+        first
+    }
+
+    /// Waits for [`ask`](Self::ask).
+    pub(crate) async fn asked(&self) {
+        self.0.asked.notified().await;
+    }
+
     /// Waits for [`stop`](Self::stop), then drains: to be run on the admin thread, once.
     pub(crate) async fn drain_when_stopped(self, times: DrainTimes, connections: Connections) {
         self.0.stop.notified().await;
@@ -90,7 +125,8 @@ impl Life {
 
     /// Goes through the phases of a drain; returns after the cut.
     pub(crate) async fn drain(&self, times: DrainTimes, connections: &Connections) {
-        let begun = *self.0.drain_begun.get_or_init(Instant::now);
+        let now = || Begun { at: Instant::now(), ended_calls: connections.ended_calls() };
+        let begun = self.0.begun.get_or_init(now).at;
         let deadline = begun + times.deadline;
         self.0.health.shutdown();
         self.advance(Phase::LameDuck);
@@ -99,18 +135,53 @@ impl Life {
         self.advance(Phase::Draining);
         tokio::time::sleep_until(deadline).await;
         // A second drain may be a moment behind: nothing is left for it to count.
-        self.0.cut_calls.fetch_max(connections.open_calls(), Relaxed);
+        self.0.cut.get_or_init(|| Cut {
+            calls: connections.open_calls(),
+            which: Waiting::on(connections).to_string(),
+        });
         self.advance(Phase::Cut);
+    }
+
+    /// The phase now.
+    pub(crate) fn phase(&self) -> Phase {
+        *self.0.phase.borrow()
+    }
+
+    /// How long ago the drain began; `None` before.
+    pub(crate) fn draining_for(&self) -> Option<Duration> {
+        self.0.begun.get().map(|begun| begun.at.elapsed())
     }
 
     /// How long ago the drain began; zero before.
     pub(crate) fn drain_time(&self) -> Duration {
-        self.0.drain_begun.get().map_or(Duration::ZERO, Instant::elapsed)
+        self.draining_for().unwrap_or_default()
+    }
+
+    /// How many calls have finished since the drain began, but for those that were cut.
+    pub(crate) fn finished_calls(&self, connections: &Connections) -> u64 {
+        let Some(begun) = self.0.begun.get() else { return 0 };
+        let ended = connections.ended_calls().saturating_sub(begun.ended_calls);
+        ended.saturating_sub(self.cut_calls() as u64)
     }
 
     /// How many calls were open at the cut.
     pub(crate) fn cut_calls(&self) -> usize {
-        self.0.cut_calls.load(Relaxed)
+        self.0.cut.get().map_or(0, |cut| cut.calls)
+    }
+
+    /// Writes the last word on the drain.
+    pub(crate) fn tell_end(&self, connections: &Connections) {
+        let (took, finished) = (self.drain_time(), self.finished_calls(connections));
+        match self.0.cut.get().filter(|cut| cut.calls > 0) {
+            None => tracing::info!(?took, finished, "drained"),
+            Some(Cut { calls, which }) => tracing::warn!(
+                ?took,
+                finished,
+                cut = calls,
+                which,
+                "drained, but calls were cut at the deadline"
+            ),
+        }
     }
 }
 

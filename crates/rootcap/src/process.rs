@@ -1,5 +1,7 @@
 //! What the admin port shows of the server.
 
+mod draining;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -11,12 +13,12 @@ use rootcap_layers::Methods;
 use crate::{
     BuildInfo,
     admin::{
-        self, CheckRow, ConfigRow, ConnectionRow, ErrorRow, HealthRows, Info, LayerRow, ServiceRow,
-        WaitingRow,
+        self, CheckRow, ConfigRow, ConnectionRow, DrainRows, ErrorRow, HealthRows, Info, LayerRow,
+        ServiceRow, WaitingRow,
     },
     config::Loaded,
     health::{CheckState, Checks, Health, Held, Known, Listed, ServingStatus},
-    lifecycle::Heartbeat,
+    lifecycle::{DrainTimes, Heartbeat, Life},
     server::connections::{Connection, Connections},
     stack,
     telemetry::{
@@ -38,6 +40,8 @@ pub(crate) struct Process {
     pub(crate) checks: Checks,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) connections: Connections,
+    pub(crate) life: Life,
+    pub(crate) times: DrainTimes,
     pub(crate) settings: Loaded,
     pub(crate) stack: stack::Layers,
     /// Of the ports that have it.
@@ -103,6 +107,10 @@ impl admin::Process for Process {
         self.stack.describe(&self.settings.config)
     }
 
+    fn drain(&self) -> DrainRows {
+        draining::rows(&self.life, self.times, &self.connections)
+    }
+
     fn log_filter(&self) -> Option<InForce> {
         self.logs.in_force()
     }
@@ -116,6 +124,10 @@ impl admin::Controls for Process {
         lasts: Option<Duration>,
     ) -> Result<Replaced, LogsError> {
         self.logs.change_filter(filter, peer, lasts)
+    }
+
+    fn start_drain(&self) -> bool {
+        self.life.ask()
     }
 
     fn restore_log_filter(&self) -> Result<Replaced, LogsError> {

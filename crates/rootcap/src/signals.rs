@@ -78,6 +78,14 @@ impl Signals {
         })
     }
 
+    /// The second signal: after an operator's request, the first one asks for what is done already.
+    async fn second(&mut self, first: Option<Received>) -> Received {
+        if first.is_none() {
+            self.next().await;
+        }
+        self.next().await
+    }
+
     async fn next(&mut self) -> Received {
         tokio::select! {
             _ = self.terminate.recv() => Received::Terminate,
@@ -85,7 +93,7 @@ impl Signals {
         }
     }
 
-    /// Drains at the first signal; ends the process at the second one, or when it cannot leave in time.
+    /// Drains at the first signal, or when an operator asks; ends the process at the second signal, or when it cannot leave in time.
     pub(crate) async fn handle(
         mut self,
         life: Life,
@@ -93,16 +101,22 @@ impl Signals {
         connections: Connections,
         last: Last,
     ) {
-        let first = self.next().await;
+        let first = tokio::select! {
+            first = self.next() => Some(first),
+            () = life.asked() => None,
+        };
         end_after(times.deadline + LEAVE, last.clone());
-        tracing::info!(signal = first.name(), "draining");
+        if let Some(signal) = first {
+            tracing::info!(signal = signal.name(), "draining");
+        }
         // Who presses Ctrl-C is waiting: there are no endpoints to propagate.
-        let lame_duck = if first == Received::Interrupt { Duration::ZERO } else { times.lame_duck };
+        let in_haste = first == Some(Received::Interrupt);
+        let lame_duck = if in_haste { Duration::ZERO } else { times.lame_duck };
         let times = DrainTimes { lame_duck, ..times };
         tokio::select! {
             // Goes on after the cut, until the process has ended.
             never = async { life.drain(times, &connections).await; std::future::pending().await } => never,
-            second = self.next() => {
+            second = self.second(first) => {
                 let tell = move || tracing::warn!(signal = second.name(), "second signal, leaving at once");
                 end(second.exit_code(), &last, tell);
             }

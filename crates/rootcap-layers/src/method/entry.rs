@@ -82,7 +82,7 @@ impl Method {
     }
 
     /// `/package.Service/Method`: the key in the table.
-    pub(super) fn path(&self) -> String {
+    pub fn path(&self) -> String {
         format!("/{}/{}", self.service, self.name)
     }
 

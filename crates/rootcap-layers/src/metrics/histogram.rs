@@ -79,6 +79,26 @@ impl HistogramSnapshot {
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
+
+    /// The mean, in seconds; `None` without any.
+    pub fn mean(&self) -> Option<f64> {
+        let count = self.count();
+        (count > 0).then(|| self.sum / count as f64)
+    }
+
+    /// The least of the bounds within which this part of all lies (0.5 for half of them), in seconds; infinite when the
+    /// greatest bound is exceeded, `None` without any.
+    pub fn within(&self, part: f64) -> Option<f64> {
+        let count = self.count();
+        let wanted = part * count as f64;
+        let mut below = 0;
+        let bucket = self.counts.iter().position(|count| {
+            below += count;
+            below as f64 >= wanted
+        });
+        let bound = |bucket: usize| self.bounds.get(bucket).copied().unwrap_or(f64::INFINITY);
+        bucket.filter(|_| count > 0).map(bound)
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +116,22 @@ mod tests {
         let snapshot = histogram.snapshot();
         assert_eq!(snapshot.counts, [2, 2, 1]);
         assert!((snapshot.sum - 3.002).abs() < 1e-9);
+    }
+
+    #[test]
+    fn parts_lie_within_bounds() {
+        let histogram = Histogram::new([0.5, 1.0].into());
+        let empty = histogram.snapshot();
+        assert_eq!((empty.mean(), empty.within(0.5)), (None, None));
+        for millis in [100, 200, 700, 5_000] {
+            histogram.record(Duration::from_millis(millis));
+        }
+        let four = histogram.snapshot();
+        assert_eq!(
+            [0.0, 0.5, 0.51, 0.75, 0.76, 1.0].map(|part| four.within(part).unwrap()),
+            [0.5, 0.5, 1.0, 1.0, f64::INFINITY, f64::INFINITY]
+        );
+        assert_eq!(four.mean(), Some(1.5));
     }
 
     proptest! {

@@ -15,6 +15,8 @@
 //! | `/connections` | guarded | the open connections of the service port |
 //! | `/debug/` | guarded | the list of debug pages |
 //! | `/debug/config` | guarded | the effective settings and where each came from |
+//! | `/debug/drain` | guarded | the drain and what it waits for; with `dry_run`, what one would wait for |
+//! | `/debug/drain` | guarded | `POST`: begins a drain |
 //! | `/debug/health` | guarded | the checks of what the server depends on, health by service, and what readiness waits for |
 //! | `/debug/stack` | guarded | the layers that a call passes, outermost first |
 //! | `/debug/log` | guarded | the filter of the log |
@@ -50,8 +52,8 @@ mod token;
 mod tests;
 
 pub(crate) use process::{
-    CheckRow, ConfigRow, ConnectionRow, Controls, ErrorRow, HealthRows, Info, LayerRow, Process,
-    ServiceRow, WaitingRow,
+    CheckRow, ConfigRow, ConnectionRow, Controls, DrainRows, ErrorRow, HealthRows, Info, LayerRow,
+    OpenCallRow, OpenMethodRow, Process, ServiceRow, WaitingRow,
 };
 pub(crate) use server::Settings;
 pub(crate) use thread::AdminThread;

@@ -40,6 +40,9 @@ pub(crate) trait Process: Send + Sync + 'static {
     /// The layers that a call passes, outermost first.
     fn stack(&self) -> Vec<LayerRow>;
 
+    /// The drain, if there is one, and what it waits for, or would.
+    fn drain(&self) -> DrainRows;
+
     /// The filter of the log; `None` where the process has a log of its own.
     fn log_filter(&self) -> Option<InForce>;
 }
@@ -56,6 +59,9 @@ pub(crate) trait Controls: Send + Sync + 'static {
         peer: Option<String>,
         lasts: Option<Duration>,
     ) -> Result<Replaced, LogsError>;
+
+    /// Begins a drain, unless one has begun: then `false`.
+    fn start_drain(&self) -> bool;
 
     /// Puts the configured filter of the log into force.
     ///
@@ -100,6 +106,69 @@ pub(crate) struct ConnectionRow {
     pub(crate) bytes_out: u64,
     /// How long ago bytes last moved, in either direction.
     pub(crate) idle: Duration,
+}
+
+/// A drain and what it waits for, for `/debug/drain`.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct DrainRows {
+    /// `serving`, `lame duck`, `draining` or `cut`.
+    pub(crate) phase: &'static str,
+    /// How long ago the drain began.
+    #[serde(rename = "began_seconds_ago", serialize_with = "seconds")]
+    pub(crate) began: Option<Duration>,
+    /// From the beginning of a drain until no more connections are accepted.
+    #[serde(rename = "lame_duck_seconds", serialize_with = "seconds")]
+    pub(crate) lame_duck: Duration,
+    /// From the beginning of a drain until what is left is cut.
+    #[serde(rename = "deadline_seconds", serialize_with = "seconds")]
+    pub(crate) deadline: Duration,
+    /// Calls that have ended since it began.
+    pub(crate) finished_calls: u64,
+    /// Calls that it waits for, or would.
+    pub(crate) open_calls: usize,
+    /// Connections, with and without calls.
+    pub(crate) connections: usize,
+    /// The open calls by method, the method with the oldest one first.
+    pub(crate) methods: Vec<OpenMethodRow>,
+    /// The oldest open calls, oldest first.
+    pub(crate) calls: Vec<OpenCallRow>,
+}
+
+/// The open calls of one method, and how long such calls live.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct OpenMethodRow {
+    /// Its path.
+    pub(crate) method: String,
+    /// How many are open.
+    pub(crate) open: usize,
+    /// The age of the oldest one.
+    #[serde(rename = "oldest_seconds", serialize_with = "seconds")]
+    pub(crate) oldest: Duration,
+    /// How many have ended, ever.
+    pub(crate) ended: u64,
+    /// How long those took, on average.
+    pub(crate) mean_seconds: Option<f64>,
+    /// Half of them took at most this; absent if that is not known.
+    pub(crate) half_within_seconds: Option<f64>,
+    /// 99 % of them took at most this; absent if that is not known.
+    pub(crate) most_within_seconds: Option<f64>,
+}
+
+/// One open call.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct OpenCallRow {
+    /// The method's path.
+    pub(crate) method: String,
+    /// The other end of its connection.
+    pub(crate) peer: String,
+    /// How long it has been open.
+    #[serde(rename = "age_seconds", serialize_with = "seconds")]
+    pub(crate) age: Duration,
+    /// How long it may take yet, where it has a deadline.
+    #[serde(rename = "left_seconds", serialize_with = "seconds")]
+    pub(crate) left: Option<Duration>,
+    /// Its request's id.
+    pub(crate) request_id: String,
 }
 
 /// One effective setting, for `/debug/config`.

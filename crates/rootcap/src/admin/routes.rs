@@ -17,7 +17,9 @@ use tower_http::timeout::TimeoutLayer;
 use super::guard::{self, Access, Guard};
 use super::heavy::Turns;
 use super::layers;
-use super::pages::{config, connections, health, index, info, log, metrics, probes, stack, style};
+use super::pages::{
+    config, connections, drain, health, index, info, log, metrics, probes, stack, style,
+};
 use super::process::{Controls, Process};
 use super::text::plain_response;
 use Access::{Guarded, Public};
@@ -38,6 +40,8 @@ pub(super) fn rows() -> Vec<Row> {
         Row::heavy("/connections", Guarded, connections::show, "the open connections of the service port"),
         Row::get("/debug/", Guarded, index::show, "the list of debug pages"),
         Row::get("/debug/config", Guarded, config::show, "the effective settings and where each came from"),
+        Row::heavy("/debug/drain", Guarded, drain::show, "the drain and what it waits for; with dry_run, what one would wait for"),
+        Row::change(Method::POST, "/debug/drain", drain::start, "begins a drain"),
         Row::get("/debug/health", Guarded, health::show, "the checks of what the server depends on, health by service, and what readiness waits for"),
         Row::get("/debug/stack", Guarded, stack::show, "the layers that a call passes, outermost first"),
         Row::get("/debug/log", Guarded, log::show, "the filter of the log"),

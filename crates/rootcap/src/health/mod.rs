@@ -57,7 +57,7 @@ pub use self::checks::{Affects, HealthCheck};
 pub use self::readiness::Readiness;
 
 pub(crate) use self::checks::{CheckState, Checks, Listed};
-pub(crate) use self::generated::health_server::HealthServer;
+pub(crate) use self::generated::health_server::{HealthServer, SERVICE_NAME as HEALTH};
 pub(crate) use self::latches::Held;
 pub(crate) use self::service::HealthService;
 use self::service::{MAX_REQUEST_BYTES, MAX_WATCHES};

@@ -27,6 +27,8 @@ pub(crate) struct Connections(Arc<Mutex<Table>>);
 #[derive(Debug, Default)]
 struct Table {
     next: u64,
+    /// Calls of connections that have gone.
+    past_calls: u64,
     /// By number, hence in the order in which they were accepted.
     open: BTreeMap<u64, Arc<Connection>>,
 }
@@ -89,6 +91,20 @@ impl Connections {
         self.lock().open.values().map(|connection| connection.io.open_calls()).sum()
     }
 
+    /// Calls that have ended, since the beginning.
+    pub(crate) fn ended_calls(&self) -> u64 {
+        let table = self.lock();
+        table.past_calls
+            + table.open.values().map(|connection| connection.ended_calls()).sum::<u64>()
+    }
+
+    /// Looks at each open call.
+    pub(crate) fn each_call(&self, mut look: impl FnMut(&Call)) {
+        for connection in self.all() {
+            connection.calls.all().iter().for_each(&mut look);
+        }
+    }
+
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.lock().open.len()
@@ -106,7 +122,10 @@ impl Connections {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.table.lock().open.remove(&self.number);
+        let mut table = self.table.lock();
+        table.open.remove(&self.number);
+        // Those that are still open go with it.
+        table.past_calls += self.connection.total_calls.load(Relaxed);
     }
 }
 
@@ -126,6 +145,10 @@ impl Connection {
     pub(super) fn open_call(self: &Arc<Self>, call: Option<Call>) -> OpenCall {
         self.total_calls.fetch_add(1, Relaxed);
         OpenCall::new(Arc::clone(self), call)
+    }
+
+    fn ended_calls(&self) -> u64 {
+        self.total_calls.load(Relaxed).saturating_sub(self.io.open_calls() as u64)
     }
 
     /// From now on it may hold `max` bytes of responses; to be called once.

@@ -70,6 +70,7 @@ where
     }
     let life = Life::new(parts.health.clone());
     let connections = Connections::default();
+    let times = DrainTimes { deadline: config.drain.deadline, lame_duck: config.drain.lame_duck };
     let process = Process {
         build: parts.build_info,
         started: (SystemTime::now(), Instant::now()),
@@ -81,12 +82,13 @@ where
         checks: checks.clone(),
         heartbeat: Heartbeat::start(&life),
         connections: connections.clone(),
+        life: life.clone(),
+        times,
         stack: stack.clone(),
         tls: all_tls.clone(),
         settings: loaded,
     };
     let thread = admin_thread(listeners.admin, admin_settings, process)?;
-    let times = DrainTimes { deadline: config.drain.deadline, lame_duck: config.drain.lame_duck };
     thread.runtime().spawn(metrics.keep_up());
     thread.runtime().spawn(logs.clone().end_changes());
     thread.runtime().spawn(lifecycle::keep_awake(Handle::current(), connections.clone()));
@@ -113,10 +115,14 @@ where
     life.advance(Phase::Serving);
     checks.start(thread.runtime(), &life, &parts.health);
 
-    let control =
-        Control { runtime: thread.runtime().clone(), times, connections, last: last.clone() };
+    let control = Control {
+        runtime: thread.runtime().clone(),
+        times,
+        connections: connections.clone(),
+        last: last.clone(),
+    };
     let (stopped, stop) = oneshot::channel();
-    tokio::spawn(end(all_gone, (life.clone(), times), last, thread, stopped));
+    tokio::spawn(end(all_gone, (life.clone(), times), connections, last, thread, stopped));
     Ok(Running {
         local: listeners.local,
         admin: listeners.admin_addr,
@@ -171,6 +177,7 @@ fn accept_on_all<A: App>(listeners: Vec<Bound>, acceptor: Acceptor<A>) {
 async fn end(
     mut all_gone: mpsc::Receiver<Infallible>,
     (life, times): (Life, DrainTimes),
+    connections: Connections,
     last: Last,
     thread: AdminThread,
     stopped: oneshot::Sender<()>,
@@ -178,10 +185,7 @@ async fn end(
     let None = all_gone.recv().await;
     // Nothing was left to cut; what waits for the cut, such as the heartbeat, ends too.
     life.advance(Phase::Cut);
-    match (life.cut_calls(), life.drain_time()) {
-        (0, took) => tracing::info!(?took, "drained"),
-        (cut, took) => tracing::warn!(?took, cut, "drained, but calls were cut at the deadline"),
-    }
+    life.tell_end(&connections);
     // They wait for a thread each.
     let ended = tokio::task::spawn_blocking(move || {
         last.stop_export(life.drain_time(), times);

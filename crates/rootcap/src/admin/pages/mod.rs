@@ -2,6 +2,7 @@
 
 pub(super) mod config;
 pub(super) mod connections;
+pub(super) mod drain;
 pub(super) mod health;
 pub(super) mod index;
 pub(super) mod info;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client;
+mod drain;
 mod guard;
 mod limits;
 mod log;
@@ -11,6 +12,7 @@ mod token;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use axum::response::{IntoResponse, Response};
@@ -20,8 +22,8 @@ use http::request::Parts;
 use super::change::Change;
 use super::routes::{Admin, Row, rows};
 use super::{
-    AdminThread, CheckRow, ConfigRow, ConnectionRow, Controls, ErrorRow, HealthRows, Info,
-    LayerRow, Process, ServiceRow, Settings, WaitingRow,
+    AdminThread, CheckRow, ConfigRow, ConnectionRow, Controls, DrainRows, ErrorRow, HealthRows,
+    Info, LayerRow, OpenCallRow, OpenMethodRow, Process, ServiceRow, Settings, WaitingRow,
 };
 use crate::BuildInfo;
 use crate::telemetry::logs::{InForce, Logs, LogsError, Replaced};
@@ -34,6 +36,7 @@ pub(super) struct Fake {
     pub(super) heartbeat: Duration,
     pub(super) not_ready: Vec<String>,
     pub(super) panics: bool,
+    pub(super) drains: Arc<AtomicBool>,
     /// The log, where it is ours.
     pub(super) logs: Option<Logs>,
 }
@@ -158,6 +161,37 @@ impl Process for Fake {
         }]
     }
 
+    fn drain(&self) -> DrainRows {
+        let call = |left| OpenCallRow {
+            method: "/helloworld.Greeter/Watch".to_owned(),
+            peer: MARKUP.to_owned(),
+            age: Duration::from_secs(90),
+            left,
+            request_id: MARKUP.to_owned(),
+        };
+        let method = OpenMethodRow {
+            method: MARKUP.to_owned(),
+            open: 2,
+            oldest: Duration::from_secs(90),
+            ended: 7,
+            mean_seconds: Some(0.5),
+            half_within_seconds: Some(0.25),
+            most_within_seconds: None,
+        };
+        let draining = self.drains.load(Relaxed);
+        DrainRows {
+            phase: if draining { "draining" } else { "serving" },
+            began: draining.then_some(Duration::from_secs(4)),
+            lame_duck: Duration::from_secs(3),
+            deadline: Duration::from_secs(25),
+            finished_calls: 11,
+            open_calls: 2,
+            connections: 3,
+            methods: vec![method],
+            calls: vec![call(Some(Duration::from_secs(1))), call(None)],
+        }
+    }
+
     fn log_filter(&self) -> Option<InForce> {
         self.logs.as_ref()?.in_force()
     }
@@ -171,6 +205,10 @@ impl Controls for Fake {
         lasts: Option<Duration>,
     ) -> Result<Replaced, LogsError> {
         self.logs.as_ref().ok_or(LogsError::NotOurs)?.change_filter(filter, peer, lasts)
+    }
+
+    fn start_drain(&self) -> bool {
+        !self.drains.swap(true, Relaxed)
     }
 
     fn restore_log_filter(&self) -> Result<Replaced, LogsError> {
