@@ -100,6 +100,9 @@ settings! {
         keepalive_timeout: Duration = 20 * SECOND, in TIMEOUT;
         /// The most connections at a time; further ones are closed at once, and counted.
         max_connections: usize = 10_000, in 1..=MILLION;
+        /// Whether other processes may listen on the addresses of `listen` too (SO_REUSEPORT), so that the next one can
+        /// start while this one drains. All of them need it, and the same user. Each needs an admin port of its own.
+        reuse_port: Switch = Switch::Off;
         /// Whether small writes of several calls on one connection are sent together.
         coalesce_writes: Switch = Switch::On;
     }
