@@ -20,6 +20,7 @@ const PURE: &[&str] = &[
     "crates/rootcap/src/health/checks/record.rs",
     "crates/rootcap/src/health/latches.rs",
     "crates/rootcap/src/health/state.rs",
+    "crates/rootcap/src/server/activation/protocol.rs",
     "crates/rootcap/src/server/backoff.rs",
     "crates/rootcap/src/server/coalesce/gate.rs",
     "crates/rootcap/src/server/connection/phases.rs",

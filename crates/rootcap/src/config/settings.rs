@@ -104,6 +104,9 @@ settings! {
         /// How long a call or a connection may have something to send that its peer does not take, or "off". The call
         /// is then reset; a connection that takes nothing at all is closed after twice that time.
         stall_timeout: Option<Duration> = Some(5 * MINUTE), in TIMEOUT;
+        /// Whether other processes may listen on the addresses of `listen` too (SO_REUSEPORT), so that the next one can
+        /// start while this one drains. All of them need it, and the same user. Each needs an admin port of its own.
+        reuse_port: Switch = Switch::Off;
         /// Whether small writes of several calls on one connection are sent together.
         coalesce_writes: Switch = Switch::On;
     }

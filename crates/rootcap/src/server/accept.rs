@@ -1,6 +1,7 @@
 //! The accept loop of one listener.
 
 use std::{
+    convert::Infallible,
     future::Future,
     io,
     net::SocketAddr,
@@ -10,14 +11,18 @@ use std::{
 };
 
 use rootcap_layers::Peer;
-use tokio::{net::TcpStream, sync::watch};
+use tokio::{
+    net::{TcpStream, UnixStream},
+    sync::watch,
+};
 use tonic::transport::server::TcpConnectInfo;
 
 use super::{
     backoff::{Backoff, Decision},
+    bound::{Bound, Incoming},
     connection::{self, CloseReason, ConnectInfo, ConnectionSettings},
     connections::{Alive, Connections, Registered},
-    listen::{Bound, canonical},
+    listen::canonical,
     open_files::OpenFiles,
     refusals::Refusals,
     secured,
@@ -81,53 +86,59 @@ enum Accepted {
 
 impl<A: App> Acceptor<A> {
     /// Accepts connections until the server drains, and serves each on a task of its own.
+    ///
+    /// Who had connected by then is served too, and asked to go: the system would reset them with the listener, and a
+    /// client that is not even greeted fails the calls that wait for the connection.
     pub(crate) async fn run(mut self, listener: Bound) {
-        let (mut backoff, mut refusals) = (Backoff::default(), Refusals::default());
+        let mut refusals = Refusals::default();
         let mut life = self.life.clone();
-        loop {
-            let accepted = tokio::select! {
-                _ = life.wait_for(|phase| *phase >= Phase::Draining) => return,
-                accepted = self.accept(&listener) => accepted,
-            };
-            match accepted {
-                Ok(accepted) => {
-                    recovered(&mut backoff);
-                    if let Accepted::Refused(reason) = accepted {
-                        self.tell(&mut refusals, reason);
-                    }
-                }
-                Err(error) => tokio::select! {
-                    _ = life.wait_for(|phase| *phase >= Phase::Draining) => return,
-                    () = failed(&mut backoff, &error) => {}
-                },
-            }
+        tokio::select! {
+            _ = life.wait_for(|phase| *phase >= Phase::Draining) => {}
+            never = self.accept_all(&listener, &mut refusals) => match never {},
+        }
+        if let Err(error) = listener.close(|incoming| self.serve_incoming(incoming, &mut refusals))
+        {
+            tracing::warn!(%error, "a listener was closed with the connections that it had not accepted");
         }
     }
 
     /// Cancel safe: accepting is.
-    async fn accept(&mut self, listener: &Bound) -> io::Result<Accepted> {
-        match listener {
-            Bound::Tcp(listener) => {
-                let (stream, address) = listener.accept().await?;
-                // Without it, the last small segment of a response may wait for an acknowledgement.
-                let _ = stream.set_nodelay(true);
-                let address = canonical(address);
-                let info = connect_info(&stream, address);
-                Ok(self.serve_tcp(stream, Peer::new(address), info))
-            }
-            Bound::Unix(_, listener) => {
-                let (stream, _) = listener.accept().await?;
-                let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
-                let name = peer.map_or("unix".to_owned(), |pid| format!("unix:pid={pid}"));
-                Ok(self.serve(stream, Peer::local(name), |stream, registered| {
-                    let (stack, settings) = self.parts_for(&registered);
-                    connection::drive(stream, stack, None, registered, settings, self.life.clone())
-                }))
+    async fn accept_all(&mut self, listener: &Bound, refusals: &mut Refusals) -> Infallible {
+        let mut backoff = Backoff::default();
+        loop {
+            match listener.accept().await {
+                Ok(incoming) => {
+                    self.serve_incoming(incoming, refusals);
+                    recovered(&mut backoff);
+                }
+                Err(error) => failed(&mut backoff, &error).await,
             }
         }
     }
 
-    fn serve_tcp(&self, stream: TcpStream, peer: Peer, info: TcpConnectInfo) -> Accepted {
+    fn serve_incoming(&self, incoming: Incoming, refusals: &mut Refusals) {
+        let accepted = match incoming {
+            Incoming::Tcp(stream, address) => self.serve_tcp(stream, canonical(address)),
+            Incoming::Unix(stream) => self.serve_unix(stream),
+        };
+        if let Accepted::Refused(reason) = accepted {
+            self.tell(refusals, reason);
+        }
+    }
+
+    fn serve_unix(&self, stream: UnixStream) -> Accepted {
+        let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
+        let name = peer.map_or("unix".to_owned(), |pid| format!("unix:pid={pid}"));
+        self.serve(stream, Peer::local(name), |stream, registered| {
+            let (stack, settings) = self.parts_for(&registered);
+            connection::drive(stream, stack, None, registered, settings, self.life.clone())
+        })
+    }
+
+    fn serve_tcp(&self, stream: TcpStream, address: SocketAddr) -> Accepted {
+        // Without it, the last small segment of a response may wait for an acknowledgement.
+        let _ = stream.set_nodelay(true);
+        let (peer, info) = (Peer::new(address), connect_info(&stream, address));
         match self.tls.clone() {
             None => self.serve(stream, peer, |stream, registered| {
                 let (stack, settings) = self.parts_for(&registered);

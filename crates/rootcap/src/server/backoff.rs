@@ -85,7 +85,7 @@ impl Backoff {
 ///
 /// Linux reports a new connection's pending network error from `accept` and asks that it be treated like `EAGAIN`.
 /// An error that is not listed counts as a shortage: a pause too many does no harm, a loop without one does.
-fn concerns_one_connection(err: &io::Error) -> bool {
+pub(super) fn concerns_one_connection(err: &io::Error) -> bool {
     matches!(
         err.kind(),
         ErrorKind::ConnectionAborted

@@ -22,6 +22,7 @@ use tokio::{
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use tower_service::Service;
 
+pub(super) use phases::GREETING;
 pub(crate) use phases::{CloseReason, Limits};
 use phases::{Facts, Phases, Step};
 
@@ -126,6 +127,8 @@ where
             }
             Step::GoAway => Pin::as_mut(&mut hyper).graceful_shutdown(),
             Step::WaitUntil(instant) => tokio::select! {
+                // In this order: what has come in is read first.
+                biased;
                 ended = &mut hyper => {
                     if let Err(error) = &ended {
                         let peer = connection.peer().as_str();
@@ -140,10 +143,18 @@ where
                 changed = life.changed() => if changed.is_err() {
                     // The server is gone, without a word.
                     return CloseReason::Drain;
-                }
+                },
+                // A drain asks it to go as soon as it can be asked.
+                () = greeted(&connection.io), if facts.draining && !facts.preface_seen => {}
             },
         }
     }
+}
+
+/// Waits for a whole preface. What reads it has to be polled by the same task, before this.
+async fn greeted(io: &IoStats) {
+    let seen = || io.bytes_in() >= PREFACE_BYTES;
+    poll_fn(|_| if seen() { Poll::Ready(()) } else { Poll::Pending }).await;
 }
 
 /// Polls a connection for the last time, so that answers which wait for others to join them are not lost.

@@ -9,18 +9,14 @@ use std::{
 
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 
-use crate::{Error, config::Listener};
+use super::bound::{Bound, SocketFile};
+use crate::{
+    Error,
+    config::{Listener, Switch},
+};
 
 /// Connections that wait to be accepted, per listener; the kernel's own maximum may be lower.
 const BACKLOG: u32 = 1_024;
-
-/// A bound listener.
-#[derive(Debug)]
-pub(crate) enum Bound {
-    Tcp(TcpListener),
-    // Dropped in this order: once nobody listens, the file may be that of another process.
-    Unix(SocketFile, UnixListener),
-}
 
 /// An address of IPv4 as such, where it came through a listener of IPv6.
 pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
@@ -31,16 +27,6 @@ pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
             None => address,
         },
         SocketAddr::V4(_) => address,
-    }
-}
-
-/// The file of a Unix socket; removed when dropped.
-#[derive(Debug)]
-pub(crate) struct SocketFile(PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
     }
 }
 
@@ -73,45 +59,39 @@ impl fmt::Display for LocalAddr {
     }
 }
 
-impl Bound {
-    pub(crate) fn local_addr(&self) -> io::Result<LocalAddr> {
-        match self {
-            Bound::Tcp(listener) => listener.local_addr().map(LocalAddr::Tcp),
-            Bound::Unix(file, _) => Ok(LocalAddr::Unix(file.0.clone())),
-        }
-    }
-}
-
-/// Binds `listener`; `key` is the setting that it comes from.
+/// Binds `listener`; `key` is the setting that it comes from. `reuse_port` is for addresses of the internet.
 ///
 /// # Errors
 /// When the address is in use, not permitted or not of this machine; the error names it and the setting.
-pub(crate) fn bind(key: &str, listener: &Listener) -> Result<Bound, Error> {
+pub(crate) fn bind(key: &str, listener: &Listener, reuse_port: Switch) -> Result<Bound, Error> {
     let bound = match listener {
-        Listener::Port(port) => all_interfaces(*port).map(Bound::Tcp),
-        Listener::Address(address) => tcp(*address).map(Bound::Tcp),
+        Listener::Port(port) => all_interfaces(*port, reuse_port).map(Bound::Tcp),
+        Listener::Address(address) => tcp(*address, reuse_port).map(Bound::Tcp),
         Listener::Unix(path) => unix(path),
     };
     bound.map_err(|error| Error::bind(format_args!("{listener} (setting `{key}`)"), error))
 }
 
 /// IPv6 and, through it, IPv4; IPv4 alone where there is no IPv6.
-fn all_interfaces(port: u16) -> io::Result<TcpListener> {
-    match tcp((IpAddr::V6(Ipv6Addr::UNSPECIFIED), port).into()) {
+fn all_interfaces(port: u16, reuse_port: Switch) -> io::Result<TcpListener> {
+    match tcp((IpAddr::V6(Ipv6Addr::UNSPECIFIED), port).into(), reuse_port) {
         Err(error)
             if error.kind() != io::ErrorKind::AddrInUse
                 && error.kind() != io::ErrorKind::PermissionDenied =>
         {
-            tcp((IpAddr::V4(Ipv4Addr::UNSPECIFIED), port).into())
+            tcp((IpAddr::V4(Ipv4Addr::UNSPECIFIED), port).into(), reuse_port)
         }
         result => result,
     }
 }
 
-fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
+fn tcp(address: SocketAddr, reuse_port: Switch) -> io::Result<TcpListener> {
     let socket = if address.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
     // A port whose old connections are in TIME_WAIT can be bound; one with a living listener cannot.
     socket.set_reuseaddr(true)?;
+    if reuse_port == Switch::On {
+        socket2::SockRef::from(&socket).set_reuse_port(true)?;
+    }
     if address.is_ipv6() && address.ip().is_unspecified() {
         // All interfaces are those of IPv4 too, whatever the system's default (`net.ipv6.bindv6only`).
         socket2::SockRef::from(&socket).set_only_v6(false)?;
@@ -123,7 +103,7 @@ fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
 fn unix(path: &Path) -> io::Result<Bound> {
     remove_stale(path)?;
     let listener = UnixListener::bind(path)?;
-    Ok(Bound::Unix(SocketFile(path.to_owned()), listener))
+    Ok(Bound::Unix(Some(SocketFile(path.to_owned())), listener))
 }
 
 /// A socket file on which nobody listens is left from a process that has gone.

@@ -1,10 +1,12 @@
 //! Serving: from the builder and the listeners to the connections that carry the calls.
 
 mod accept;
+mod activation;
 pub(crate) mod aside;
 pub(crate) mod backoff;
 pub(crate) mod body;
 pub(crate) mod border;
+mod bound;
 pub(crate) mod builder;
 pub(crate) mod coalesce;
 mod command_line;

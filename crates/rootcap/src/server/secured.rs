@@ -10,11 +10,12 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::watch,
+    time::timeout,
 };
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
 use super::{
-    connection::{self, CloseReason, ConnectInfo, ConnectionSettings},
+    connection::{self, CloseReason, ConnectInfo, ConnectionSettings, GREETING},
     connections::Registered,
     io_stats::IoStats,
 };
@@ -27,7 +28,7 @@ use crate::{
 
 /// Serves one connection over TLS to its end; returns why it ended.
 ///
-/// A drain does not wait for a handshake: the peer has no call to lose.
+/// A drain waits for a handshake for a moment and no longer, as it does for a preface.
 pub(super) async fn drive<IO, A: App>(
     io: IO,
     tls: Tls,
@@ -42,8 +43,7 @@ where
 {
     let io = Progress { io, stats: Arc::clone(&registered.connection.io) };
     let secured = tokio::select! {
-        // An error says that the server is gone, without a word.
-        _ = life.wait_for(|phase| *phase >= Phase::Draining) => return CloseReason::Drain,
+        () = given_up(&mut life) => return CloseReason::Drain,
         secured = tls.handshake(io, registered.connection.peer().as_str()) => secured,
     };
     match secured {
@@ -58,6 +58,14 @@ where
         Err(Refused::Silent) => CloseReason::Done,
         Err(Refused::Failed(Reason::Timeout)) => CloseReason::HandshakeTimeout,
         Err(Refused::Failed(_)) => CloseReason::HandshakeFailed,
+    }
+}
+
+/// Waits until a handshake is not waited for any more.
+async fn given_up(life: &mut watch::Receiver<Phase>) {
+    // An error says that the server is gone, without a word.
+    if life.wait_for(|phase| *phase >= Phase::Draining).await.is_ok() {
+        let _ = timeout(GREETING, life.wait_for(|phase| *phase == Phase::Cut)).await;
     }
 }
 

@@ -14,11 +14,11 @@ use tokio::{
 
 use super::{
     accept::Acceptor,
+    bound::Bound,
     builder::Parts,
     connection::ConnectionSettings,
     connections::Connections,
     layers::Serve,
-    listen::Bound,
     listeners::Listeners,
     open_files::OpenFiles,
     router::{Names, Router, Services},
@@ -63,6 +63,7 @@ where
 
     let Telemetry { last, metrics, tracer } =
         Telemetry::install(&loaded, &parts.build_info, parts.tracer)?;
+    listeners.tell();
     let logs = &last.logs;
     let mut stack = stack::Layers::new(&config, logs, Arc::clone(&methods), last.export.as_ref());
     if let Some(tracer) = tracer {
@@ -157,11 +158,10 @@ fn admin_settings(settings: &config::Admin) -> Result<admin::Settings, Error> {
 }
 
 fn admin_thread(
-    listener: Option<StdTcpListener>,
+    listeners: Vec<StdTcpListener>,
     settings: admin::Settings,
     process: Process,
 ) -> Result<AdminThread, Error> {
-    let listeners = listener.into_iter().collect();
     AdminThread::spawn(listeners, settings, Arc::new(process)).map_err(Error::admin_thread)
 }
 

@@ -8,7 +8,7 @@ use tokio::{io::AsyncReadExt, net::UnixStream, sync::mpsc, task::JoinHandle};
 
 use super::*;
 use crate::{
-    config::{Config, Listener},
+    config::{Config, Listener, Switch},
     health::Health,
     lifecycle::Life,
     server::{
@@ -44,7 +44,7 @@ fn server(listener: &Listener, max_connections: usize) -> Server {
         life: life.watch(),
         alive,
     };
-    let bound = listen::bind("listen", listener).unwrap();
+    let bound = listen::bind("listen", listener, Switch::Off).unwrap();
     let local = bound.local_addr().unwrap();
     Server { life, connections, local, accepting: tokio::spawn(acceptor.run(bound)), _gone: gone }
 }
@@ -97,6 +97,35 @@ async fn a_drain_closes_the_listener() {
     server.accepting.await.unwrap();
     let refused = TcpStream::connect(("127.0.0.1", server.local.tcp().unwrap().port())).await;
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+}
+
+/// They were reset with the listener. On one thread, nothing is accepted between the connections and the drain.
+#[tokio::test]
+async fn those_who_wait_to_be_accepted_when_a_drain_begins_are_greeted() {
+    const WAITING: usize = 100;
+    let path = std::env::temp_dir().join(format!("rootcap-queue-{}.sock", std::process::id()));
+    for listener in [Listener::Port(0), Listener::Unix(path.clone())] {
+        let server = server(&listener, WAITING);
+        server.life.advance(Phase::Draining);
+        let waiting: Vec<Box<dyn io::Read + Send>> = (0..WAITING)
+            .map(|_| match &server.local {
+                LocalAddr::Tcp(address) => {
+                    let local = ("127.0.0.1", address.port());
+                    Box::new(std::net::TcpStream::connect(local).unwrap()) as _
+                }
+                LocalAddr::Unix(path) => {
+                    Box::new(std::os::unix::net::UnixStream::connect(path).unwrap()) as _
+                }
+            })
+            .collect();
+        server.accepting.await.unwrap();
+        assert_eq!(server.connections.len(), WAITING);
+        let greeted = tokio::task::spawn_blocking(|| {
+            waiting.into_iter().all(|mut peer| peer.read_exact(&mut [0; 9]).is_ok())
+        });
+        assert!(greeted.await.unwrap());
+    }
+    assert!(!path.exists());
 }
 
 #[tokio::test]

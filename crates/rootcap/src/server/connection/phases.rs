@@ -21,6 +21,8 @@ pub(crate) struct Limits {
 
 /// A peer that has been asked to go and has no open call has this long to hang up.
 const HANG_UP: Duration = Duration::from_secs(5);
+/// In a drain, who has not greeted yet has this long for it.
+pub(in crate::server) const GREETING: Duration = Duration::from_secs(1);
 /// Further than any deadline.
 const FAR: Duration = Duration::from_secs(86_400 * 365);
 
@@ -116,16 +118,21 @@ pub(crate) struct Phases {
     state: State,
     /// Since when it has been seen that there is something to send.
     unsent_since: Option<Instant>,
+    /// Since when the server drains, as far as this connection has noticed.
+    draining: Option<Instant>,
 }
 
 impl Phases {
     pub(crate) fn new(accepted: Instant, begun: Instant, limits: Limits) -> Self {
-        Self { accepted, begun, limits, state: State::Preface, unsent_since: None }
+        Self { accepted, begun, limits, state: State::Preface, draining: None, unsent_since: None }
     }
 
     pub(crate) fn step(&mut self, facts: &Facts) -> Step {
         if matches!(self.state, State::Preface) && facts.preface_seen {
             self.state = State::Open;
+        }
+        if facts.draining {
+            self.draining.get_or_insert(facts.now);
         }
         let stalled = self.stalled(facts);
         if stalled.is_some_and(|at| facts.now >= at) {
@@ -164,17 +171,20 @@ impl Phases {
         }
     }
 
-    /// A silent peer is not waited for in a drain: it has no call to lose.
+    /// A drain waits for a silent peer for a moment and no longer: it may have connected just before, and its client
+    /// takes a connection that ends unannounced for a failure, of the calls that wait for it too.
     fn preface(&self, facts: &Facts) -> Step {
         let until = self.begun + self.limits.preface;
-        match facts {
-            facts if facts.draining => Step::Close(CloseReason::Drain),
-            facts if facts.now >= until => Step::Close(CloseReason::PrefaceTimeout),
+        let given_up = self.draining.map(|since| since + GREETING);
+        match facts.now {
+            now if now >= until => Step::Close(CloseReason::PrefaceTimeout),
+            now if given_up.is_some_and(|at| now >= at) => Step::Close(CloseReason::Drain),
             // Nobody tells when the preface is whole: look when that could matter.
-            facts => match self.aged().into_iter().chain(self.idle(facts)).min() {
-                Some(at) if facts.now < at => Step::WaitUntil(at.min(until)),
-                _ => Step::WaitUntil(until),
-            },
+            now => {
+                let next = [self.aged(), self.idle(facts), given_up].into_iter().flatten();
+                let next = next.filter(|at| *at > now).min();
+                Step::WaitUntil(next.map_or(until, |at| at.min(until)))
+            }
         }
     }
 

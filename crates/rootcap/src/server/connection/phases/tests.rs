@@ -49,10 +49,31 @@ fn a_peer_without_a_preface_is_closed() {
 }
 
 #[test]
-fn a_peer_without_a_preface_does_not_hold_up_a_drain() {
+fn a_peer_without_a_preface_holds_up_a_drain_for_a_moment() {
     let mut peer = peer();
     peer.facts.draining = true;
-    assert_eq!(peer.at(1), Step::Close(CloseReason::Drain));
+    assert_eq!(peer.at(3), peer.wait_until(4));
+    assert_eq!(peer.at(4), Step::Close(CloseReason::Drain));
+}
+
+#[test]
+fn a_drain_does_not_prolong_the_time_for_a_preface() {
+    let mut peer = peer();
+    peer.phases.limits.preface = Duration::from_millis(9_500);
+    peer.facts.draining = true;
+    assert_eq!(peer.at(9), Step::WaitUntil(peer.start + Duration::from_millis(9_500)));
+    assert_eq!(peer.at(10), Step::Close(CloseReason::PrefaceTimeout));
+}
+
+#[test]
+fn a_peer_that_greets_in_a_drain_is_asked_to_go() {
+    let mut peer = peer();
+    peer.facts.draining = true;
+    assert_eq!(peer.at(3), peer.wait_until(4));
+    peer.facts.preface_seen = true;
+    assert_eq!(peer.at(3), Step::GoAway);
+    assert_eq!(peer.at(3), peer.wait_until(8));
+    assert_eq!(peer.phases.ended(false), CloseReason::Drain);
 }
 
 #[test]

@@ -32,13 +32,49 @@ async fn open_calls_finish_after_a_goaway() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_peer_does_not_hold_it_up() {
+async fn a_silent_peer_holds_it_up_for_a_moment() {
     let server = Server::new();
     let (_peer, end) = server.accept();
     tokio::time::sleep(seconds(1)).await;
     let began = Instant::now();
     drain(&server);
-    assert_eq!((end.await.unwrap(), began.elapsed()), (CloseReason::Drain, seconds(0)));
+    assert_eq!((end.await.unwrap(), began.elapsed()), (CloseReason::Drain, seconds(1)));
+}
+
+/// It was closed at once, and its client failed the calls that waited for the connection.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_has_just_connected_is_greeted_and_asked_to_go() {
+    let server = Server::new();
+    let (mut before, ended) = server.accept();
+    tokio::time::sleep(seconds(1)).await;
+    let began = Instant::now();
+    drain(&server);
+    tokio::time::sleep(seconds(0)).await;
+    let (mut after, also_ended) = server.accept();
+    for peer in [&mut before, &mut after] {
+        peer.greet(&[]).await;
+        assert_eq!(peer.next_of(Kind::GoAway).await.go_away(), (u32::MAX >> 1, 0));
+        assert_eq!(began.elapsed(), seconds(0), "as soon as it can be asked");
+        // One that had begun a call before it knew.
+        peer.call(1, "/test/Now").await;
+        peer.answer_ping().await;
+        peer.end_of(1).await;
+    }
+    for end in [ended, also_ended] {
+        assert_eq!(end.await.unwrap(), CloseReason::Drain);
+    }
+    assert_eq!(began.elapsed(), seconds(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_preface_is_not_waited_for_beyond_the_deadline() {
+    let server = Server::new();
+    let (_peer, end) = server.accept();
+    let times = DrainTimes { deadline: seconds(1) / 2, ..TIMES };
+    let began = Instant::now();
+    let (life, connections) = (server.life.clone(), server.connections.clone());
+    tokio::spawn(async move { life.drain(times, &connections).await });
+    assert_eq!((end.await.unwrap(), began.elapsed()), (CloseReason::Drain, seconds(1) / 2));
 }
 
 #[tokio::test(start_paused = true)]

@@ -98,19 +98,35 @@ async fn the_preface_has_its_own_time_after_the_handshake() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drain_does_not_wait_for_a_handshake() {
+async fn a_drain_waits_for_a_handshake_for_a_moment_and_the_cut_for_none() {
     let secured = Secured::new();
-    for phase in [Phase::Draining, Phase::Cut] {
+    for (phase, waits) in [(Phase::Draining, 1), (Phase::Cut, 0)] {
         let (_far, before) = secured.accept(PIPE);
-        tokio::time::sleep(seconds(1)).await;
+        tokio::time::sleep(seconds(1) / 2).await;
         let began = Instant::now();
         secured.server.life.advance(phase);
         let (_far, after) = secured.accept(PIPE);
         for end in [before, after] {
-            assert_eq!((end.await.unwrap(), began.elapsed()), (CloseReason::Drain, seconds(0)));
+            assert_eq!((end.await.unwrap(), began.elapsed()), (CloseReason::Drain, seconds(waits)));
         }
     }
     secured.server.all_gone().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_ends_in_a_drain_is_followed_by_a_greeting_and_a_goaway() {
+    let secured = Secured::new();
+    let (far, end) = secured.accept(PIPE);
+    secured.server.life.advance(Phase::Draining);
+    tokio::time::sleep(seconds(1) / 2).await;
+    let connector = TlsConnector::from(Arc::clone(&secured.client));
+    let mut peer = Peer(connector.connect(localhost(), far).await.unwrap());
+    // The preface has a moment of its own.
+    tokio::time::sleep(seconds(1) * 9 / 10).await;
+    peer.greet(&[]).await;
+    assert_eq!(peer.next_of(Kind::GoAway).await.go_away(), (u32::MAX >> 1, 0));
+    peer.answer_ping().await;
+    assert_eq!(end.await.unwrap(), CloseReason::Drain);
 }
 
 #[tokio::test(start_paused = true)]
