@@ -14,6 +14,8 @@ use tonic::codegen::BoxStream;
 use tonic::metadata::{KeyAndValueRef, MetadataMap};
 use tonic::{Code, Request, Response, Status, Streaming};
 
+use crate::faults_plan::{Phase, Plan};
+
 /// What every panic's message holds, and no caller may ever see.
 pub const SECRET_PANIC_TEXT: &str = "secret-panic-text";
 
@@ -31,6 +33,7 @@ pub struct FaultsService;
 impl Faults for FaultsService {
     async fn echo(&self, request: Request<EchoRequest>) -> Result<Response<EchoReply>, Status> {
         let (metadata, _, EchoRequest { payload }) = request.into_parts();
+        Plan::of(&metadata)?.reach(Phase::Before).await;
         let mut response = Response::new(EchoReply { payload });
         echo_metadata(&metadata, response.metadata_mut());
         Ok(response)
@@ -53,12 +56,7 @@ impl Faults for FaultsService {
     ) -> Result<Response<Self::PanicMidStreamStream>, Status> {
         let after = request.into_inner().after;
         let replies = messages(after, Duration::ZERO, |index| PanicMidStreamReply { index });
-        // The encoder sends what it has gathered when its stream is pending; a panic in the same poll would lose it.
-        let end = stream::once(async {
-            tokio::task::yield_now().await;
-            panic!("{SECRET_PANIC_TEXT}: the stream was asked to panic")
-        });
-        Ok(Response::new(replies.chain(end).boxed()))
+        Ok(Response::new(Plan::panic(Phase::After).around(replies).boxed()))
     }
 
     async fn sleep(&self, request: Request<SleepRequest>) -> Result<Response<SleepReply>, Status> {
@@ -87,6 +85,7 @@ impl Faults for FaultsService {
         &self,
         request: Request<StreamRequest>,
     ) -> Result<Response<Self::StreamStream>, Status> {
+        let plan = Plan::of(request.metadata())?;
         let request = request.into_inner();
         if request.size > MAX_PAYLOAD {
             let text = format!("size is {}, at most {MAX_PAYLOAD}", request.size);
@@ -96,7 +95,8 @@ impl Faults for FaultsService {
         let reply = StreamReply { payload: vec![0; request.size as usize].into() };
         let pause = millis(request.interval_millis);
         let replies = messages(request.count, pause, move |_| reply.clone());
-        Ok(Response::new(replies.boxed()))
+        plan.reach(Phase::Before).await;
+        Ok(Response::new(plan.around(replies).boxed()))
     }
 
     type FailMidStreamStream = BoxStream<FailMidStreamReply>;
@@ -116,9 +116,11 @@ impl Faults for FaultsService {
         &self,
         request: Request<Streaming<CollectRequest>>,
     ) -> Result<Response<CollectReply>, Status> {
-        let mut requests = request.into_inner();
+        let plan = Plan::of(request.metadata())?;
+        plan.reach(Phase::Before).await;
+        let mut requests = plan.around(request.into_inner()).boxed();
         let mut reply = CollectReply::default();
-        while let Some(request) = requests.message().await? {
+        while let Some(request) = requests.try_next().await? {
             reply.messages += 1;
             reply.bytes += request.payload.len() as u64;
         }
@@ -131,8 +133,10 @@ impl Faults for FaultsService {
         &self,
         request: Request<Streaming<ChatRequest>>,
     ) -> Result<Response<Self::ChatStream>, Status> {
+        let plan = Plan::of(request.metadata())?;
+        plan.reach(Phase::Before).await;
         let replies = request.into_inner().map_ok(|ChatRequest { payload }| ChatReply { payload });
-        Ok(Response::new(replies.boxed()))
+        Ok(Response::new(plan.around(replies).boxed()))
     }
 }
 

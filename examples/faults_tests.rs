@@ -15,6 +15,8 @@ use tokio::time::Instant;
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Request};
 
+use crate::faults_plan::Phase;
+
 use super::{FaultsService, MAX_PAYLOAD, SECRET_PANIC_TEXT};
 
 fn client() -> FaultsClient<FaultsServer<FaultsService>> {
@@ -125,6 +127,37 @@ async fn fail_mid_stream_sends_its_messages_first() {
         assert_eq!(replies.message().await.unwrap().unwrap().index, index);
     }
     assert_eq!(replies.message().await.unwrap_err().code(), Code::DataLoss);
+}
+
+/// A request with one fault.
+fn with<T>(message: T, phase: Phase, fault: &'static str) -> Request<T> {
+    let mut request = Request::new(message);
+    request.metadata_mut().insert(phase.key(), fault.parse().unwrap());
+    request
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_comes_in_its_phase() {
+    let requests = || stream::iter(["a", "b"].map(|it| ChatRequest { payload: it.into() }));
+    let phases = [(Phase::Before, [50, 50, 50]), (Phase::Middle, [0, 50, 50])];
+    for (phase, expected) in phases.into_iter().chain([(Phase::After, [0, 0, 50])]) {
+        let start = Instant::now();
+        let replies = client().chat(with(requests(), phase, "50")).await.unwrap();
+        let mut replies = replies.into_inner();
+        for expected in expected {
+            replies.message().await.unwrap();
+            assert_eq!(start.elapsed(), Duration::from_millis(expected), "{phase:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_fault_that_is_none_is_refused() {
+    for fault in ["", "soon", "-1"] {
+        let request = with(EchoRequest::default(), Phase::Before, fault);
+        let status = client().echo(request).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{fault}");
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 #[path = "faults_service.rs"]
 pub mod faults;
+pub mod faults_plan;
 #[path = "greeter_service.rs"]
 pub mod greeter;
 #[path = "interop_service.rs"]

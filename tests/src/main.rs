@@ -31,3 +31,4 @@ mod series;
 mod spans;
 mod tls;
 mod user_layers;
+mod windows;
