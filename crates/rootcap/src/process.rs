@@ -19,6 +19,7 @@ use crate::{
     config::Loaded,
     health::{CheckState, Checks, Health, Held, Known, Listed, ServingStatus},
     lifecycle::{DrainTimes, Heartbeat, Life},
+    metrics,
     server::connections::{Connection, Connections},
     stack,
     telemetry::{
@@ -50,6 +51,10 @@ pub(crate) struct Process {
 
 impl admin::Process for Process {
     fn metrics(&self) -> String {
+        let connections = self.connections.all();
+        let unsent: usize = connections.iter().map(|connection| connection.unsent()).sum();
+        metrics::connections_open().set(connections.len() as f64);
+        metrics::connections_unsent_bytes().set(unsent as f64);
         self.metrics.render(&self.methods, &self.logs.counters())
     }
 

@@ -10,6 +10,10 @@ metrics! {
     /// Connections that have ended, by reason: `done`, `error`, `tls_to_plaintext`, `handshake_timeout`,
     /// `handshake_failed`, `preface_timeout`, `max_age`, `idle`, `stalled` or `drain`.
     counter connections_closed_total(reason);
+    /// Open connections of the service port.
+    gauge connections_open();
+    /// Bytes of responses that wait for their peers, on all open connections.
+    gauge connections_unsent_bytes();
     /// Answered calls that the server has reset, by reason: `deadline` or `stalled`, which is `connection.stall_timeout`.
     counter calls_reset_total(reason);
     /// Writes to the sockets of ended connections.

@@ -206,3 +206,70 @@ impl<O: Observer, B: Body<Data = Bytes>> Body for SendBody<O, B> {
 fn hold(frame: Frame<Bytes>, sending: &Arc<Sending>, call: &Call) -> Frame<Held> {
     frame.map_data(|bytes| Held::new(bytes, Arc::clone(sending), call.clone()))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::future::poll_fn;
+
+    use proptest::prelude::*;
+    use rootcap_layers::{Methods, observe::ObserveLayer};
+    use tower::{Layer, ServiceExt, service_fn};
+
+    use super::*;
+
+    /// Any call.
+    async fn call() -> Call {
+        let methods = Arc::new(Methods::builder().service("a.B").build());
+        let inner = service_fn(async |_: http::Request<_>| {
+            let body = http_body_util::Empty::<Bytes>::new();
+            Ok::<_, std::convert::Infallible>(Response::new(body))
+        });
+        let request = http::Request::builder().uri("/a.B/C");
+        let request = request.body(http_body_util::Empty::<Bytes>::new()).unwrap();
+        let response = ObserveLayer::new((), methods).layer(inner).oneshot(request).await;
+        response.unwrap().into_body().observed().clone()
+    }
+
+    #[test]
+    fn all_who_wait_are_woken_when_there_is_room() {
+        let sending = Sending::new(10);
+        let mut waits =
+            [(); 2].map(|()| tokio_test::task::spawn(poll_fn(|cx| sending.poll_room(cx))));
+        sending.hold(15);
+        assert!(waits.iter_mut().all(|wait| wait.poll().is_pending() && wait.poll().is_pending()));
+        sending.release(5);
+        assert!(waits.iter().all(|wait| !wait.is_woken()));
+        sending.release(1);
+        assert!(waits.iter_mut().all(|wait| wait.is_woken() && wait.poll().is_ready()));
+    }
+
+    /// What becomes of a chunk: it is written in parts, and dropped.
+    type Chunk = (u16, Vec<u16>);
+
+    proptest! {
+        #[test]
+        fn what_is_held_is_what_is_neither_written_nor_dropped(chunks: Vec<Chunk>) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let (sending, call) = (Arc::new(Sending::new(1 << 16)), runtime.block_on(call()));
+            let held: Vec<_> = chunks.iter().map(|(size, _)| {
+                let bytes = Bytes::from(vec![0; usize::from(*size)]);
+                Held::new(bytes, Arc::clone(&sending), call.clone())
+            }).collect();
+            let mut left: usize = chunks.iter().map(|(size, _)| usize::from(*size)).sum();
+            for (mut chunk, (_, parts)) in held.into_iter().zip(chunks) {
+                for part in parts {
+                    let part = usize::from(part).min(chunk.remaining());
+                    chunk.advance(part);
+                    left -= part;
+                    prop_assert_eq!((sending.held(), call.unsent().bytes()), (left, left as u64));
+                }
+                left -= chunk.remaining();
+                drop(chunk);
+                prop_assert_eq!((sending.held(), call.unsent().bytes()), (left, left as u64));
+            }
+            prop_assert_eq!(left, 0);
+        }
+    }
+}
