@@ -105,11 +105,21 @@ impl Life {
 
     /// Asks for a drain on behalf of an operator, which is as good as a signal where there are any; returns whether none
     /// has begun.
-    pub(crate) fn ask(&self) -> bool {
+    pub(crate) fn ask(&self, connections: &Connections) -> bool {
         let first = self.0.begun.get().is_none();
+        self.begin(connections);
         self.0.asked.notify_one();
         self.stop();
         first
+    }
+
+    /// The beginning of the drain, which is now unless there was one.
+    fn begin(&self, connections: &Connections) -> Instant {
+        let now = || Begun { at: Instant::now(), ended_calls: connections.ended_calls() };
+        let begun = self.0.begun.get_or_init(now).at;
+        self.0.health.shutdown();
+        self.advance(Phase::LameDuck);
+        begun
     }
 
     /// Waits for [`ask`](Self::ask).
@@ -125,11 +135,8 @@ impl Life {
 
     /// Goes through the phases of a drain; returns after the cut.
     pub(crate) async fn drain(&self, times: DrainTimes, connections: &Connections) {
-        let now = || Begun { at: Instant::now(), ended_calls: connections.ended_calls() };
-        let begun = self.0.begun.get_or_init(now).at;
+        let begun = self.begin(connections);
         let deadline = begun + times.deadline;
-        self.0.health.shutdown();
-        self.advance(Phase::LameDuck);
         tokio::time::sleep_until(begun + times.lame_duck.min(times.deadline)).await;
         self.0.health.end_watches();
         self.advance(Phase::Draining);

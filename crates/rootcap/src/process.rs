@@ -132,7 +132,7 @@ impl admin::Controls for Process {
     }
 
     fn start_drain(&self) -> bool {
-        self.life.ask()
+        self.life.ask(&self.connections)
     }
 
     fn restore_log_filter(&self) -> Result<Replaced, LogsError> {

@@ -86,7 +86,7 @@ impl Drain {
         };
         let left = |until: &Duration| go_duration(until.saturating_sub(*began));
         let next = match *phase {
-            "lame duck" => format!("no new connections from in {} on; ", left(lame_duck)),
+            "lame duck" => format!("new connections are taken for {} more; ", left(lame_duck)),
             _ => String::new(),
         };
         format!(
@@ -98,7 +98,11 @@ impl Drain {
 
     fn waits_for(&self) -> String {
         let DrainRows { open_calls, connections, deadline, began, calls, .. } = &self.rows;
-        let what = format!("{open_calls} open calls on {connections} connections");
+        let what = format!(
+            "{} on {}",
+            number(*open_calls, "open call"),
+            number(*connections, "connection")
+        );
         let shown = match calls.len() {
             shown if shown < *open_calls => format!(" The {shown} oldest are shown."),
             _ => String::new(),
@@ -111,7 +115,7 @@ impl Drain {
                     go_duration(*deadline)
                 )
             }
-            (None, false) => format!("There are {what}."),
+            (None, false) => format!("Open now: {what}."),
         }
     }
 }
@@ -143,6 +147,11 @@ impl Page for Drain {
         let rows = self.rows.calls.iter().map(call_cells).collect();
         vec![("Open calls, the oldest first", Table { columns, rows })]
     }
+}
+
+fn number(of: usize, what: &str) -> String {
+    let plural = if of == 1 { "" } else { "s" };
+    format!("{of} {what}{plural}")
 }
 
 fn method_cells(row: &OpenMethodRow) -> Vec<Cell> {
