@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod activating;
 mod blocked;
 mod calls;
 mod cancellation;
@@ -18,6 +19,7 @@ mod health;
 mod hostile;
 mod identity;
 mod interop;
+mod leaving;
 mod limiting;
 mod listening;
 mod load;
@@ -28,5 +30,6 @@ mod reflection;
 mod refusing;
 mod series;
 mod spans;
+mod stopping;
 mod tls;
 mod user_layers;
