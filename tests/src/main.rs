@@ -12,6 +12,7 @@ mod configuring;
 mod connections;
 mod counting;
 mod deadlines;
+mod deploying;
 mod documented;
 mod draining;
 mod exporting;
