@@ -47,17 +47,18 @@ impl Example {
     /// # Panics
     /// When it does not start.
     pub async fn spawn(mut command: AsyncCommand) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+        Self::of(command.stdout(Stdio::piped()).stderr(Stdio::piped())).await
+    }
+
+    /// Starts such a program, whose stderr may be something else than output.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn of(command: &mut AsyncCommand) -> Self {
+        let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
         let output = Output::default();
-        let readers = vec![
-            tokio::spawn(output.clone().read(child.stdout.take().unwrap())),
-            tokio::spawn(output.clone().read(child.stderr.take().unwrap())),
-        ];
+        let mut readers = vec![tokio::spawn(output.clone().read(child.stdout.take().unwrap()))];
+        readers.extend(child.stderr.take().map(|stderr| tokio::spawn(output.clone().read(stderr))));
         let address = output.address("listening on ").await;
         let admin = Admin::at(output.address("admin on ").await);
         Self { child, address, admin, output, readers }
@@ -107,9 +108,11 @@ impl Output {
         wait::until(what, found).await.0
     }
 
+    /// The first internet address of that kind.
     async fn address(&self, prefix: &str) -> SocketAddr {
-        let line = self.line(prefix, |line| line.starts_with(prefix)).await;
-        line[prefix.len()..].parse().unwrap()
+        let address = |line: &str| line.strip_prefix(prefix).and_then(|rest| rest.parse().ok());
+        let line = self.line(prefix, |line| address(line).is_some()).await;
+        address(&line).unwrap()
     }
 }
 

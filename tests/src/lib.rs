@@ -18,4 +18,5 @@ pub mod programs;
 pub mod proxy;
 pub mod raw;
 pub mod server;
+pub mod supervisor;
 pub mod wait;

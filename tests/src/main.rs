@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod activating;
 mod blocked;
 mod calls;
 mod cancellation;
@@ -11,6 +12,7 @@ mod configuring;
 mod connections;
 mod counting;
 mod deadlines;
+mod deploying;
 mod documented;
 mod draining;
 mod draining_shown;
@@ -19,6 +21,7 @@ mod health;
 mod hostile;
 mod identity;
 mod interop;
+mod leaving;
 mod limiting;
 mod listening;
 mod load;
@@ -29,6 +32,7 @@ mod reflection;
 mod refusing;
 mod series;
 mod spans;
+mod stopping;
 mod tls;
 mod user_layers;
 mod windows;

@@ -29,6 +29,8 @@ pub(crate) enum Phase {
     Serving,
     /// Not ready any more, but still serving: endpoints propagate slowly.
     LameDuck,
+    /// Listeners are closed; all else goes on.
+    Closing,
     /// No new connections; open calls finish.
     Draining,
     /// What is left is dropped.
@@ -43,6 +45,12 @@ pub(crate) struct DrainTimes {
     pub(crate) lame_duck: Duration,
 }
 
+/// How long it is waited for the listeners to be closed, where a blocked worker holds on to one.
+const CLOSING: Duration = Duration::from_millis(500);
+
+/// Held by whatever has a listener.
+pub(crate) type Listening = watch::Receiver<()>;
+
 /// The life of one server, shared by all its parts.
 #[derive(Debug, Clone)]
 pub(crate) struct Life(Arc<Shared>);
@@ -50,6 +58,7 @@ pub(crate) struct Life(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     phase: watch::Sender<Phase>,
+    listening: watch::Sender<()>,
     stop: Notify,
     asked: Notify,
     health: Health,
@@ -77,6 +86,7 @@ impl Life {
     pub(crate) fn new(health: Health) -> Self {
         Self(Arc::new(Shared {
             phase: watch::Sender::new(Phase::Starting),
+            listening: watch::Sender::new(()),
             stop: Notify::new(),
             asked: Notify::new(),
             health,
@@ -87,6 +97,10 @@ impl Life {
 
     pub(crate) fn watch(&self) -> watch::Receiver<Phase> {
         self.0.phase.subscribe()
+    }
+
+    pub(crate) fn listening(&self) -> Listening {
+        self.0.listening.subscribe()
     }
 
     /// Goes to `phase`, unless it has been passed.
@@ -127,6 +141,13 @@ impl Life {
         self.0.asked.notified().await;
     }
 
+    /// Asks for a drain when the program's own future is ready: to be run on the admin thread, once.
+    pub(crate) async fn stop_on(self, shutdown: impl Future<Output = ()> + Send + 'static) {
+        // A task of its own: a server whose future has panicked could not be stopped any more.
+        let _ = tokio::spawn(shutdown).await;
+        self.stop();
+    }
+
     /// Waits for [`stop`](Self::stop), then drains: to be run on the admin thread, once.
     pub(crate) async fn drain_when_stopped(self, times: DrainTimes, connections: Connections) {
         self.0.stop.notified().await;
@@ -138,6 +159,10 @@ impl Life {
         let begun = self.begin(connections);
         let deadline = begun + times.deadline;
         tokio::time::sleep_until(begun + times.lame_duck.min(times.deadline)).await;
+        self.advance(Phase::Closing);
+        // Who is asked to go connects again at once, and must not come back to a listener that is about to be closed.
+        let closing = (Instant::now() + CLOSING).min(deadline);
+        let _ = tokio::time::timeout_at(closing, self.0.listening.closed()).await;
         self.0.health.end_watches();
         self.advance(Phase::Draining);
         tokio::time::sleep_until(deadline).await;

@@ -2,19 +2,25 @@
 //!
 //! With `TEST_SUBSCRIBER` in its environment it has a `tracing` subscriber of its own, which writes to stderr. With
 //! `TEST_SIGNAL` it is sent SIGTERM as soon as it says that it has started. With `TEST_CHECK` it has a health check,
-//! which is always good.
+//! which is always good. With `TEST_SHUTDOWN` it owns its signals, and stops at SIGUSR2. With `TEST_LISTENER` it brings
+//! a listener. With `TEST_SECOND` it starts a second server after the first.
 
-use std::{future::ready, process::Command, time::Duration};
+use std::{future::ready, net::TcpListener, process::Command, time::Duration};
 
 use opentelemetry::{
     global,
     trace::{Span, Tracer},
 };
-use rootcap::health::HealthCheck;
-use rootcap_proto::helloworld::{
-    HelloReply, HelloRequest,
-    greeter_server::{Greeter, GreeterServer},
+use rootcap::{Services, health::HealthCheck};
+use rootcap_examples::faults::FaultsService;
+use rootcap_proto::{
+    helloworld::{
+        HelloReply, HelloRequest,
+        greeter_server::{Greeter, GreeterServer},
+    },
+    testing::faults_server::FaultsServer,
 };
+use tokio::signal::unix::{SignalKind, signal};
 use tonic::{Request, Response, Status};
 
 /// Logs before and after an await, makes spans in between, and panics when the name asks for it.
@@ -50,6 +56,23 @@ async fn main() -> Result<(), rootcap::Error> {
         builder = builder
             .health_check(HealthCheck::new("test", second, second, || ready(Ok::<_, String>(()))));
     }
+    if std::env::var_os("TEST_SHUTDOWN").is_some() {
+        builder = builder.shutdown_on(async {
+            let mut asked = signal(SignalKind::user_defined2()).expect("a handler");
+            asked.recv().await;
+        });
+    }
+    if std::env::var_os("TEST_LISTENER").is_some() {
+        builder = builder.listener(TcpListener::bind("127.0.0.1:0").expect("a port"));
+    }
+    let services = Services::new(GreeterServer::new(Logging)).add(FaultsServer::new(FaultsService));
+    if std::env::var_os("TEST_SECOND").is_some() {
+        let first = builder.start(services).await?;
+        println!("{first}");
+        let second = rootcap::Server::builder().start(GreeterServer::new(Logging)).await?;
+        println!("second on {}", second.local_addr());
+        return first.wait().await;
+    }
     builder
         .descriptors(rootcap_proto::FILE_DESCRIPTOR_SET)
         .on_start(|server| {
@@ -59,6 +82,6 @@ async fn main() -> Result<(), rootcap::Error> {
                 assert!(sent.is_ok_and(|status| status.success()), "there is a shell");
             }
         })
-        .serve(GreeterServer::new(Logging))
+        .serve(services)
         .await
 }

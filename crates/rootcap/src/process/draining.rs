@@ -14,7 +14,7 @@ pub(super) fn rows(life: &Life, times: DrainTimes, connections: &Connections) ->
         phase: match life.phase() {
             Phase::Starting | Phase::Serving => "serving",
             Phase::LameDuck => "lame duck",
-            Phase::Draining => "draining",
+            Phase::Closing | Phase::Draining => "draining",
             Phase::Cut => "cut",
         },
         began: life.draining_for(),

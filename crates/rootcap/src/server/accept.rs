@@ -27,7 +27,13 @@ use super::{
     refusals::Refusals,
     secured,
 };
-use crate::{bounds::App, lifecycle::Phase, metrics, stack::Stack, tls::Tls};
+use crate::{
+    bounds::App,
+    lifecycle::{Listening, Phase},
+    metrics,
+    stack::Stack,
+    tls::Tls,
+};
 
 /// What the accept loops of a server share.
 pub(crate) struct Acceptor<A: App> {
@@ -40,6 +46,7 @@ pub(crate) struct Acceptor<A: App> {
     pub(crate) open_files: OpenFiles,
     pub(crate) connections: Connections,
     pub(crate) life: watch::Receiver<Phase>,
+    pub(crate) listening: Listening,
     pub(crate) alive: Alive,
 }
 
@@ -54,6 +61,7 @@ impl<A: App> Clone for Acceptor<A> {
             open_files: self.open_files,
             connections: self.connections.clone(),
             life: self.life.clone(),
+            listening: self.listening.clone(),
             alive: self.alive.clone(),
         }
     }
@@ -93,7 +101,7 @@ impl<A: App> Acceptor<A> {
         let mut refusals = Refusals::default();
         let mut life = self.life.clone();
         tokio::select! {
-            _ = life.wait_for(|phase| *phase >= Phase::Draining) => {}
+            _ = life.wait_for(|phase| *phase >= Phase::Closing) => {}
             never = self.accept_all(&listener, &mut refusals) => match never {},
         }
         if let Err(error) = listener.close(|incoming| self.serve_incoming(incoming, &mut refusals))

@@ -1,6 +1,9 @@
 //! [`Server`] and its [`Builder`].
 
-use std::{env, ffi::OsString, fmt, net::TcpListener as StdTcpListener, sync::Arc};
+use std::{
+    env, ffi::OsString, fmt, future::Future, net::TcpListener as StdTcpListener, pin::Pin,
+    sync::Arc,
+};
 
 use opentelemetry::global::BoxedTracer;
 
@@ -71,6 +74,7 @@ pub struct Builder<L = NoLayers> {
 }
 
 type OnStart = Box<dyn FnOnce(&Running) + Send>;
+pub(super) type Shutdown = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What settings cannot express.
 #[derive(Default)]
@@ -81,6 +85,7 @@ pub(super) struct Parts {
     pub(super) checks: Vec<HealthCheck>,
     pub(super) build_info: BuildInfo,
     pub(super) tracer: Option<Arc<BoxedTracer>>,
+    pub(super) shutdown: Option<Shutdown>,
     on_start: Option<OnStart>,
     arguments: Vec<OsString>,
 }
@@ -227,6 +232,33 @@ impl<L> Builder<L> {
         self
     }
 
+    /// Drains when `shutdown` is ready, for a program that owns its signals or ends for reasons of its own. Both
+    /// [`serve`](Self::serve) and [`start`](Self::start) do as [`Running::stop`] then does, with the lame-duck delay.
+    ///
+    /// `serve` leaves signals alone in turn: it installs no handler, not even that of SIGUSR1, never ends the process,
+    /// and returns as [`Running::wait`] does. What a blocked worker keeps from ending is then the program's affair.
+    ///
+    /// The future is polled on the thread of the admin port, so that it is heard while every worker is blocked. That
+    /// thread has a runtime of its own, with time and IO, which is where the future spawns; it must not block. One that
+    /// panics counts as ready. Once the server has stopped for another reason, it is dropped.
+    ///
+    /// ```
+    /// use tokio::sync::oneshot;
+    ///
+    /// let (stop, stopped) = oneshot::channel::<()>();
+    /// let builder = rootcap::Server::builder().shutdown_on(async {
+    ///     // Dropping the sender stops the server too.
+    ///     let _ = stopped.await;
+    /// });
+    /// # drop(stop);
+    /// ```
+    ///
+    /// Of several, the last one counts.
+    pub fn shutdown_on(mut self, shutdown: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.parts.shutdown = Some(Box::pin(shutdown));
+        self
+    }
+
     /// Leaves the command line to the server: with `--print-config`, [`serve`](Self::serve) prints the effective
     /// settings, with their sources, and returns; with `--print-example`, a commented [example](config::example) of a
     /// settings file. Any other argument is an error.
@@ -295,10 +327,20 @@ impl<L> Builder<L> {
     ///
     /// At the signal the server is not ready any more; after `drain.lame_duck` (for SIGINT, at once) it accepts no
     /// more connections and its calls finish; at `drain.deadline`, counted from the signal, what is left is dropped.
+    /// The process has ended a second later, whatever its handlers do:
     ///
-    /// A second signal ends the process at once, with 128 and the signal's number as its exit code. So does, with
-    /// exit code 1, a runtime that a blocked task keeps from being left by the deadline and a second. Nobody can tell
-    /// that from a program that still has something to do: what it does after `serve` must have ended by then.
+    /// | how it ends | exit code, where `main` returns the result |
+    /// |---|---|
+    /// | every call that was open has finished | 0 |
+    /// | the deadline cut calls ([`Error::is_cut`]), or the server could not start | 1 |
+    /// | a blocked task kept the runtime from being left by the deadline and a second: the process is ended | 1 |
+    /// | a second signal: the process is ended at once | 128 and the signal's number: 143, 130 |
+    ///
+    /// Nobody can tell a runtime that is blocked from a program that still has something to do: what it does after
+    /// `serve` must have ended by then. Once `serve` has returned the two signals do nothing any more, because the
+    /// system's own way with them cannot be had back.
+    ///
+    /// A program that owns its signals calls [`shutdown_on`](Self::shutdown_on) first, or uses `start`.
     ///
     /// SIGUSR1 puts the log at the level `debug`, but for the crates of the transport; again, or after 10 minutes, it is
     /// back at `log.filter`.
@@ -310,7 +352,7 @@ impl<L> Builder<L> {
     /// # }
     /// ```
     ///
-    /// Dropping the future asks for a drain, and does not wait for it.
+    /// Dropping the future asks for a drain, as [`Running::stop`] does, and does not wait for it.
     ///
     /// # Errors
     /// Those of [`start`](Self::start), and when the deadline cut calls ([`Error::is_cut`]).
@@ -336,9 +378,12 @@ impl<L> Builder<L> {
         L: Serve<WithReflection<S::List>>,
     {
         let on_start = self.parts.on_start.take();
+        let owns_signals = self.parts.shutdown.is_none();
         let running = self.start(services).await?;
-        // First: whoever is told that the server has started may send a signal at once.
-        running.handle_signals()?;
+        if owns_signals {
+            // First: whoever is told that the server has started may send a signal at once.
+            running.handle_signals()?;
+        }
         if let Some(on_start) = on_start {
             on_start(&running);
         }

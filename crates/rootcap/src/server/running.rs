@@ -18,7 +18,8 @@ use crate::{
 
 /// A server that has started.
 ///
-/// Dropping it asks for a drain, as [`stop`](Self::stop) does, and does not wait for it.
+/// Dropping it asks for a drain, as [`stop`](Self::stop) does, and does not wait for it: the drain goes on for as long as
+/// the runtime does. Dropping the runtime ends all at once.
 ///
 /// It is what [`Builder::start`](crate::Builder::start) returns, which shows it at work.
 pub struct Running {
@@ -88,20 +89,24 @@ impl Running {
     }
 
     /// Begins a drain: not ready at once; after `drain.lame_duck` no new connections, open calls finish; at
-    /// `drain.deadline` what is left is dropped. Asking again changes nothing.
+    /// `drain.deadline` what is left is dropped. Returns at once; [`wait`](Self::wait) says when it is over. Asking
+    /// again changes nothing.
+    ///
+    /// Never ends the process: a handler that blocks its thread holds up `wait`, and with it the end of the runtime.
     pub fn stop(&self) {
         self.life.stop();
     }
 
-    /// Waits until the server has stopped, and its last log lines are written: after [`stop`](Self::stop), or a
-    /// signal where [`serve`] runs it.
+    /// Waits until the server has stopped, and its last log lines are written: after [`stop`](Self::stop), a future
+    /// that [`shutdown_on`] was given, or a signal where [`serve`] runs it. By itself it asks for nothing.
     ///
-    /// Dropping the future drops the handle.
+    /// Dropping the future drops the handle, and so asks for a drain.
     ///
     /// # Errors
     /// When the drain's deadline cut calls that were still running ([`Error::is_cut`]).
     ///
     /// [`serve`]: crate::Builder::serve
+    /// [`shutdown_on`]: crate::Builder::shutdown_on
     pub async fn wait(mut self) -> Result<(), Error> {
         if let Some(stopped) = self.stopped.take() {
             // An error says that the runtime has dropped the task that would tell: it has gone too.

@@ -94,6 +94,9 @@ where
     thread.runtime().spawn(logs.clone().end_changes());
     thread.runtime().spawn(lifecycle::keep_awake(Handle::current(), connections.clone()));
     thread.runtime().spawn(life.clone().drain_when_stopped(times, connections.clone()));
+    if let Some(shutdown) = parts.shutdown {
+        thread.runtime().spawn(life.clone().stop_on(shutdown));
+    }
     for tls in all_tls {
         thread.runtime().spawn(tls.watch());
     }
@@ -108,6 +111,7 @@ where
         open_files: OpenFiles::of_process(),
         connections: connections.clone(),
         life: life.watch(),
+        listening: life.listening(),
         alive,
     };
     accept_on_all(listeners.service, acceptor);

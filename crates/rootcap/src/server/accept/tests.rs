@@ -1,7 +1,7 @@
 //! The accept loop over real listeners.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{convert::Infallible, io::ErrorKind};
+use std::{convert::Infallible, io::ErrorKind, time::Duration};
 
 use rootcap_layers::Methods;
 use tokio::{io::AsyncReadExt, net::UnixStream, sync::mpsc, task::JoinHandle};
@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     config::{Config, Listener, Switch},
     health::Health,
-    lifecycle::Life,
+    lifecycle::{DrainTimes, Life},
     server::{
         listen::{self, LocalAddr},
         router::{Nil, Router, Services},
@@ -42,6 +42,7 @@ fn server(listener: &Listener, max_connections: usize) -> Server {
         open_files: OpenFiles::of_process(),
         connections: connections.clone(),
         life: life.watch(),
+        listening: life.listening(),
         alive,
     };
     let bound = listen::bind("listen", listener, Switch::Off).unwrap();
@@ -88,6 +89,20 @@ async fn a_peer_of_ipv4_has_an_address_of_ipv4() {
     greeting(&mut peer).await.unwrap();
     let address = peer.local_addr().unwrap().to_string();
     assert_eq!(server.connections.all()[0].peer().as_str(), address);
+}
+
+/// A client that was asked to go came back to the listener, was asked to go again, and lost its call.
+#[tokio::test]
+async fn nobody_is_asked_to_go_before_the_listener_is_closed() {
+    let server = server(&Listener::Port(0), 10);
+    let times = DrainTimes { deadline: Duration::from_secs(25), lame_duck: Duration::ZERO };
+    let (life, connections) = (server.life.clone(), server.connections.clone());
+    tokio::spawn(async move { life.drain(times, &connections).await });
+    let mut phase = server.life.watch();
+    phase.wait_for(|phase| *phase >= Phase::Draining).await.unwrap();
+    let address = ("127.0.0.1", server.local.tcp().unwrap().port());
+    let refused = std::net::TcpStream::connect(address).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
 }
 
 #[tokio::test]
