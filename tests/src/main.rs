@@ -15,6 +15,7 @@ mod documented;
 mod draining;
 mod draining_shown;
 mod exporting;
+mod faulting;
 mod health;
 mod hostile;
 mod identity;
