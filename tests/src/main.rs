@@ -29,6 +29,7 @@ mod readying;
 mod reflection;
 mod refusing;
 mod series;
+mod soak;
 mod spans;
 mod tls;
 mod user_layers;
