@@ -64,6 +64,7 @@ impl Raw {
     /// Uses a connection that is there.
     pub async fn over(tcp: TcpStream, builder: &h2::client::Builder) -> Self {
         let address = tcp.peer_addr().unwrap();
+        tcp.set_nodelay(true).unwrap();
         let (sender, connection) = builder.handshake::<_, Bytes>(tcp).await.unwrap();
         tokio::spawn(connection);
         Self { sender, address }

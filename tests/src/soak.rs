@@ -147,7 +147,7 @@ async fn visit(address: SocketAddr, rng: &mut Rng) {
     leave(&tcp, rng);
     let raw = Raw::over(tcp, &h2::client::Builder::new()).await;
     for _ in 0..rng.u32(1..20) {
-        match rng.u32(0..6) {
+        match rng.u32(0..7) {
             0 => {
                 let request = HelloRequest { name: "soak".into() };
                 answered(&raw, "helloworld.Greeter/SayHello", raw::message(&request)).await;
@@ -163,6 +163,7 @@ async fn visit(address: SocketAddr, rng: &mut Rng) {
             }
             3 => chat(&raw, rng).await,
             4 => given_up(&raw, rng).await,
+            5 => read_slowly(&raw, rng).await,
             _ => {
                 let head = raw.head("/rootcap.testing.Faults/Sleep");
                 raw.abandon(head).await;
@@ -189,6 +190,19 @@ async fn chat(raw: &Raw, rng: &mut Rng) {
     if rng.bool() {
         requests.send_data(bytes::Bytes::new(), true).unwrap();
         while replies.data().await.is_some() {}
+    }
+}
+
+/// Takes a large answer in small parts with pauses, and gives it up when it has had enough.
+async fn read_slowly(raw: &Raw, rng: &mut Rng) {
+    let request = StreamRequest { count: 20, size: 100_000, interval_millis: 0 };
+    let head = raw.head("/rootcap.testing.Faults/Stream");
+    let mut body = raw.begin(head, raw::message(&request)).await.unwrap().into_body();
+    for _ in 0..rng.u32(0..50) {
+        let Some(data) = body.data().await else { break };
+        let length = data.unwrap().len();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        body.flow_control().release_capacity(length).unwrap();
     }
 }
 
