@@ -30,7 +30,7 @@ use tokio::{
 };
 
 /// How many clients there are.
-const CLIENTS: u64 = 8;
+const CLIENTS: u64 = 24;
 
 /// What may be left of memory: what has grown once, as tables do.
 const LEFT: usize = 2 << 20;
