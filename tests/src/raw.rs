@@ -58,7 +58,13 @@ impl Raw {
 
     /// Connects.
     pub async fn connect_with(address: SocketAddr, builder: &h2::client::Builder) -> Self {
-        let tcp = TcpStream::connect(address).await.unwrap();
+        Self::over(TcpStream::connect(address).await.unwrap(), builder).await
+    }
+
+    /// Uses a connection that is there.
+    pub async fn over(tcp: TcpStream, builder: &h2::client::Builder) -> Self {
+        let address = tcp.peer_addr().unwrap();
+        tcp.set_nodelay(true).unwrap();
         let (sender, connection) = builder.handshake::<_, Bytes>(tcp).await.unwrap();
         tokio::spawn(connection);
         Self { sender, address }
