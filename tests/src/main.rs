@@ -29,6 +29,7 @@ mod panics;
 mod readying;
 mod reflection;
 mod refusing;
+mod restarting;
 mod series;
 mod spans;
 mod stopping;
