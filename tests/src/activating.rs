@@ -137,6 +137,9 @@ async fn fails(command: &Command, socket: &dyn AsFd, variables: &[(&str, &str)])
     String::from_utf8(output.stderr).unwrap()
 }
 
+/// A socket, the variables besides, and two texts that the error has.
+type Case<'c> = (&'c dyn AsFd, &'c [(&'c str, &'c str)], &'c str, &'c str);
+
 #[tokio::test]
 async fn what_cannot_be_served_is_an_error_that_names_variable_value_and_what_is_accepted() {
     let (listening, _) = anywhere();
@@ -148,7 +151,7 @@ async fn what_cannot_be_served_is_an_error_that_names_variable_value_and_what_is
     fs::remove_file(path).unwrap();
     let admin = ("LISTEN_FDNAMES", "admin");
     let fds = r#"environment variable LISTEN_FDS = "#;
-    let cases: [(&dyn AsFd, &[(&str, &str)], &str, &str); 9] = [
+    let cases: [Case<'_>; 9] = [
         (
             &datagrams,
             &[],

@@ -31,6 +31,7 @@ mod panics;
 mod readying;
 mod reflection;
 mod refusing;
+mod restarting;
 mod series;
 mod soak;
 mod spans;
