@@ -41,6 +41,7 @@ mod process;
 mod routes;
 mod server;
 mod slots;
+mod spare;
 mod stall;
 mod text;
 mod thread;
