@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod accepting;
+mod aging;
 mod blocked;
 mod calls;
 mod cancellation;
 mod checking;
 mod clients;
+mod closing;
 mod configuring;
 mod connections;
 mod counting;
@@ -22,6 +25,7 @@ mod limiting;
 mod listening;
 mod load;
 mod logging;
+mod openings;
 mod panics;
 mod readying;
 mod reflection;

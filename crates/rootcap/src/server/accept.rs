@@ -1,13 +1,6 @@
 //! The accept loop of one listener.
 
-use std::{
-    future::Future,
-    io,
-    net::SocketAddr,
-    os::fd::AsRawFd,
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
-};
+use std::{future::Future, io, net::SocketAddr, os::fd::AsRawFd, sync::Arc, time::Instant};
 
 use rootcap_layers::Peer;
 use tokio::{net::TcpStream, sync::watch};
@@ -15,23 +8,32 @@ use tonic::transport::server::TcpConnectInfo;
 
 use super::{
     backoff::{Backoff, Decision},
+    caps::{Caps, Place, Refusal},
     connection::{self, CloseReason, ConnectInfo, ConnectionSettings},
     connections::{Alive, Connections, Registered},
     listen::{Bound, canonical},
     open_files::OpenFiles,
-    refusals::Refusals,
     secured,
+    told::Told,
 };
 use crate::{bounds::App, lifecycle::Phase, metrics, stack::Stack, tls::Tls};
 
-/// What the accept loops of a server share.
-pub(crate) struct Acceptor<A: App> {
+/// What the connections of a place are served with.
+#[derive(Clone)]
+pub(crate) struct Serving<A: App> {
     pub(crate) stack: Stack<A>,
     pub(crate) settings: Arc<ConnectionSettings>,
+}
+
+/// What the accept loops of a server share.
+pub(crate) struct Acceptor<A: App> {
+    pub(crate) serving: Serving<A>,
+    /// For connections beyond the cap.
+    pub(crate) health_only: Serving<A>,
     /// Of the TCP listeners.
     pub(crate) tls: Option<Tls>,
-    pub(crate) misdirected: Arc<Misdirected>,
-    pub(crate) max_connections: usize,
+    pub(crate) told: Arc<Told>,
+    pub(crate) caps: Caps,
     pub(crate) open_files: OpenFiles,
     pub(crate) connections: Connections,
     pub(crate) life: watch::Receiver<Phase>,
@@ -41,11 +43,11 @@ pub(crate) struct Acceptor<A: App> {
 impl<A: App> Clone for Acceptor<A> {
     fn clone(&self) -> Self {
         Self {
-            stack: self.stack.clone(),
-            settings: Arc::clone(&self.settings),
+            serving: self.serving.clone(),
+            health_only: self.health_only.clone(),
             tls: self.tls.clone(),
-            misdirected: Arc::clone(&self.misdirected),
-            max_connections: self.max_connections,
+            told: Arc::clone(&self.told),
+            caps: self.caps,
             open_files: self.open_files,
             connections: self.connections.clone(),
             life: self.life.clone(),
@@ -54,35 +56,10 @@ impl<A: App> Clone for Acceptor<A> {
     }
 }
 
-/// Connections over TLS to a port without.
-#[derive(Debug, Default)]
-pub(crate) struct Misdirected(Mutex<Refusals>);
-
-impl Misdirected {
-    fn tell(&self, peer: &str) {
-        let failed = self.0.lock().unwrap_or_else(PoisonError::into_inner).refused(Instant::now());
-        if let Some(failed) = failed {
-            tracing::warn!(
-                peer.address = peer,
-                failed,
-                "a peer speaks TLS, but this port has none (setting tls.cert)"
-            );
-        }
-    }
-}
-
-/// What became of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Accepted {
-    Serving,
-    /// Closed at once; the value of the label `reason`.
-    Refused(&'static str),
-}
-
 impl<A: App> Acceptor<A> {
     /// Accepts connections until the server drains, and serves each on a task of its own.
     pub(crate) async fn run(mut self, listener: Bound) {
-        let (mut backoff, mut refusals) = (Backoff::default(), Refusals::default());
+        let mut backoff = Backoff::default();
         let mut life = self.life.clone();
         loop {
             let accepted = tokio::select! {
@@ -90,12 +67,7 @@ impl<A: App> Acceptor<A> {
                 accepted = self.accept(&listener) => accepted,
             };
             match accepted {
-                Ok(accepted) => {
-                    recovered(&mut backoff);
-                    if let Accepted::Refused(reason) = accepted {
-                        self.tell(&mut refusals, reason);
-                    }
-                }
+                Ok(()) => recovered(&mut backoff),
                 Err(error) => tokio::select! {
                     _ = life.wait_for(|phase| *phase >= Phase::Draining) => return,
                     () = failed(&mut backoff, &error) => {}
@@ -105,7 +77,7 @@ impl<A: App> Acceptor<A> {
     }
 
     /// Cancel safe: accepting is.
-    async fn accept(&mut self, listener: &Bound) -> io::Result<Accepted> {
+    async fn accept(&mut self, listener: &Bound) -> io::Result<()> {
         match listener {
             Bound::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
@@ -113,21 +85,22 @@ impl<A: App> Acceptor<A> {
                 let _ = stream.set_nodelay(true);
                 let address = canonical(address);
                 let info = connect_info(&stream, address);
-                Ok(self.serve_tcp(stream, Peer::new(address), info))
+                self.serve_tcp(stream, Peer::new(address), info);
             }
             Bound::Unix(_, listener) => {
                 let (stream, _) = listener.accept().await?;
                 let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
                 let name = peer.map_or("unix".to_owned(), |pid| format!("unix:pid={pid}"));
-                Ok(self.serve(stream, Peer::local(name), |stream, registered| {
+                self.serve(stream, Peer::local(name), |stream, registered| {
                     let (stack, settings) = self.parts_for(&registered);
                     connection::drive(stream, stack, None, registered, settings, self.life.clone())
-                }))
+                });
             }
         }
+        Ok(())
     }
 
-    fn serve_tcp(&self, stream: TcpStream, peer: Peer, info: TcpConnectInfo) -> Accepted {
+    fn serve_tcp(&self, stream: TcpStream, peer: Peer, info: TcpConnectInfo) {
         match self.tls.clone() {
             None => self.serve(stream, peer, |stream, registered| {
                 let (stack, settings) = self.parts_for(&registered);
@@ -143,52 +116,50 @@ impl<A: App> Acceptor<A> {
     }
 
     /// Drives a connection on a task of its own, unless it is one too many.
-    fn serve<IO, F>(&self, io: IO, peer: Peer, drive: impl FnOnce(IO, Registered) -> F) -> Accepted
+    fn serve<IO, F>(&self, io: IO, peer: Peer, drive: impl FnOnce(IO, Registered) -> F)
     where
         IO: AsRawFd,
         F: Future<Output = CloseReason> + Send + 'static,
     {
-        let registered = match self.register(&io, Arc::new(peer)) {
+        let peer = Arc::new(peer);
+        let registered = match self.register(&io, Arc::clone(&peer)) {
             Ok(registered) => registered,
-            Err(reason) => {
-                metrics::connections_refused_total(reason).increment(1);
-                return Accepted::Refused(reason);
+            Err(refusal) => {
+                metrics::connections_refused_total(refusal.as_str()).increment(1);
+                return self.told.refused(peer.as_str(), refusal, self.caps);
             }
         };
         metrics::connections_accepted_total().increment(1);
         let connection = Arc::clone(&registered.connection);
-        let (driven, misdirected) = (drive(io, registered), Arc::clone(&self.misdirected));
+        if connection.place == Place::Health {
+            metrics::connections_health_only_total().increment(1);
+            self.told.health_only(peer.as_str(), self.caps);
+        }
+        // In a box: a future that another one waits for takes its room twice, and most connections wait most of the time.
+        let (driven, told) = (Box::pin(drive(io, registered)), Arc::clone(&self.told));
         tokio::spawn(async move {
             let reason = driven.await;
-            if reason == CloseReason::TlsToPlaintext {
-                misdirected.tell(connection.peer().as_str());
-            }
+            told.closed(&connection, reason);
             metrics::connections_closed_total(reason.as_str()).increment(1);
             metrics::connection_writes_total().increment(connection.io.writes());
             metrics::connection_writes_held_total().increment(connection.io.held());
         });
-        Accepted::Serving
     }
 
     fn parts_for(&self, registered: &Registered) -> (Stack<A>, Arc<ConnectionSettings>) {
-        let peer = Arc::clone(registered.connection.peer());
-        (self.stack.clone().peer(peer), Arc::clone(&self.settings))
+        let Serving { stack, settings } = match registered.connection.place {
+            Place::Any => &self.serving,
+            Place::Health => &self.health_only,
+        };
+        (stack.clone().peer(Arc::clone(registered.connection.peer())), Arc::clone(settings))
     }
 
-    /// Puts a connection into the table, or says why there is no room for it.
-    fn register(&self, io: &impl AsRawFd, peer: Arc<Peer>) -> Result<Registered, &'static str> {
+    /// Puts a connection into the table, unless there is no room for it.
+    fn register(&self, io: &impl AsRawFd, peer: Arc<Peer>) -> Result<Registered, Refusal> {
         if !self.open_files.allow(io) {
-            return Err("open_files");
+            return Err(Refusal::OpenFiles);
         }
-        let registered = self.connections.register(peer, self.alive.clone(), self.max_connections);
-        registered.ok_or("max_connections")
-    }
-
-    fn tell(&self, refusals: &mut Refusals, reason: &'static str) {
-        if let Some(refused) = refusals.refused(Instant::now()) {
-            let max = self.max_connections;
-            tracing::warn!(refused, reason, max, "too many connections: closing new ones at once");
-        }
+        self.connections.register(peer, self.alive.clone(), self.caps)
     }
 }
 

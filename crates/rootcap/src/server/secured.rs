@@ -14,6 +14,7 @@ use tokio::{
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
 use super::{
+    caps::Place,
     connection::{self, CloseReason, ConnectInfo, ConnectionSettings},
     connections::Registered,
     io_stats::IoStats,
@@ -44,6 +45,10 @@ where
     let secured = tokio::select! {
         // An error says that the server is gone, without a word.
         _ = life.wait_for(|phase| *phase >= Phase::Draining) => return CloseReason::Drain,
+        // One beyond the cap has less time than others, to the preface and to this.
+        () = tokio::time::sleep(settings.limits.preface), if registered.connection.place == Place::Health => {
+            return CloseReason::HandshakeTimeout;
+        }
         secured = tls.handshake(io, registered.connection.peer().as_str()) => secured,
     };
     match secured {

@@ -4,7 +4,12 @@
 use std::{convert::Infallible, io::ErrorKind};
 
 use rootcap_layers::Methods;
-use tokio::{io::AsyncReadExt, net::UnixStream, sync::mpsc, task::JoinHandle};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+    sync::mpsc,
+    task::JoinHandle,
+};
 
 use super::*;
 use crate::{
@@ -33,12 +38,19 @@ fn server(listener: &Listener, max_connections: usize) -> Server {
     let layers = Layers::new(&config, &logs, Arc::new(Methods::builder().build()), None);
     let (life, connections) = (Life::new(health.clone()), Connections::default());
     let (alive, gone) = mpsc::channel(1);
+    let app = Router::new(Services::<Nil>::default());
     let acceptor = Acceptor {
-        stack: layers.around(Router::new(Services::<Nil>::default()), &health),
-        settings: Arc::new(ConnectionSettings::new(&config)),
+        serving: Serving {
+            stack: layers.around(app.clone(), &health),
+            settings: Arc::new(ConnectionSettings::new(&config)),
+        },
+        health_only: Serving {
+            stack: layers.around_health_only(app, &health),
+            settings: Arc::new(ConnectionSettings::health_only(&config)),
+        },
         tls: None,
-        misdirected: Arc::default(),
-        max_connections,
+        told: Arc::default(),
+        caps: Caps { connections: max_connections, per_peer: None },
         open_files: OpenFiles::of_process(),
         connections: connections.clone(),
         life: life.watch(),
@@ -54,9 +66,14 @@ async fn connect(server: &Server) -> TcpStream {
     TcpStream::connect(("127.0.0.1", port)).await.unwrap()
 }
 
-/// Reads the server's settings; `None` where it hangs up instead.
+/// How a client begins: the preface, and settings without any.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// Begins, and reads the server's settings; `None` where it hangs up instead.
 async fn greeting(stream: &mut TcpStream) -> Option<[u8; 9]> {
     let mut head = [0; 9];
+    // That it has hung up is seen by reading.
+    let _ = stream.write_all(PREFACE).await;
     match stream.read_exact(&mut head).await {
         Ok(_) => Some(head),
         Err(error) => {
@@ -105,6 +122,7 @@ async fn a_drain_removes_the_file_of_a_unix_socket() {
     let path = std::env::temp_dir().join(name);
     let server = server(&Listener::Unix(path.clone()), 10);
     let mut stream = UnixStream::connect(&path).await.unwrap();
+    stream.write_all(PREFACE).await.unwrap();
     stream.read_exact(&mut [0; 9]).await.unwrap();
     assert!(server.connections.all()[0].peer().as_str().starts_with("unix"));
     server.life.advance(Phase::Draining);

@@ -36,8 +36,16 @@ impl Limits {
 pub(crate) enum CloseReason {
     /// The peer hung up, or followed a GOAWAY.
     Done,
-    /// The protocol or the network failed.
+    /// The network failed, or the peer ended the connection with an error.
     Error,
+    /// What the peer sent is no HTTP/2, or breaks its rules.
+    Protocol,
+    /// What the peer sent costs more than it is worth: floods, of resets above all.
+    EnhanceYourCalm,
+    /// The peer did not answer a ping.
+    KeepaliveTimeout,
+    /// The peer spoke HTTP/1.
+    Http1,
     /// The peer spoke TLS to a port without.
     TlsToPlaintext,
     HandshakeTimeout,
@@ -54,6 +62,10 @@ impl CloseReason {
         match self {
             CloseReason::Done => "done",
             CloseReason::Error => "error",
+            CloseReason::Protocol => "protocol",
+            CloseReason::EnhanceYourCalm => "enhance_your_calm",
+            CloseReason::KeepaliveTimeout => "keepalive_timeout",
+            CloseReason::Http1 => "http1",
             CloseReason::TlsToPlaintext => "tls_to_plaintext",
             CloseReason::HandshakeTimeout => "handshake_timeout",
             CloseReason::HandshakeFailed => "handshake_failed",
@@ -125,12 +137,13 @@ impl Phases {
         }
     }
 
-    /// Why the connection ended, when it ended by itself.
-    pub(crate) fn ended(&self, with_error: bool) -> CloseReason {
-        match (self.state, with_error) {
-            (State::Leaving { reason, .. }, _) => reason,
-            (_, true) => CloseReason::Error,
-            (_, false) => CloseReason::Done,
+    /// Why the connection ended, when it ended by itself; `failed` says what it ended with, if it failed. On its way
+    /// out a peer that vanishes has only gone sooner.
+    pub(crate) fn ended(&self, failed: Option<CloseReason>) -> CloseReason {
+        match (self.state, failed) {
+            (State::Leaving { reason, .. }, None | Some(CloseReason::Error)) => reason,
+            (_, Some(failed)) => failed,
+            (_, None) => CloseReason::Done,
         }
     }
 

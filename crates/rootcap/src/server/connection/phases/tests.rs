@@ -60,7 +60,7 @@ fn an_idle_peer_is_asked_to_go() {
     assert_eq!(peer.at(1), peer.wait_until(60));
     assert_eq!(peer.at(60), Step::GoAway);
     assert_eq!(peer.at(60), peer.wait_until(65));
-    assert_eq!(peer.phases.ended(false), CloseReason::Idle);
+    assert_eq!(peer.phases.ended(None), CloseReason::Idle);
     assert_eq!(peer.at(65), Step::Close(CloseReason::Idle));
 }
 
