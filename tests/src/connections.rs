@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use rootcap::{Running, config::Config};
+use rootcap::{
+    Running,
+    config::{Auto, Config},
+};
 use rootcap_proto::testing::{EchoRequest, SleepRequest, faults_client::FaultsClient};
 use rootcap_tests::{
     admin::Admin,
@@ -124,7 +127,8 @@ async fn a_peer_that_answers_no_ping_is_closed() {
 
 #[tokio::test]
 async fn connections_beyond_the_cap_are_refused_until_others_end() {
-    let server = start(|settings: &mut Config| settings.connection.max_connections = 2).await;
+    let server =
+        start(|settings: &mut Config| settings.connection.max_connections = Auto::Set(2)).await;
     let first = TcpStream::connect(server.local_addr()).await.unwrap();
     let _second = connect(&server).await;
     rows(&server, 2).await;
@@ -147,7 +151,8 @@ async fn connections_beyond_the_cap_are_refused_until_others_end() {
 /// Callers that hold all the connections they can must not get the process killed for a probe that fails.
 #[tokio::test]
 async fn connections_that_would_take_the_last_files_leave_the_admin_port_its_own() {
-    let example = example::command("greeter", &[]);
+    let settings = [("ROOTCAP_CONNECTION__MAX_CONNECTIONS", "10000")];
+    let example = example::command("greeter", &settings);
     let mut limited = Command::new("sh");
     limited.args(["-c", "ulimit -n 64; exec \"$0\""]).arg(example.as_std().get_program());
     for (variable, value) in example.as_std().get_envs() {

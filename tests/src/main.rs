@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod accepting;
 mod activating;
+mod aging;
 mod blocked;
 mod calls;
 mod cancellation;
 mod checking;
 mod clients;
+mod closing;
 mod configuring;
 mod connections;
 mod counting;
@@ -27,6 +30,7 @@ mod limiting;
 mod listening;
 mod load;
 mod logging;
+mod openings;
 mod panics;
 mod readying;
 mod reflection;

@@ -36,7 +36,7 @@ pub(crate) fn trailers(status: &Status) -> HeaderMap {
 }
 
 /// Notes in the current call, if there is one, which policy refused it, or cut it.
-pub(crate) fn note(policy: &'static str) {
+pub fn note(policy: &'static str) {
     Call::with_current(|call| {
         if let Some(call) = call {
             call.set_rejected_by(policy);

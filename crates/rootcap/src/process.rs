@@ -20,7 +20,10 @@ use crate::{
     health::{CheckState, Checks, Health, Held, Known, Listed, ServingStatus},
     lifecycle::{DrainTimes, Heartbeat, Life},
     metrics,
-    server::connections::{Connection, Connections},
+    server::{
+        caps::Place,
+        connections::{Connection, Connections},
+    },
     stack,
     telemetry::{
         logs::{InForce, Logs, LogsError, Replaced},
@@ -157,11 +160,14 @@ fn row(connection: &Connection) -> ConnectionRow {
     ConnectionRow {
         addr: connection.peer().as_str().to_owned(),
         name: connection.peer().proved_identity().map(str::to_owned),
+        health_only: connection.place == Place::Health,
         session: connection.accepted.elapsed(),
         open_streams: connection.io.open_calls() as u64,
         total_streams: connection.total_calls.load(Relaxed),
         bytes_in: connection.io.bytes_in(),
         bytes_out: connection.io.bytes_out(),
+        pings: connection.io.pings(),
+        excess_pings: connection.io.excess_pings(),
         idle: connection.idle(),
     }
 }

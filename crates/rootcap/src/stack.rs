@@ -89,6 +89,19 @@ impl Layers {
     }
 
     pub(crate) fn around<A: App>(&self, app: A, health: &Health) -> Stack<A> {
+        self.build(app, |rest| Aside::new(health.service(), rest))
+    }
+
+    /// The same for connections on which health is answered and nothing else.
+    pub(crate) fn around_health_only<A: App>(&self, app: A, health: &Health) -> Stack<A> {
+        self.build(app, |rest| Aside::health_only(health.service(), rest))
+    }
+
+    fn build<A: App>(
+        &self,
+        app: A,
+        aside: impl FnOnce(Admitted<A>) -> Aside<Admitted<A>> + Clone,
+    ) -> Stack<A> {
         ServiceBuilder::new()
             // Sees everything below, rejections and panics too, and makes the call that all others read.
             .layer(self.observe.clone())
@@ -97,7 +110,7 @@ impl Layers {
             // Time spent in any policy or layer below counts.
             .layer(self.deadline.clone())
             // Past the limits and the user's layers, or they could fail the kubelet's probe.
-            .layer_fn(|rest| Aside::new(health.service(), rest))
+            .layer_fn(|rest| aside.clone()(rest))
             // A slot is given back at the call's end: a call that the rate refuses holds it for no time.
             .layer(self.concurrency.clone())
             // Innermost: a call that was refused above has not used up any of the rate.

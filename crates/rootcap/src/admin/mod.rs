@@ -43,6 +43,7 @@ mod process;
 mod routes;
 mod server;
 mod slots;
+mod spare;
 mod stall;
 mod text;
 mod thread;

@@ -94,6 +94,8 @@ pub(crate) struct ConnectionRow {
     pub(crate) addr: String,
     /// The identity that the peer has proved, where it has one.
     pub(crate) name: Option<String>,
+    /// Whether it is one beyond the cap, on which health is answered and nothing else.
+    pub(crate) health_only: bool,
     /// How long the connection has been open.
     pub(crate) session: Duration,
     /// Streams open now.
@@ -104,6 +106,10 @@ pub(crate) struct ConnectionRow {
     pub(crate) bytes_in: u64,
     /// Bytes written to the socket.
     pub(crate) bytes_out: u64,
+    /// Pings of the peer.
+    pub(crate) pings: u64,
+    /// Those that came too often.
+    pub(crate) excess_pings: u64,
     /// How long ago bytes last moved, in either direction.
     pub(crate) idle: Duration,
 }

@@ -23,6 +23,7 @@ use tower::ServiceExt;
 
 use super::guard::Peer;
 use super::slots::{Marker, Slot, Slots};
+use super::spare::Spare;
 use super::stall::StallTimeout;
 use super::token::Token;
 use crate::metrics;
@@ -68,6 +69,7 @@ pub(super) struct Server {
     router: Router,
     tls: Option<Tls>,
     slots: Arc<Slots>,
+    spare: Spare,
     head_timeout: Duration,
     stall_timeout: Duration,
 }
@@ -77,14 +79,15 @@ impl Server {
         let slots = Slots::new(settings.max_connections);
         let Settings { head_timeout, stall_timeout, .. } = *settings;
         let tls = settings.tls.clone();
-        Arc::new(Self { router, tls, slots, head_timeout, stall_timeout })
+        let spare = Spare::new();
+        Arc::new(Self { router, tls, slots, spare, head_timeout, stall_timeout })
     }
 
     /// Accepts from `listener` for ever.
     pub(super) async fn accept(self: Arc<Self>, listener: TcpListener) {
         let mut backoff = Backoff::default();
         loop {
-            let (io, peer) = accepted(&mut backoff, || listener.accept()).await;
+            let (io, peer) = accepted(&mut backoff, || self.spare.accept(&listener)).await;
             let peer = canonical(peer);
             let slot = self.slots.take(peer.ip());
             tokio::spawn(self.clone().serve(io, peer, slot));
@@ -92,7 +95,12 @@ impl Server {
     }
 
     /// Serves one connection until its end, or until its place is needed.
-    async fn serve(self: Arc<Self>, io: TcpStream, peer: SocketAddr, mut slot: Slot) {
+    async fn serve(self: Arc<Self>, io: TcpStream, peer: SocketAddr, slot: Slot) {
+        self.serve_in(io, peer, slot).await;
+        self.spare.refill();
+    }
+
+    async fn serve_in(&self, io: TcpStream, peer: SocketAddr, mut slot: Slot) {
         // Without it a small answer may wait for the peer's delayed acknowledgement; answers are
         // whole when written, so there is nothing to gain by waiting.
         let _ = io.set_nodelay(true);

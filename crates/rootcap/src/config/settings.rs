@@ -86,21 +86,27 @@ settings! {
     /// Connections of callers.
     pub struct Connection {
         /// How long a connection may take from its first moment, or the end of its TLS handshake, to its first whole
-        /// HTTP/2 preface.
+        /// HTTP/2 preface: a silent one holds a descriptor for nothing.
         preface_timeout: Duration = 10 * SECOND, in TIMEOUT;
         /// The age at which a connection is asked to go, so that callers spread over new servers; or "off".
         max_age: Option<Duration> = None, in TIMEOUT;
         /// How long calls may go on after `connection.max_age`, before the connection is cut off; and how long a peer
         /// that was asked to go for want of calls may still send pings.
         max_age_grace: Duration = 30 * SECOND, in WAIT;
-        /// How long a connection may stay without a call, or "off".
+        /// How long a connection may stay without a call, or "off": it holds a descriptor and memory.
         idle_timeout: Option<Duration> = Some(HOUR), in TIMEOUT;
-        /// How long a connection may be silent before a ping asks whether it still lives, or "off".
+        /// How long a connection may be silent before a ping asks whether it still lives, or "off": some peers go without
+        /// a word.
         keepalive_interval: Option<Duration> = Some(2 * HOUR), in TIMEOUT;
         /// How long the answer to such a ping may take.
         keepalive_timeout: Duration = 20 * SECOND, in TIMEOUT;
-        /// The most connections at a time; further ones are closed at once, and counted.
-        max_connections: usize = 10_000, in 1..=MILLION;
+        /// The most connections at a time: memory and descriptors are finite. "auto" is 10000, or half of the process's
+        /// limit of open files where that is less. A few more (8, or a quarter of fewer than 32) are let in for health
+        /// checks, and have no other call answered; further ones are closed at once. Both are counted.
+        max_connections: Auto<usize> = Auto::Auto, in 1..=MILLION;
+        /// The most connections of one address (of IPv6: of one /64), or "off", as proxies, meshes and NAT put many
+        /// callers behind one. Further ones are closed at once, and counted. Unix sockets are exempt.
+        max_per_peer: Option<usize> = None, in 1..=MILLION;
         /// How long a call or a connection may have something to send that its peer does not take, or "off". The call
         /// is then reset; a connection that takes nothing at all is closed after twice that time.
         stall_timeout: Option<Duration> = Some(5 * MINUTE), in TIMEOUT;
@@ -130,17 +136,20 @@ settings! {
 
     /// Limits of the HTTP/2 protocol, for each connection.
     pub struct Http2 {
-        /// The most calls open at a time.
+        /// The most calls open at a time: each holds memory, and a task.
         max_concurrent_streams: u32 = 200, in 1..=HTTP2_MAX;
-        /// The most calls that the caller has reset and the server has not yet taken note of.
+        /// The most calls that the caller has reset and the server has not yet taken note of. With more the connection
+        /// is closed: to open and reset calls costs a caller nothing ("rapid reset").
         max_pending_accept_reset_streams: usize = 20, in 1..=MILLION;
-        /// The most calls that the server may have to reset for the caller's errors.
+        /// The most calls that the server may have to reset for the caller's errors. With more the connection is closed:
+        /// such a caller makes work and no calls.
         max_local_error_reset_streams: usize = 1024, in 1..=MILLION;
-        /// The most that the metadata of a call may take, as HTTP/2 counts it.
+        /// The most that the metadata of a call may take, as HTTP/2 counts it: it is held in memory, whole.
         max_header_list_size: Size = Size::kib(16), in Size::kib(1)..=Size::mib(16);
-        /// The largest frame that the server receives.
+        /// The largest frame that the server receives. It is the least that HTTP/2 allows: larger ones hold up the other
+        /// calls of their connection, and are buffered whole.
         max_frame_size: Size = Size::kib(16), in Size::kib(16)..=Size::bytes((1 << 24) - 1);
-        /// The most that is buffered to be sent, for each call.
+        /// The most that is buffered to be sent, for each call, while its reader does not read.
         max_send_buffer_size: Size = Size::kib(400), in Size::kib(1)..=Size::bytes(HTTP2_MAX as u64);
         /// The most that is held of all responses on a connection for a peer that does not take them. With more, calls
         /// wait before they make their next message, so that it is exceeded by one message at the most.
@@ -182,7 +191,8 @@ settings! {
         /// Which lines are logged for a call: "both" its start and its end, its "end", only "errors", or "off".
         calls: LogCalls = LogCalls::Both;
         /// Which events are logged, as directives of `tracing`: `info,my_crate=debug`. `/debug/log` and SIGUSR1 put
-        /// another filter in its place, for a time.
+        /// another filter in its place, for a time. At `info` and `warn` the warnings of the HTTP/2 library, one for each
+        /// frame of some floods, are left out unless a directive names `h2`: the server tells of such peers itself.
         filter: String = "info".to_owned(), in Directives;
         /// Whether calls to health and reflection are logged as well.
         builtin_calls: Switch = Switch::Off;

@@ -5,11 +5,19 @@ use super::schema::metrics;
 metrics! {
     /// Connections accepted on the service port.
     counter connections_accepted_total();
-    /// Connections closed at once, by reason: `max_connections` or `open_files`.
+    /// Connections closed at once, by reason: `max_connections`, `max_per_peer` or `open_files`.
     counter connections_refused_total(reason);
-    /// Connections that have ended, by reason: `done`, `error`, `tls_to_plaintext`, `handshake_timeout`,
-    /// `handshake_failed`, `preface_timeout`, `max_age`, `idle`, `stalled` or `drain`.
+    /// Connections accepted beyond `connection.max_connections`, on which health is answered and nothing else.
+    counter connections_health_only_total();
+    /// Connections that have ended, by reason: `done`, `error`, `protocol`, `enhance_your_calm`, `keepalive_timeout`,
+    /// `http1`, `tls_to_plaintext`, `handshake_timeout`, `handshake_failed`, `preface_timeout`, `max_age`, `idle`,
+    /// `stalled` or `drain`.
     counter connections_closed_total(reason);
+    /// Pings that peers have sent.
+    counter connection_pings_total();
+    /// Pings that peers have sent too often: more than two within five minutes of the one before, without data from the
+    /// server in between (gRFC A8).
+    counter connection_excess_pings_total();
     /// Open connections of the service port.
     gauge connections_open();
     /// Bytes of responses that wait for their peers, on all open connections.

@@ -1,12 +1,7 @@
 //! The accept loop of one listener.
 
 use std::{
-    convert::Infallible,
-    future::Future,
-    io,
-    net::SocketAddr,
-    os::fd::AsRawFd,
-    sync::{Arc, Mutex, PoisonError},
+    convert::Infallible, future::Future, io, net::SocketAddr, os::fd::AsRawFd, sync::Arc,
     time::Instant,
 };
 
@@ -20,12 +15,13 @@ use tonic::transport::server::TcpConnectInfo;
 use super::{
     backoff::{Backoff, Decision},
     bound::{Bound, Incoming},
+    caps::{Caps, Place, Refusal},
     connection::{self, CloseReason, ConnectInfo, ConnectionSettings},
     connections::{Alive, Connections, Registered},
     listen::canonical,
     open_files::OpenFiles,
-    refusals::Refusals,
     secured,
+    told::Told,
 };
 use crate::{
     bounds::App,
@@ -35,14 +31,22 @@ use crate::{
     tls::Tls,
 };
 
-/// What the accept loops of a server share.
-pub(crate) struct Acceptor<A: App> {
+/// What the connections of a place are served with.
+#[derive(Clone)]
+pub(crate) struct Serving<A: App> {
     pub(crate) stack: Stack<A>,
     pub(crate) settings: Arc<ConnectionSettings>,
+}
+
+/// What the accept loops of a server share.
+pub(crate) struct Acceptor<A: App> {
+    pub(crate) serving: Serving<A>,
+    /// For connections beyond the cap.
+    pub(crate) health_only: Serving<A>,
     /// Of the TCP listeners.
     pub(crate) tls: Option<Tls>,
-    pub(crate) misdirected: Arc<Misdirected>,
-    pub(crate) max_connections: usize,
+    pub(crate) told: Arc<Told>,
+    pub(crate) caps: Caps,
     pub(crate) open_files: OpenFiles,
     pub(crate) connections: Connections,
     pub(crate) life: watch::Receiver<Phase>,
@@ -53,11 +57,11 @@ pub(crate) struct Acceptor<A: App> {
 impl<A: App> Clone for Acceptor<A> {
     fn clone(&self) -> Self {
         Self {
-            stack: self.stack.clone(),
-            settings: Arc::clone(&self.settings),
+            serving: self.serving.clone(),
+            health_only: self.health_only.clone(),
             tls: self.tls.clone(),
-            misdirected: Arc::clone(&self.misdirected),
-            max_connections: self.max_connections,
+            told: Arc::clone(&self.told),
+            caps: self.caps,
             open_files: self.open_files,
             connections: self.connections.clone(),
             life: self.life.clone(),
@@ -67,56 +71,29 @@ impl<A: App> Clone for Acceptor<A> {
     }
 }
 
-/// Connections over TLS to a port without.
-#[derive(Debug, Default)]
-pub(crate) struct Misdirected(Mutex<Refusals>);
-
-impl Misdirected {
-    fn tell(&self, peer: &str) {
-        let failed = self.0.lock().unwrap_or_else(PoisonError::into_inner).refused(Instant::now());
-        if let Some(failed) = failed {
-            tracing::warn!(
-                peer.address = peer,
-                failed,
-                "a peer speaks TLS, but this port has none (setting tls.cert)"
-            );
-        }
-    }
-}
-
-/// What became of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Accepted {
-    Serving,
-    /// Closed at once; the value of the label `reason`.
-    Refused(&'static str),
-}
-
 impl<A: App> Acceptor<A> {
     /// Accepts connections until the server drains, and serves each on a task of its own.
     ///
     /// Who had connected by then is served too, and asked to go: the system would reset them with the listener, and a
     /// client that is not even greeted fails the calls that wait for the connection.
     pub(crate) async fn run(mut self, listener: Bound) {
-        let mut refusals = Refusals::default();
         let mut life = self.life.clone();
         tokio::select! {
             _ = life.wait_for(|phase| *phase >= Phase::Closing) => {}
-            never = self.accept_all(&listener, &mut refusals) => match never {},
+            never = self.accept_all(&listener) => match never {},
         }
-        if let Err(error) = listener.close(|incoming| self.serve_incoming(incoming, &mut refusals))
-        {
+        if let Err(error) = listener.close(|incoming| self.serve_incoming(incoming)) {
             tracing::warn!(%error, "a listener was closed with the connections that it had not accepted");
         }
     }
 
     /// Cancel safe: accepting is.
-    async fn accept_all(&mut self, listener: &Bound, refusals: &mut Refusals) -> Infallible {
+    async fn accept_all(&mut self, listener: &Bound) -> Infallible {
         let mut backoff = Backoff::default();
         loop {
             match listener.accept().await {
                 Ok(incoming) => {
-                    self.serve_incoming(incoming, refusals);
+                    self.serve_incoming(incoming);
                     recovered(&mut backoff);
                 }
                 Err(error) => failed(&mut backoff, &error).await,
@@ -124,17 +101,14 @@ impl<A: App> Acceptor<A> {
         }
     }
 
-    fn serve_incoming(&self, incoming: Incoming, refusals: &mut Refusals) {
-        let accepted = match incoming {
+    fn serve_incoming(&self, incoming: Incoming) {
+        match incoming {
             Incoming::Tcp(stream, address) => self.serve_tcp(stream, canonical(address)),
             Incoming::Unix(stream) => self.serve_unix(stream),
-        };
-        if let Accepted::Refused(reason) = accepted {
-            self.tell(refusals, reason);
         }
     }
 
-    fn serve_unix(&self, stream: UnixStream) -> Accepted {
+    fn serve_unix(&self, stream: UnixStream) {
         let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
         let name = peer.map_or("unix".to_owned(), |pid| format!("unix:pid={pid}"));
         self.serve(stream, Peer::local(name), |stream, registered| {
@@ -143,7 +117,7 @@ impl<A: App> Acceptor<A> {
         })
     }
 
-    fn serve_tcp(&self, stream: TcpStream, address: SocketAddr) -> Accepted {
+    fn serve_tcp(&self, stream: TcpStream, address: SocketAddr) {
         // Without it, the last small segment of a response may wait for an acknowledgement.
         let _ = stream.set_nodelay(true);
         let (peer, info) = (Peer::new(address), connect_info(&stream, address));
@@ -162,52 +136,50 @@ impl<A: App> Acceptor<A> {
     }
 
     /// Drives a connection on a task of its own, unless it is one too many.
-    fn serve<IO, F>(&self, io: IO, peer: Peer, drive: impl FnOnce(IO, Registered) -> F) -> Accepted
+    fn serve<IO, F>(&self, io: IO, peer: Peer, drive: impl FnOnce(IO, Registered) -> F)
     where
         IO: AsRawFd,
         F: Future<Output = CloseReason> + Send + 'static,
     {
-        let registered = match self.register(&io, Arc::new(peer)) {
+        let peer = Arc::new(peer);
+        let registered = match self.register(&io, Arc::clone(&peer)) {
             Ok(registered) => registered,
-            Err(reason) => {
-                metrics::connections_refused_total(reason).increment(1);
-                return Accepted::Refused(reason);
+            Err(refusal) => {
+                metrics::connections_refused_total(refusal.as_str()).increment(1);
+                return self.told.refused(peer.as_str(), refusal, self.caps);
             }
         };
         metrics::connections_accepted_total().increment(1);
         let connection = Arc::clone(&registered.connection);
-        let (driven, misdirected) = (drive(io, registered), Arc::clone(&self.misdirected));
+        if connection.place == Place::Health {
+            metrics::connections_health_only_total().increment(1);
+            self.told.health_only(peer.as_str(), self.caps);
+        }
+        // In a box: a future that another one waits for takes its room twice, and most connections wait most of the time.
+        let (driven, told) = (Box::pin(drive(io, registered)), Arc::clone(&self.told));
         tokio::spawn(async move {
             let reason = driven.await;
-            if reason == CloseReason::TlsToPlaintext {
-                misdirected.tell(connection.peer().as_str());
-            }
+            told.closed(&connection, reason);
             metrics::connections_closed_total(reason.as_str()).increment(1);
             metrics::connection_writes_total().increment(connection.io.writes());
             metrics::connection_writes_held_total().increment(connection.io.held());
         });
-        Accepted::Serving
     }
 
     fn parts_for(&self, registered: &Registered) -> (Stack<A>, Arc<ConnectionSettings>) {
-        let peer = Arc::clone(registered.connection.peer());
-        (self.stack.clone().peer(peer), Arc::clone(&self.settings))
+        let Serving { stack, settings } = match registered.connection.place {
+            Place::Any => &self.serving,
+            Place::Health => &self.health_only,
+        };
+        (stack.clone().peer(Arc::clone(registered.connection.peer())), Arc::clone(settings))
     }
 
-    /// Puts a connection into the table, or says why there is no room for it.
-    fn register(&self, io: &impl AsRawFd, peer: Arc<Peer>) -> Result<Registered, &'static str> {
+    /// Puts a connection into the table, unless there is no room for it.
+    fn register(&self, io: &impl AsRawFd, peer: Arc<Peer>) -> Result<Registered, Refusal> {
         if !self.open_files.allow(io) {
-            return Err("open_files");
+            return Err(Refusal::OpenFiles);
         }
-        let registered = self.connections.register(peer, self.alive.clone(), self.max_connections);
-        registered.ok_or("max_connections")
-    }
-
-    fn tell(&self, refusals: &mut Refusals, reason: &'static str) {
-        if let Some(refused) = refusals.refused(Instant::now()) {
-            let max = self.max_connections;
-            tracing::warn!(refused, reason, max, "too many connections: closing new ones at once");
-        }
+        self.connections.register(peer, self.alive.clone(), self.caps)
     }
 }
 

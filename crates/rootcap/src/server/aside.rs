@@ -2,6 +2,7 @@
 //!
 //! - Health calls go aside, past the limits and the user's layers: a limit or an auth layer must not fail the
 //!   kubelet's probe.
+//! - On a connection beyond the cap all else is refused, with UNAVAILABLE: it was let in for health.
 //! - CONNECT is refused. A successful answer, which a trailers-only rejection is to HTTP, would make hyper open a
 //!   tunnel that nobody reads, on a task that belongs to no call.
 
@@ -14,10 +15,11 @@ use std::{
 
 use http::{Method, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
-use tonic::{body::Body, codegen::BoxFuture, server::NamedService};
+use rootcap_layers::{admission::REJECTED, reject};
+use tonic::{Status, body::Body, codegen::BoxFuture, server::NamedService};
 use tower_service::Service;
 
-use super::body::EitherBody;
+use super::{body::EitherBody, caps::Place};
 use crate::{
     bounds::{App, RequestBody},
     health::{HealthServer, HealthService},
@@ -27,13 +29,31 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Aside<A> {
     health: HealthServer<HealthService>,
+    place: Place,
     rest: A,
 }
 
 impl<A> Aside<A> {
     pub(crate) fn new(health: HealthServer<HealthService>, rest: A) -> Self {
-        Self { health, rest }
+        Self { health, place: Place::Any, rest }
     }
+
+    /// For connections on which health is answered and nothing else.
+    pub(crate) fn health_only(health: HealthServer<HealthService>, rest: A) -> Self {
+        Self { health, place: Place::Health, rest }
+    }
+}
+
+/// How metrics and logs name what refuses calls beyond the cap.
+const POLICY: &str = "health_only";
+
+fn refuse() -> Response<Body> {
+    ::metrics::counter!(REJECTED.name, "policy" => POLICY).increment(1);
+    reject::note(POLICY);
+    reject::response(&Status::unavailable(
+        "the server has as many connections as it takes (connection.max_connections): on this one it answers health \
+         alone, and closes it soon; try again later, or another server",
+    ))
 }
 
 fn is_health(path: &str) -> bool {
@@ -59,6 +79,8 @@ impl<A: App> Service<Request<RequestBody>> for Aside<A> {
             AsideFuture::Refused { response: Some(response) }
         } else if is_health(request.uri().path()) {
             AsideFuture::Health { future: self.health.call(request) }
+        } else if self.place == Place::Health {
+            AsideFuture::Refused { response: Some(refuse()) }
         } else {
             AsideFuture::Rest { future: self.rest.call(request) }
         }

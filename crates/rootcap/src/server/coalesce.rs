@@ -29,6 +29,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use self::gate::{Gate, Turn};
 use super::io_stats::IoStats;
+use super::pings::{Pings, Strikes};
+use crate::metrics;
 
 /// A write of at least this many bytes is never held: it is worth a system call of its own.
 ///
@@ -49,19 +51,31 @@ pub(crate) enum CoalesceWrites {
     Off,
 }
 
-/// A transport whose writes are coalesced, and whose bytes are counted.
+/// A transport whose writes are coalesced, and whose bytes and pings are counted.
 #[derive(Debug)]
 pub(crate) struct Coalesce<IO> {
     io: IO,
     stats: Arc<IoStats>,
     mode: CoalesceWrites,
     gate: Gate,
+    pings: Pings,
+    strikes: Strikes,
 }
 
 impl<IO> Coalesce<IO> {
     /// Wraps `io`, which counts into `stats` and holds writes by the number of calls open there.
     pub(crate) fn new(io: IO, stats: Arc<IoStats>, mode: CoalesceWrites) -> Self {
-        Self { io, stats, mode, gate: Gate::default() }
+        let (gate, pings, strikes) = Default::default();
+        Self { io, stats, mode, gate, pings, strikes }
+    }
+
+    /// So many pings have come together.
+    fn count_pings(&mut self, pings: u32) {
+        let (now, written) = (std::time::Instant::now(), self.stats.bytes_out());
+        let excess = (0..pings).filter(|_| self.strikes.ping(now, written)).count() as u64;
+        self.stats.count_pings(pings.into(), excess);
+        metrics::connection_pings_total().increment(pings.into());
+        metrics::connection_excess_pings_total().increment(excess);
     }
 
     /// Passes a write of `size()` bytes to the transport, unless it has to wait for its turn.
@@ -71,7 +85,7 @@ impl<IO> Coalesce<IO> {
         size: impl FnOnce() -> usize,
         write: impl FnOnce(&mut IO, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        let Self { io, stats, mode, gate } = self;
+        let Self { io, stats, mode, gate, .. } = self;
         let others_may_join = || {
             *mode == CoalesceWrites::On
                 && stats.open_calls() >= CROWD
@@ -105,7 +119,12 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Coalesce<IO> {
             self.gate.read_pending();
         }
         ready!(result)?;
-        self.stats.count_read(&buf.filled()[before..]);
+        let read = &buf.filled()[before..];
+        self.stats.count_read(read.len());
+        let pings = self.pings.read(read);
+        if pings > 0 {
+            self.count_pings(pings);
+        }
         Poll::Ready(Ok(()))
     }
 }

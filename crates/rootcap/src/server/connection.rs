@@ -1,14 +1,15 @@
 //! Drives one connection: from its preface, through its calls, to the end of its age, its idleness or a drain.
 
+mod failure;
 mod phases;
 
 use std::{
     convert::Infallible,
-    error::Error,
     future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::{Arc, Mutex, PoisonError},
     task::Poll,
+    time::Duration,
 };
 
 use http::{Request, Response};
@@ -22,16 +23,18 @@ use tokio::{
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use tower_service::Service;
 
-pub(super) use phases::GREETING;
+use failure::last_word;
 pub(crate) use phases::{CloseReason, Limits};
-use phases::{Facts, Phases, Step};
+use phases::{Facts, GREETING, Phases, Step};
 
 use super::{
+    begun::Begun,
     coalesce::{Coalesce, CoalesceWrites},
     connections::Registered,
     executor::{Executor, Slot},
     io_stats::IoStats,
     sending::{SendFuture, Sending},
+    spoken::{HTTP1, Spoken, TLS_ALERT},
 };
 use crate::{
     bounds::App,
@@ -68,6 +71,20 @@ impl ConnectionSettings {
             keepalive: connection,
         }
     }
+
+    /// Of connections beyond the cap: short, so that whoever floods cannot hold the places that are left for health.
+    pub(crate) fn health_only(config: &Config) -> Self {
+        let settings = Self::new(config);
+        let preface = settings.limits.preface.min(Duration::from_secs(1));
+        let limits = Limits {
+            preface,
+            max_age: Some(Duration::from_secs(10)),
+            max_age_grace: Duration::from_secs(1),
+            idle: Some(Duration::from_secs(3)),
+            ..settings.limits
+        };
+        Self { limits, ..settings }
+    }
 }
 
 /// The client's preface and the head of its first frame, SETTINGS (RFC 9113, 3.4).
@@ -94,6 +111,52 @@ pub(super) async fn drive<IO, A: App>(
 where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    let (began, connection) = (Instant::now(), Arc::clone(&registered.connection));
+    let close = |reason| {
+        connection.close(reason);
+        reason
+    };
+    let io = tokio::select! {
+        begun = Begun::wait(io) => match begun {
+            Ok(Some(io)) => io,
+            Ok(None) => return CloseReason::Done,
+            Err(_) => return CloseReason::Error,
+        },
+        () = tokio::time::sleep_until(began + settings.limits.preface) => {
+            return close(CloseReason::PrefaceTimeout);
+        }
+        () = given_up(&mut life) => return close(CloseReason::Drain),
+    };
+    match io.spoken() {
+        Spoken::Http1 => last_word(io, HTTP1, CloseReason::Http1, life).await,
+        Spoken::Tls => last_word(io, TLS_ALERT, CloseReason::TlsToPlaintext, life).await,
+        // What is no protocol at all is told so in HTTP/2. In a box, which a silent connection does not have.
+        Spoken::Http2 | Spoken::Other => {
+            Box::pin(converse(io, stack, info, registered, settings, (began, life))).await
+        }
+    }
+}
+
+/// Waits until a peer that has not greeted yet is not waited for any more.
+pub(super) async fn given_up(life: &mut watch::Receiver<Phase>) {
+    // An error says that the server is gone, without a word.
+    if life.wait_for(|phase| *phase >= Phase::Draining).await.is_ok() {
+        let _ = tokio::time::timeout(GREETING, life.wait_for(|phase| *phase == Phase::Cut)).await;
+    }
+}
+
+/// Speaks HTTP/2 to the end of the connection; returns why it ended.
+async fn converse<IO, A: App>(
+    io: IO,
+    stack: Stack<A>,
+    info: Option<ConnectInfo>,
+    registered: Registered,
+    settings: Arc<ConnectionSettings>,
+    (began, mut life): (Instant, watch::Receiver<Phase>),
+) -> CloseReason
+where
+    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let connection = &registered.connection;
     let slot = Slot::default();
     let io = Coalesce::new(io, Arc::clone(&connection.io), settings.coalesce);
@@ -102,7 +165,7 @@ where
     let executor = Executor::new(Arc::clone(connection), slot, settings.limits.stall);
     let mut hyper = pin!(builder(&settings, executor).serve_connection(TokioIo::new(io), service));
     let limits = settings.limits.with_jitter(fastrand::f64());
-    let mut phases = Phases::new(connection.accepted, Instant::now(), limits);
+    let mut phases = Phases::new(connection.accepted, began, limits);
     loop {
         let phase = *life.borrow_and_update();
         if phase == Phase::Cut {
@@ -131,13 +194,9 @@ where
                 biased;
                 ended = &mut hyper => {
                     if let Err(error) = &ended {
-                        let peer = connection.peer().as_str();
-                        tracing::debug!(peer.address = peer, error = error as &dyn Error, "connection failed");
+                        connection.note_failure(error);
                     }
-                    if ended.is_err() && connection.io.began_as_tls() {
-                        return CloseReason::TlsToPlaintext;
-                    }
-                    return phases.ended(ended.is_err());
+                    return phases.ended(ended.err().as_ref().map(CloseReason::of));
                 }
                 () = tokio::time::sleep_until(instant) => {}
                 changed = life.changed() => if changed.is_err() {

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     convert::Infallible,
+    error::Error,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -14,6 +15,7 @@ use rootcap_layers::{Call, Peer};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
+    caps::{Caps, Count, Place, Refusal, Taken},
     connection::CloseReason,
     io_stats::IoStats,
     open_calls::{OpenCall, OpenCalls},
@@ -29,6 +31,7 @@ struct Table {
     next: u64,
     /// Calls of connections that have gone.
     past_calls: u64,
+    count: Count,
     /// By number, hence in the order in which they were accepted.
     open: BTreeMap<u64, Arc<Connection>>,
 }
@@ -39,6 +42,7 @@ pub(crate) struct Connection {
     peer: Arc<Peer>,
     /// The peer with its identity, once it has proved one.
     proved: OnceLock<Arc<Peer>>,
+    pub(crate) place: Place,
     pub(crate) accepted: Instant,
     pub(crate) io: Arc<IoStats>,
     pub(crate) total_calls: AtomicU64,
@@ -47,6 +51,8 @@ pub(crate) struct Connection {
     sending: OnceLock<Arc<Sending>>,
     /// Why the server closes the connection while calls may be open on it.
     closed_by: OnceLock<CloseReason>,
+    /// What it failed of, as the HTTP/2 library says it.
+    failure: OnceLock<String>,
     _alive: Alive,
 }
 
@@ -58,19 +64,24 @@ pub(crate) type Alive = mpsc::Sender<Infallible>;
 pub(crate) struct Registered {
     table: Connections,
     number: u64,
+    taken: Taken,
     pub(crate) connection: Arc<Connection>,
 }
 
 impl Connections {
-    /// Takes a connection in; `None` when `max` are open.
-    pub(crate) fn register(&self, peer: Arc<Peer>, alive: Alive, max: usize) -> Option<Registered> {
+    /// Takes a connection in, unless it is one too many.
+    pub(crate) fn register(
+        &self,
+        peer: Arc<Peer>,
+        alive: Alive,
+        caps: Caps,
+    ) -> Result<Registered, Refusal> {
         let mut table = self.lock();
-        // Looked at and taken under one lock: the accept loops of several listeners share the cap.
-        if table.open.len() >= max {
-            return None;
-        }
+        // Looked at and taken under one lock: the accept loops of several listeners share the caps.
+        let taken = table.count.take(&peer, caps)?;
         let connection = Arc::new(Connection {
             peer,
+            place: taken.place,
             proved: OnceLock::new(),
             accepted: Instant::now(),
             io: Arc::default(),
@@ -78,12 +89,13 @@ impl Connections {
             calls: OpenCalls::default(),
             sending: OnceLock::new(),
             closed_by: OnceLock::new(),
+            failure: OnceLock::new(),
             _alive: alive,
         });
         let number = table.next;
         table.next += 1;
         table.open.insert(number, Arc::clone(&connection));
-        Some(Registered { table: self.clone(), number, connection })
+        Ok(Registered { table: self.clone(), number, taken, connection })
     }
 
     /// Calls open on all connections.
@@ -126,6 +138,7 @@ impl Drop for Registered {
         table.open.remove(&self.number);
         // Those that are still open go with it.
         table.past_calls += self.connection.total_calls.load(Relaxed);
+        table.count.give_back(self.taken);
     }
 }
 
@@ -171,6 +184,23 @@ impl Connection {
         self.closed_by.get().copied()
     }
 
+    /// The connection has failed of `error`.
+    pub(crate) fn note_failure(&self, error: &dyn Error) {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(error) = source {
+            text += ": ";
+            text += &error.to_string();
+            source = error.source();
+        }
+        let _ = self.failure.set(text);
+    }
+
+    /// What the connection has failed of; `None` if it has not.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
+    }
+
     /// How long ago bytes last went in either direction.
     pub(crate) fn idle(&self) -> Duration {
         self.io.last_activity().elapsed()
@@ -184,10 +214,11 @@ mod tests {
     #[test]
     fn the_table_takes_as_many_as_it_may_and_again_one_when_one_has_gone() {
         let (table, (alive, _gone)) = (Connections::default(), mpsc::channel(1));
-        let register = || table.register(Arc::new(Peer::local("test")), Alive::clone(&alive), 2);
+        let caps = Caps { connections: 2, per_peer: None };
+        let register = || table.register(Arc::new(Peer::local("test")), Alive::clone(&alive), caps);
         let (first, second) = (register(), register());
-        assert!(first.is_some() && second.is_some() && register().is_none());
+        assert!(first.is_ok() && second.is_ok() && register().is_err());
         drop(first);
-        assert!(register().is_some());
+        assert!(register().is_ok());
     }
 }

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::tls;
-
 /// The counters of one connection.
 ///
 /// The connection's task writes them, its calls keep [`open_calls`](Self::open_calls), and the table of connections
@@ -23,9 +21,10 @@ pub(crate) struct IoStats {
     bytes_out: AtomicU64,
     writes: AtomicU64,
     held: AtomicU64,
+    pings: AtomicU64,
+    excess_pings: AtomicU64,
     open_calls: AtomicUsize,
     write_through: AtomicBool,
-    began_as_tls: AtomicBool,
 }
 
 impl Default for IoStats {
@@ -39,9 +38,10 @@ impl Default for IoStats {
             bytes_out: AtomicU64::new(0),
             writes: AtomicU64::new(0),
             held: AtomicU64::new(0),
+            pings: AtomicU64::new(0),
+            excess_pings: AtomicU64::new(0),
             open_calls: AtomicUsize::new(0),
             write_through: AtomicBool::new(false),
-            began_as_tls: AtomicBool::new(false),
         }
     }
 }
@@ -90,6 +90,16 @@ impl IoStats {
         self.held.load(Relaxed)
     }
 
+    /// Pings of the peer.
+    pub(crate) fn pings(&self) -> u64 {
+        self.pings.load(Relaxed)
+    }
+
+    /// Those of them that came too often.
+    pub(crate) fn excess_pings(&self) -> u64 {
+        self.excess_pings.load(Relaxed)
+    }
+
     /// Calls that have begun on this connection and have not ended.
     pub(crate) fn open_calls(&self) -> usize {
         self.open_calls.load(Relaxed)
@@ -114,16 +124,14 @@ impl IoStats {
         self.write_through.store(true, Relaxed);
     }
 
-    /// Whether the peer spoke TLS to a port without.
-    pub(crate) fn began_as_tls(&self) -> bool {
-        self.began_as_tls.load(Relaxed)
+    pub(super) fn count_read(&self, bytes: usize) {
+        self.bytes_in.fetch_add(bytes as u64, Relaxed);
+        self.set_to_now(&self.last_read);
     }
 
-    pub(super) fn count_read(&self, bytes: &[u8]) {
-        if self.bytes_in.fetch_add(bytes.len() as u64, Relaxed) == 0 && tls::is_tls(bytes) {
-            self.began_as_tls.store(true, Relaxed);
-        }
-        self.set_to_now(&self.last_read);
+    pub(super) fn count_pings(&self, pings: u64, excess: u64) {
+        self.pings.fetch_add(pings, Relaxed);
+        self.excess_pings.fetch_add(excess, Relaxed);
     }
 
     /// The socket under the transport has accepted bytes for the peer.

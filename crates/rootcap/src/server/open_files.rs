@@ -3,10 +3,20 @@
 //! Whoever opens connections until none is left would otherwise take them from the admin port too, whose probes then
 //! fail, so that the process is killed; and from handlers, who open files and connections of their own.
 
-use std::os::fd::{AsRawFd, RawFd};
+use std::{
+    os::fd::{AsRawFd, RawFd},
+    sync::OnceLock,
+};
 
 /// The most descriptors that are kept: for the admin port's connections, and as many again.
 const MOST_KEPT: u64 = 128;
+
+/// How many descriptors the process may have; `None` where that cannot be read. It is read once, so that what is shown of
+/// it is what was decided by.
+pub(crate) fn limit_at_start() -> Option<u64> {
+    static LIMIT: OnceLock<Option<u64>> = OnceLock::new();
+    *LIMIT.get_or_init(|| rlimit::Resource::NOFILE.get_soft().ok())
+}
 
 /// Which descriptors connections may have.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +29,7 @@ impl OpenFiles {
     /// By the limit that the process has now.
     pub(super) fn of_process() -> Self {
         // Where the limit cannot be read, nothing is kept: running out is waited out, as it is without this.
-        rlimit::Resource::NOFILE.get_soft().map_or(Self { kept_from: u64::MAX }, Self::of)
+        limit_at_start().map_or(Self { kept_from: u64::MAX }, Self::of)
     }
 
     /// Of `limit` descriptors a quarter is kept, if that is not too many.

@@ -10,12 +10,12 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::watch,
-    time::timeout,
 };
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
 use super::{
-    connection::{self, CloseReason, ConnectInfo, ConnectionSettings, GREETING},
+    caps::Place,
+    connection::{self, CloseReason, ConnectInfo, ConnectionSettings, given_up},
     connections::Registered,
     io_stats::IoStats,
 };
@@ -44,6 +44,10 @@ where
     let io = Progress { io, stats: Arc::clone(&registered.connection.io) };
     let secured = tokio::select! {
         () = given_up(&mut life) => return CloseReason::Drain,
+        // One beyond the cap has less time than others, to the preface and to this.
+        () = tokio::time::sleep(settings.limits.preface), if registered.connection.place == Place::Health => {
+            return CloseReason::HandshakeTimeout;
+        }
         secured = tls.handshake(io, registered.connection.peer().as_str()) => secured,
     };
     match secured {
@@ -58,14 +62,6 @@ where
         Err(Refused::Silent) => CloseReason::Done,
         Err(Refused::Failed(Reason::Timeout)) => CloseReason::HandshakeTimeout,
         Err(Refused::Failed(_)) => CloseReason::HandshakeFailed,
-    }
-}
-
-/// Waits until a handshake is not waited for any more.
-async fn given_up(life: &mut watch::Receiver<Phase>) {
-    // An error says that the server is gone, without a word.
-    if life.wait_for(|phase| *phase >= Phase::Draining).await.is_ok() {
-        let _ = timeout(GREETING, life.wait_for(|phase| *phase == Phase::Cut)).await;
     }
 }
 

@@ -13,9 +13,10 @@ use tokio::{
 };
 
 use super::{
-    accept::Acceptor,
+    accept::{Acceptor, Serving},
     bound::Bound,
     builder::Parts,
+    caps::Caps,
     connection::ConnectionSettings,
     connections::Connections,
     layers::Serve,
@@ -102,12 +103,22 @@ where
     }
 
     let (alive, all_gone) = mpsc::channel(1);
+    let app = layers.app(Router::new(services));
     let acceptor = Acceptor {
-        stack: stack.around(layers.app(Router::new(services)), &parts.health),
-        settings: Arc::new(ConnectionSettings::new(&config)),
+        serving: Serving {
+            stack: stack.around(app.clone(), &parts.health),
+            settings: Arc::new(ConnectionSettings::new(&config)),
+        },
+        health_only: Serving {
+            stack: stack.around_health_only(app, &parts.health),
+            settings: Arc::new(ConnectionSettings::health_only(&config)),
+        },
         tls,
-        misdirected: Arc::default(),
-        max_connections: config.connection.max_connections,
+        told: Arc::default(),
+        caps: Caps {
+            connections: config.max_connections(),
+            per_peer: config.connection.max_per_peer,
+        },
         open_files: OpenFiles::of_process(),
         connections: connections.clone(),
         life: life.watch(),

@@ -14,7 +14,7 @@ const MAX_BYTES: u64 = 64 * 1024;
 /// A socket that is closed with bytes unread resets the connection (RFC 2525, 2.17), and the reset overtakes what was
 /// sent before. In TLS 1.3 a client sends its first request together with its certificate: it would see a broken pipe,
 /// and not the alert that says what is wrong with the certificate.
-pub(super) async fn linger<IO: AsyncRead + AsyncWrite + Unpin>(mut io: IO) {
+pub(crate) async fn linger<IO: AsyncRead + AsyncWrite + Unpin>(mut io: IO) {
     let hang_up = async {
         io.shutdown().await?;
         tokio::io::copy(&mut io.take(MAX_BYTES), &mut tokio::io::sink()).await

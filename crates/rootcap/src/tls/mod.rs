@@ -17,7 +17,7 @@ mod expiry;
 mod files;
 mod handshake;
 pub(crate) mod identity;
-mod linger;
+pub(crate) mod linger;
 mod metrics;
 mod opening;
 mod reason;
@@ -31,7 +31,7 @@ pub(crate) mod tests;
 pub(crate) use error::TlsError;
 pub(crate) use handshake::Refused;
 pub(crate) use opening::{Opening, TlsStream};
-pub(crate) use reason::{Reason, is_tls};
+pub(crate) use reason::{Reason, is_http, is_tls};
 pub(crate) use shared::{Status, Tls};
 
 /// The port whose TLS it is.

@@ -77,7 +77,7 @@ fn of_certificate(error: &CertificateError) -> Reason {
 }
 
 /// Whether a connection begins as one of HTTP/1 or HTTP/2 does: with a method, or with the preface's `PRI`.
-fn is_http(opening: &[u8]) -> bool {
+pub(crate) fn is_http(opening: &[u8]) -> bool {
     let method = opening.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
     (3..=7).contains(&method) && opening.get(method) == Some(&b' ')
 }

@@ -30,11 +30,14 @@ struct Connections {
 struct Row {
     addr: String,
     name: Option<String>,
+    health_only: bool,
     session_duration: String,
     open_streams: u64,
     total_streams: u64,
     bytes_in: u64,
     bytes_out: u64,
+    pings: u64,
+    excess_pings: u64,
     last_activity: String,
 }
 
@@ -43,11 +46,14 @@ impl From<ConnectionRow> for Row {
         Self {
             addr: row.addr,
             name: row.name,
+            health_only: row.health_only,
             session_duration: go_duration(row.session),
             open_streams: row.open_streams,
             total_streams: row.total_streams,
             bytes_in: row.bytes_in,
             bytes_out: row.bytes_out,
+            pings: row.pings,
+            excess_pings: row.excess_pings,
             last_activity: go_duration(row.idle),
         }
     }
@@ -66,22 +72,28 @@ impl Page for Connections {
         let columns = &[
             "Address",
             "Name",
+            "Health only",
             "Open for",
             "Open streams",
             "Total streams",
             "Bytes in",
             "Bytes out",
+            "Pings",
+            "Pings too often",
             "Last activity, ago",
         ];
         let row = |row: &Row| {
             vec![
                 Cell::Short(row.addr.clone()),
                 Cell::Key(row.name.clone().unwrap_or_default()),
+                Cell::Short(if row.health_only { "yes" } else { "" }.to_owned()),
                 Cell::Short(row.session_duration.clone()),
                 Cell::Number(row.open_streams),
                 Cell::Number(row.total_streams),
                 Cell::Number(row.bytes_in),
                 Cell::Number(row.bytes_out),
+                Cell::Number(row.pings),
+                Cell::Number(row.excess_pings),
                 Cell::Short(row.last_activity.clone()),
             ]
         };

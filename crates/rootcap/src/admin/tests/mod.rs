@@ -71,11 +71,14 @@ impl Process for Fake {
         let row = ConnectionRow {
             addr: "10.1.2.3:4567".to_owned(),
             name: Some(MARKUP.to_owned()),
+            health_only: true,
             session: Duration::from_secs(184),
             open_streams: 2,
             total_streams: 30,
             bytes_in: 400,
             bytes_out: 5_000,
+            pings: 7,
+            excess_pings: 3,
             idle: Duration::from_millis(1_500),
         };
         vec![row, ConnectionRow { name: None, ..self.one_more() }]
@@ -221,11 +224,14 @@ impl Fake {
         ConnectionRow {
             addr: "[2001:db8::1]:50000".to_owned(),
             name: None,
+            health_only: false,
             session: Duration::from_secs(3_601),
             open_streams: 0,
             total_streams: 1,
             bytes_in: 12_345_678,
             bytes_out: 9,
+            pings: 0,
+            excess_pings: 0,
             idle: Duration::from_secs(3_000),
         }
     }

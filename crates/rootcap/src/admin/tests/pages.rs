@@ -149,11 +149,14 @@ fn connections_are_json_for_curl_and_a_table_for_browsers() {
     let first = serde_json::json!({
         "Addr": "10.1.2.3:4567",
         "Name": MARKUP,
+        "HealthOnly": true,
         "SessionDuration": "3m4s",
         "OpenStreams": 2,
         "TotalStreams": 30,
         "BytesIn": 400,
         "BytesOut": 5000,
+        "Pings": 7,
+        "ExcessPings": 3,
         "LastActivity": "1s",
     });
     assert_eq!(json["Connections"][0], first);

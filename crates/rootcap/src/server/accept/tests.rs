@@ -4,7 +4,12 @@
 use std::{convert::Infallible, io::ErrorKind, time::Duration};
 
 use rootcap_layers::Methods;
-use tokio::{io::AsyncReadExt, net::UnixStream, sync::mpsc, task::JoinHandle};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+    sync::mpsc,
+    task::JoinHandle,
+};
 
 use super::*;
 use crate::{
@@ -33,12 +38,19 @@ fn server(listener: &Listener, max_connections: usize) -> Server {
     let layers = Layers::new(&config, &logs, Arc::new(Methods::builder().build()), None);
     let (life, connections) = (Life::new(health.clone()), Connections::default());
     let (alive, gone) = mpsc::channel(1);
+    let app = Router::new(Services::<Nil>::default());
     let acceptor = Acceptor {
-        stack: layers.around(Router::new(Services::<Nil>::default()), &health),
-        settings: Arc::new(ConnectionSettings::new(&config)),
+        serving: Serving {
+            stack: layers.around(app.clone(), &health),
+            settings: Arc::new(ConnectionSettings::new(&config)),
+        },
+        health_only: Serving {
+            stack: layers.around_health_only(app, &health),
+            settings: Arc::new(ConnectionSettings::health_only(&config)),
+        },
         tls: None,
-        misdirected: Arc::default(),
-        max_connections,
+        told: Arc::default(),
+        caps: Caps { connections: max_connections, per_peer: None },
         open_files: OpenFiles::of_process(),
         connections: connections.clone(),
         life: life.watch(),
@@ -55,9 +67,14 @@ async fn connect(server: &Server) -> TcpStream {
     TcpStream::connect(("127.0.0.1", port)).await.unwrap()
 }
 
-/// Reads the server's settings; `None` where it hangs up instead.
+/// How a client begins: the preface, and settings without any.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// Begins, and reads the server's settings; `None` where it hangs up instead.
 async fn greeting(stream: &mut TcpStream) -> Option<[u8; 9]> {
     let mut head = [0; 9];
+    // That it has hung up is seen by reading.
+    let _ = stream.write_all(PREFACE).await;
     match stream.read_exact(&mut head).await {
         Ok(_) => Some(head),
         Err(error) => {
@@ -114,6 +131,10 @@ async fn a_drain_closes_the_listener() {
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
 }
 
+/// A connection, of either kind of listener.
+trait Connected: io::Read + io::Write + Send {}
+impl<IO: io::Read + io::Write + Send> Connected for IO {}
+
 /// They were reset with the listener. On one thread, nothing is accepted between the connections and the drain.
 #[tokio::test]
 async fn those_who_wait_to_be_accepted_when_a_drain_begins_are_greeted() {
@@ -122,7 +143,7 @@ async fn those_who_wait_to_be_accepted_when_a_drain_begins_are_greeted() {
     for listener in [Listener::Port(0), Listener::Unix(path.clone())] {
         let server = server(&listener, WAITING);
         server.life.advance(Phase::Draining);
-        let waiting: Vec<Box<dyn io::Read + Send>> = (0..WAITING)
+        let waiting: Vec<Box<dyn Connected>> = (0..WAITING)
             .map(|_| match &server.local {
                 LocalAddr::Tcp(address) => {
                     let local = ("127.0.0.1", address.port());
@@ -136,7 +157,12 @@ async fn those_who_wait_to_be_accepted_when_a_drain_begins_are_greeted() {
         server.accepting.await.unwrap();
         assert_eq!(server.connections.len(), WAITING);
         let greeted = tokio::task::spawn_blocking(|| {
-            waiting.into_iter().all(|mut peer| peer.read_exact(&mut [0; 9]).is_ok())
+            waiting.into_iter().all(|mut peer| {
+                // The preface, and empty SETTINGS.
+                let said = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+                peer.write_all(said).unwrap();
+                peer.read_exact(&mut [0; 9]).is_ok()
+            })
         });
         assert!(greeted.await.unwrap());
     }
@@ -149,6 +175,7 @@ async fn a_drain_removes_the_file_of_a_unix_socket() {
     let path = std::env::temp_dir().join(name);
     let server = server(&Listener::Unix(path.clone()), 10);
     let mut stream = UnixStream::connect(&path).await.unwrap();
+    stream.write_all(PREFACE).await.unwrap();
     stream.read_exact(&mut [0; 9]).await.unwrap();
     assert!(server.connections.all()[0].peer().as_str().starts_with("unix"));
     server.life.advance(Phase::Draining);

@@ -22,7 +22,7 @@ pub(crate) struct Limits {
 /// A peer that has been asked to go and has no open call has this long to hang up.
 const HANG_UP: Duration = Duration::from_secs(5);
 /// In a drain, who has not greeted yet has this long for it.
-pub(in crate::server) const GREETING: Duration = Duration::from_secs(1);
+pub(super) const GREETING: Duration = Duration::from_secs(1);
 /// Further than any deadline.
 const FAR: Duration = Duration::from_secs(86_400 * 365);
 
@@ -40,8 +40,16 @@ impl Limits {
 pub(crate) enum CloseReason {
     /// The peer hung up, or followed a GOAWAY.
     Done,
-    /// The protocol or the network failed.
+    /// The network failed, or the peer ended the connection with an error.
     Error,
+    /// What the peer sent is no HTTP/2, or breaks its rules.
+    Protocol,
+    /// What the peer sent costs more than it is worth: floods, of resets above all.
+    EnhanceYourCalm,
+    /// The peer did not answer a ping.
+    KeepaliveTimeout,
+    /// The peer spoke HTTP/1.
+    Http1,
     /// The peer spoke TLS to a port without.
     TlsToPlaintext,
     HandshakeTimeout,
@@ -60,6 +68,10 @@ impl CloseReason {
         match self {
             CloseReason::Done => "done",
             CloseReason::Error => "error",
+            CloseReason::Protocol => "protocol",
+            CloseReason::EnhanceYourCalm => "enhance_your_calm",
+            CloseReason::KeepaliveTimeout => "keepalive_timeout",
+            CloseReason::Http1 => "http1",
             CloseReason::TlsToPlaintext => "tls_to_plaintext",
             CloseReason::HandshakeTimeout => "handshake_timeout",
             CloseReason::HandshakeFailed => "handshake_failed",
@@ -162,12 +174,13 @@ impl Phases {
         Some(since.max(facts.last_write) + 2 * timeout)
     }
 
-    /// Why the connection ended, when it ended by itself.
-    pub(crate) fn ended(&self, with_error: bool) -> CloseReason {
-        match (self.state, with_error) {
-            (State::Leaving { reason, .. }, _) => reason,
-            (_, true) => CloseReason::Error,
-            (_, false) => CloseReason::Done,
+    /// Why the connection ended, when it ended by itself; `failed` says what it ended with, if it failed. On its way
+    /// out a peer that vanishes has only gone sooner.
+    pub(crate) fn ended(&self, failed: Option<CloseReason>) -> CloseReason {
+        match (self.state, failed) {
+            (State::Leaving { reason, .. }, None | Some(CloseReason::Error)) => reason,
+            (_, Some(failed)) => failed,
+            (_, None) => CloseReason::Done,
         }
     }
 

@@ -67,8 +67,25 @@ pub(super) fn parse(filter: &str) -> Result<EnvFilter, Box<dyn Error + Send + Sy
         kept.retain(|(earlier, _)| earlier.is_none() || *earlier != of);
         kept.push((of, directive));
     }
-    let trimmed: Vec<&str> = kept.into_iter().map(|(_, directive)| directive).collect();
+    let mut trimmed: Vec<&str> = kept.into_iter().map(|(_, directive)| directive).collect();
+    if leaves_h2_to_us(&trimmed) {
+        trimmed.insert(0, "h2=error");
+    }
     Ok(parse_trimmed(&trimmed.join(","))?)
+}
+
+/// Whether the warnings of the HTTP/2 library are left out: it warns of every frame of some floods, and the server tells
+/// of peers that break the rules by itself, once in a while. Who asks for them, or for `debug`, gets them.
+fn leaves_h2_to_us(directives: &[&str]) -> bool {
+    let mut general = LevelFilter::OFF;
+    for directive in directives {
+        match Directive::read(directive) {
+            Directive::General(level) => general = level,
+            Directive::Of(target, _) if target.starts_with("h2") => return false,
+            _ => {}
+        }
+    }
+    matches!(general, LevelFilter::WARN | LevelFilter::INFO)
 }
 
 /// What a directive about the value of a field is about, without its level.
@@ -170,6 +187,23 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn warnings_of_h2_are_left_out_unless_somebody_asks_for_them() {
+        for (filter, left_out) in [
+            ("info", true),
+            ("my_crate=trace,warn", true),
+            ("info,h2=warn", false),
+            ("h2::proto=trace,info", false),
+            ("debug", false),
+            ("error", false),
+            ("off", false),
+            ("my_crate", false),
+        ] {
+            let parsed = parse(filter).unwrap().to_string();
+            assert_eq!(parsed.contains("h2=error"), left_out, "{filter}: {parsed}");
+        }
+    }
 
     #[test]
     fn a_mistyped_level_is_not_taken_for_a_target() {

@@ -73,7 +73,7 @@ fn a_peer_that_greets_in_a_drain_is_asked_to_go() {
     peer.facts.preface_seen = true;
     assert_eq!(peer.at(3), Step::GoAway);
     assert_eq!(peer.at(3), peer.wait_until(8));
-    assert_eq!(peer.phases.ended(false), CloseReason::Drain);
+    assert_eq!(peer.phases.ended(None), CloseReason::Drain);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn an_idle_peer_is_asked_to_go() {
     assert_eq!(peer.at(1), peer.wait_until(60));
     assert_eq!(peer.at(60), Step::GoAway);
     assert_eq!(peer.at(60), peer.wait_until(65));
-    assert_eq!(peer.phases.ended(false), CloseReason::Idle);
+    assert_eq!(peer.phases.ended(None), CloseReason::Idle);
     assert_eq!(peer.at(65), Step::Close(CloseReason::Idle));
 }
 

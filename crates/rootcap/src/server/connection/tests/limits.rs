@@ -69,7 +69,7 @@ async fn a_frame_that_is_too_large_ends_the_connection() {
     peer.greet(&[]).await;
     peer.frame(Kind::Data, 0, 1, &vec![0; 16 * 1024 + 1]).await;
     assert_eq!(peer.next_of(Kind::GoAway).await.go_away().1, FRAME_SIZE_ERROR);
-    assert_eq!(end.await.unwrap(), CloseReason::Error);
+    assert_eq!(end.await.unwrap(), CloseReason::Protocol);
 }
 
 /// "Rapid reset": calls that are reset before the server has taken them up.
@@ -83,7 +83,7 @@ async fn too_many_resets_end_the_connection() {
         peer.frame(Kind::Reset, 0, stream, &8_u32.to_be_bytes()).await;
     }
     assert_eq!(peer.next_of(Kind::GoAway).await.go_away().1, ENHANCE_YOUR_CALM);
-    assert_eq!(end.await.unwrap(), CloseReason::Error);
+    assert_eq!(end.await.unwrap(), CloseReason::EnhanceYourCalm);
     server.calls.handlers_are(0).await;
 }
 
@@ -99,5 +99,5 @@ async fn too_many_errors_of_the_peer_end_the_connection() {
         peer.frame(Kind::WindowUpdate, 0, stream, &(u32::MAX >> 1).to_be_bytes()).await;
     }
     assert_eq!(peer.next_of(Kind::GoAway).await.go_away().1, ENHANCE_YOUR_CALM);
-    assert_eq!(end.await.unwrap(), CloseReason::Error);
+    assert_eq!(end.await.unwrap(), CloseReason::EnhanceYourCalm);
 }

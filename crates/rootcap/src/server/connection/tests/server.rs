@@ -17,6 +17,7 @@ use crate::{
     health::Health,
     lifecycle::{Life, Phase},
     server::{
+        caps::Caps,
         connections::{Connection, Connections},
         io_stats::IoStats,
         secured,
@@ -36,6 +37,8 @@ pub(super) struct Server<A: App = Calls> {
     alive: mpsc::Sender<Infallible>,
     gone: mpsc::Receiver<Infallible>,
 }
+
+const NO_CAPS: Caps = Caps { connections: usize::MAX, per_peer: None };
 
 /// More than any test writes ahead.
 const PIPE: usize = 1 << 20;
@@ -85,7 +88,7 @@ impl<A: App> Server<A> {
     pub(super) fn accept_over(&self, pipe: usize) -> (Peer, JoinHandle<CloseReason>) {
         let (near, far) = tokio::io::duplex(pipe);
         let name = Arc::new(PeerName::local("test".to_owned()));
-        let registered = self.connections.register(name, self.alive.clone(), usize::MAX).unwrap();
+        let registered = self.connections.register(name, self.alive.clone(), NO_CAPS).unwrap();
         let settings = Arc::clone(&self.settings);
         let life = self.life.watch();
         (Peer(far), tokio::spawn(drive(near, self.stack.clone(), None, registered, settings, life)))
@@ -99,7 +102,7 @@ impl<A: App> Server<A> {
     ) -> (DuplexStream, JoinHandle<CloseReason>) {
         let (near, far) = tokio::io::duplex(pipe);
         let name = Arc::new(PeerName::local("test".to_owned()));
-        let registered = self.connections.register(name, self.alive.clone(), usize::MAX).unwrap();
+        let registered = self.connections.register(name, self.alive.clone(), NO_CAPS).unwrap();
         let (stack, settings) = (self.stack.clone(), Arc::clone(&self.settings));
         let info = TcpConnectInfo { local_addr: None, remote_addr: None };
         let life = self.life.watch();
