@@ -166,6 +166,7 @@ fn row(connection: &Connection) -> ConnectionRow {
         total_streams: connection.total_calls.load(Relaxed),
         bytes_in: connection.io.bytes_in(),
         bytes_out: connection.io.bytes_out(),
+        bytes_unsent: connection.unsent() as u64,
         pings: connection.io.pings(),
         excess_pings: connection.io.excess_pings(),
         idle: connection.idle(),

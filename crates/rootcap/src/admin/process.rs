@@ -106,6 +106,8 @@ pub(crate) struct ConnectionRow {
     pub(crate) bytes_in: u64,
     /// Bytes written to the socket.
     pub(crate) bytes_out: u64,
+    /// Bytes of responses that the peer has not taken.
+    pub(crate) bytes_unsent: u64,
     /// Pings of the peer.
     pub(crate) pings: u64,
     /// Those that came too often.
