@@ -1,5 +1,6 @@
 //! Drives one connection: from its preface, through its calls, to the end of its age, its idleness or a drain.
 
+mod notice;
 mod phases;
 
 use std::{
@@ -22,6 +23,7 @@ use tokio::{
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use tower_service::Service;
 
+use notice::{Notice, Noticed};
 pub(super) use phases::GREETING;
 pub(crate) use phases::{CloseReason, Limits};
 use phases::{Facts, Phases, Step};
@@ -94,7 +96,9 @@ where
 {
     let connection = &registered.connection;
     let slot = Slot::default();
+    let notice = Notice::default();
     let io = Coalesce::new(io, Arc::clone(&connection.io), settings.coalesce);
+    let io = Noticed::new(io, notice.clone());
     let service = CallService { stack: Mutex::new(stack), info, slot: slot.clone() };
     let mut hyper = pin!(
         builder(&settings, Executor::new(Arc::clone(connection), slot))
@@ -123,6 +127,7 @@ where
                 connection.close(reason);
                 return reason;
             }
+            Step::Notice => notice.give(),
             Step::GoAway => Pin::as_mut(&mut hyper).graceful_shutdown(),
             Step::WaitUntil(instant) => tokio::select! {
                 // In this order: what has come in is read first.

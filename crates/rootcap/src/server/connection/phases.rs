@@ -19,6 +19,9 @@ pub(crate) struct Limits {
 
 /// A peer that has been asked to go and has no open call has this long to hang up.
 const HANG_UP: Duration = Duration::from_secs(5);
+/// A peer that has been told that it will be asked to go has this long to send what it had begun by then: a round trip
+/// around the world.
+pub(super) const NOTICE: Duration = Duration::from_millis(250);
 /// In a drain, who has not greeted yet has this long for it.
 pub(in crate::server) const GREETING: Duration = Duration::from_secs(1);
 /// Further than any deadline.
@@ -84,6 +87,8 @@ pub(crate) struct Facts {
 pub(crate) enum Step {
     /// Look again at this time, or when the server's phase changes.
     WaitUntil(Instant),
+    /// Tell the peer that it will be asked to go, and step again.
+    Notice,
     /// Send GOAWAY, and step again.
     GoAway,
     /// Close the connection.
@@ -94,6 +99,11 @@ pub(crate) enum Step {
 enum State {
     Preface,
     Open,
+    /// The peer has been told that it will be asked to go.
+    Noticed {
+        reason: CloseReason,
+        since: Instant,
+    },
     /// GOAWAY has been sent.
     Leaving {
         reason: CloseReason,
@@ -128,6 +138,7 @@ impl Phases {
         match self.state {
             State::Preface => self.preface(facts),
             State::Open => self.open(facts),
+            State::Noticed { reason, since } => self.noticed(facts, reason, since),
             State::Leaving { reason, since } => self.leaving(facts, reason, since),
         }
     }
@@ -135,7 +146,7 @@ impl Phases {
     /// Why the connection ended, when it ended by itself.
     pub(crate) fn ended(&self, with_error: bool) -> CloseReason {
         match (self.state, with_error) {
-            (State::Leaving { reason, .. }, _) => reason,
+            (State::Noticed { reason, .. } | State::Leaving { reason, .. }, _) => reason,
             (_, true) => CloseReason::Error,
             (_, false) => CloseReason::Done,
         }
@@ -180,7 +191,17 @@ impl Phases {
                 return Step::WaitUntil(next.unwrap_or(facts.now + FAR));
             }
         };
-        self.state = State::Leaving { reason, since: facts.now };
+        self.state = State::Noticed { reason, since: facts.now };
+        Step::Notice
+    }
+
+    /// Nothing is refused meanwhile.
+    fn noticed(&mut self, facts: &Facts, reason: CloseReason, since: Instant) -> Step {
+        let until = since + NOTICE;
+        if facts.now < until {
+            return Step::WaitUntil(until);
+        }
+        self.state = State::Leaving { reason, since };
         Step::GoAway
     }
 
