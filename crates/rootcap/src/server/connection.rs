@@ -1,6 +1,7 @@
 //! Drives one connection: from its preface, through its calls, to the end of its age, its idleness or a drain.
 
 mod failure;
+mod notice;
 mod phases;
 
 use std::{
@@ -24,6 +25,7 @@ use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use tower_service::Service;
 
 use failure::last_word;
+use notice::{Notice, Noticed};
 pub(crate) use phases::{CloseReason, Limits};
 use phases::{Facts, GREETING, Phases, Step};
 
@@ -159,7 +161,9 @@ where
 {
     let connection = &registered.connection;
     let slot = Slot::default();
+    let notice = Notice::default();
     let io = Coalesce::new(io, Arc::clone(&connection.io), settings.coalesce);
+    let io = Noticed::new(io, notice.clone());
     let sending = connection.send_with(settings.http2.max_buffered.as_usize());
     let service = CallService { stack: Mutex::new(stack), info, slot: slot.clone(), sending };
     let executor = Executor::new(Arc::clone(connection), slot, settings.limits.stall);
@@ -188,6 +192,7 @@ where
                 connection.close(reason);
                 return reason;
             }
+            Step::Notice => notice.give(),
             Step::GoAway => Pin::as_mut(&mut hyper).graceful_shutdown(),
             Step::WaitUntil(instant) => tokio::select! {
                 // In this order: what has come in is read first.

@@ -155,6 +155,7 @@ fn connections_are_json_for_curl_and_a_table_for_browsers() {
         "TotalStreams": 30,
         "BytesIn": 400,
         "BytesOut": 5000,
+        "BytesUnsent": 70,
         "Pings": 7,
         "ExcessPings": 3,
         "LastActivity": "1s",

@@ -21,6 +21,9 @@ pub(crate) struct Limits {
 
 /// A peer that has been asked to go and has no open call has this long to hang up.
 const HANG_UP: Duration = Duration::from_secs(5);
+/// A peer that has been told that it will be asked to go has this long to send what it had begun by then: a round trip
+/// around the world.
+pub(super) const NOTICE: Duration = Duration::from_millis(250);
 /// In a drain, who has not greeted yet has this long for it.
 pub(super) const GREETING: Duration = Duration::from_secs(1);
 /// Further than any deadline.
@@ -103,6 +106,8 @@ pub(crate) struct Facts {
 pub(crate) enum Step {
     /// Look again at this time, or when the server's phase changes.
     WaitUntil(Instant),
+    /// Tell the peer that it will be asked to go, and step again.
+    Notice,
     /// Send GOAWAY, and step again.
     GoAway,
     /// Close the connection.
@@ -113,6 +118,11 @@ pub(crate) enum Step {
 enum State {
     Preface,
     Open,
+    /// The peer has been told that it will be asked to go.
+    Noticed {
+        reason: CloseReason,
+        since: Instant,
+    },
     /// GOAWAY has been sent.
     Leaving {
         reason: CloseReason,
@@ -153,6 +163,7 @@ impl Phases {
         let step = match self.state {
             State::Preface => self.preface(facts),
             State::Open => self.open(facts),
+            State::Noticed { reason, since } => self.noticed(facts, reason, since),
             State::Leaving { reason, since } => self.leaving(facts, reason, since),
         };
         match (step, stalled) {
@@ -178,7 +189,10 @@ impl Phases {
     /// out a peer that vanishes has only gone sooner.
     pub(crate) fn ended(&self, failed: Option<CloseReason>) -> CloseReason {
         match (self.state, failed) {
-            (State::Leaving { reason, .. }, None | Some(CloseReason::Error)) => reason,
+            (
+                State::Noticed { reason, .. } | State::Leaving { reason, .. },
+                None | Some(CloseReason::Error),
+            ) => reason,
             (_, Some(failed)) => failed,
             (_, None) => CloseReason::Done,
         }
@@ -223,7 +237,17 @@ impl Phases {
                 return Step::WaitUntil(next.unwrap_or(facts.now + FAR));
             }
         };
-        self.state = State::Leaving { reason, since: facts.now };
+        self.state = State::Noticed { reason, since: facts.now };
+        Step::Notice
+    }
+
+    /// Nothing is refused meanwhile.
+    fn noticed(&mut self, facts: &Facts, reason: CloseReason, since: Instant) -> Step {
+        let until = since + NOTICE;
+        if facts.now < until {
+            return Step::WaitUntil(until);
+        }
+        self.state = State::Leaving { reason, since };
         Step::GoAway
     }
 

@@ -36,6 +36,15 @@ impl Peer {
         self.phases.step(&self.facts)
     }
 
+    /// Asks to go, at this time: with the notice, and when that is over.
+    fn is_asked_to_go(&mut self, seconds: u64) {
+        assert_eq!(self.at(seconds), Step::Notice);
+        let over = self.start + Duration::from_secs(seconds) + NOTICE;
+        assert_eq!(self.at(seconds), Step::WaitUntil(over));
+        self.facts.now = over;
+        assert_eq!(self.phases.step(&self.facts), Step::GoAway);
+    }
+
     fn wait_until(&self, seconds: u64) -> Step {
         Step::WaitUntil(self.start + Duration::from_secs(seconds))
     }
@@ -71,7 +80,7 @@ fn a_peer_that_greets_in_a_drain_is_asked_to_go() {
     peer.facts.draining = true;
     assert_eq!(peer.at(3), peer.wait_until(4));
     peer.facts.preface_seen = true;
-    assert_eq!(peer.at(3), Step::GoAway);
+    peer.is_asked_to_go(3);
     assert_eq!(peer.at(3), peer.wait_until(8));
     assert_eq!(peer.phases.ended(None), CloseReason::Drain);
 }
@@ -81,10 +90,18 @@ fn an_idle_peer_is_asked_to_go() {
     let mut peer = peer();
     peer.facts.preface_seen = true;
     assert_eq!(peer.at(1), peer.wait_until(60));
-    assert_eq!(peer.at(60), Step::GoAway);
+    peer.is_asked_to_go(60);
     assert_eq!(peer.at(60), peer.wait_until(65));
     assert_eq!(peer.phases.ended(None), CloseReason::Idle);
     assert_eq!(peer.at(65), Step::Close(CloseReason::Idle));
+}
+
+#[test]
+fn a_peer_that_leaves_at_the_notice_has_followed_it() {
+    let mut peer = peer();
+    peer.facts.preface_seen = true;
+    assert_eq!(peer.at(60), Step::Notice);
+    assert_eq!(peer.phases.ended(Some(CloseReason::Error)), CloseReason::Idle);
 }
 
 #[test]
@@ -98,7 +115,7 @@ fn an_open_call_keeps_a_connection_from_being_idle() {
 fn at_the_age_calls_have_the_grace_to_finish() {
     let mut peer = peer();
     (peer.facts.preface_seen, peer.facts.open_calls) = (true, 1);
-    assert_eq!(peer.at(100), Step::GoAway);
+    peer.is_asked_to_go(100);
     assert_eq!(peer.at(129), peer.wait_until(130));
     assert_eq!(peer.at(130), Step::Close(CloseReason::MaxAge));
 }
@@ -107,7 +124,7 @@ fn at_the_age_calls_have_the_grace_to_finish() {
 fn a_drain_waits_for_calls_and_then_for_the_peer_to_hang_up() {
     let mut peer = peer();
     (peer.facts.preface_seen, peer.facts.open_calls, peer.facts.draining) = (true, 1, true);
-    assert_eq!(peer.at(1), Step::GoAway);
+    peer.is_asked_to_go(1);
     assert_eq!(peer.at(50), peer.wait_until(55));
     (peer.facts.open_calls, peer.facts.last_call) = (0, peer.start + Duration::from_secs(52));
     assert_eq!(peer.at(55), peer.wait_until(57));
@@ -130,14 +147,14 @@ fn before_the_preface_nothing_that_could_matter_is_slept_through() {
     greeted.phases.limits.max_age = Some(Duration::from_secs(3));
     assert_eq!(greeted.at(0), greeted.wait_until(3));
     greeted.facts.preface_seen = true;
-    assert_eq!(greeted.at(3), Step::GoAway);
+    greeted.is_asked_to_go(3);
 }
 
 #[test]
 fn a_peer_that_takes_bytes_is_not_hung_up_on() {
     let mut peer = peer();
     (peer.facts.preface_seen, peer.facts.draining) = (true, true);
-    assert_eq!(peer.at(1), Step::GoAway);
+    peer.is_asked_to_go(1);
     for second in 2..20 {
         peer.facts.last_write = peer.start + Duration::from_secs(second);
         assert_eq!(peer.at(second), peer.wait_until(second + 5));
@@ -148,7 +165,7 @@ fn a_peer_that_takes_bytes_is_not_hung_up_on() {
 fn an_idle_peer_that_takes_bytes_for_ever_is_hung_up_on_after_the_grace() {
     let mut peer = peer();
     peer.facts.preface_seen = true;
-    assert_eq!(peer.at(60), Step::GoAway);
+    peer.is_asked_to_go(60);
     peer.facts.last_write = peer.start + Duration::from_secs(89);
     assert_eq!(peer.at(89), peer.wait_until(90));
     // A call that began before the peer had read the GOAWAY has all its time.
@@ -184,6 +201,7 @@ fn a_peer_that_takes_nothing_is_closed_while_it_leaves() {
     peer.phases.limits.stall = Some(Duration::from_secs(5));
     (peer.facts.preface_seen, peer.facts.draining) = (true, true);
     (peer.facts.open_calls, peer.facts.unsent) = (1, 1);
-    assert_eq!((peer.at(0), peer.at(0)), (Step::GoAway, peer.wait_until(5)));
-    assert_eq!((peer.at(5), peer.at(10)), (peer.wait_until(10), Step::Close(CloseReason::Stalled)));
+    peer.is_asked_to_go(0);
+    assert_eq!(peer.at(1), peer.wait_until(6));
+    assert_eq!((peer.at(9), peer.at(10)), (peer.wait_until(10), Step::Close(CloseReason::Stalled)));
 }

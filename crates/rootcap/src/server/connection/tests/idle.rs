@@ -17,7 +17,7 @@ async fn an_idle_peer_gets_a_goaway_and_goes() {
     peer.answer_ping().await;
     assert_eq!(peer.next_of(Kind::GoAway).await.go_away(), (0, 0));
     assert!(peer.next().await.is_none());
-    assert_eq!((end.await.unwrap(), began.elapsed()), (CloseReason::Idle, seconds(60)));
+    assert_eq!((end.await.unwrap(), began.elapsed()), (CloseReason::Idle, seconds(60) + NOTICE));
 }
 
 #[tokio::test(start_paused = true)]
@@ -26,7 +26,7 @@ async fn an_idle_peer_that_does_not_go_is_closed() {
     let began = Instant::now();
     let (mut peer, end) = server.accept();
     peer.greet(&[]).await;
-    assert_eq!((end.await.unwrap(), began.elapsed()), (CloseReason::Idle, seconds(65)));
+    assert_eq!((end.await.unwrap(), began.elapsed()), (CloseReason::Idle, seconds(65) + NOTICE));
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::CloseReason;
+use super::{CloseReason, phases::NOTICE};
 use crate::lifecycle::Phase;
 use peer::Kind;
 use server::Server;
