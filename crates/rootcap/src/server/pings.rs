@@ -46,18 +46,30 @@ impl Pings {
             }
             bytes = &bytes[self.skip..];
             self.skip = 0;
-            let missing = HEAD - self.has;
-            let Some((head, rest)) = bytes.split_at_checked(missing) else {
-                self.head[self.has..self.has + bytes.len()].copy_from_slice(bytes);
-                self.has += bytes.len();
-                return pings;
+            bytes = match bytes.split_first_chunk() {
+                // Nearly always: nothing is copied.
+                Some((head, rest)) if self.has == 0 => {
+                    pings += self.head_is(*head);
+                    rest
+                }
+                _ => {
+                    let (part, rest) = bytes.split_at(bytes.len().min(HEAD - self.has));
+                    self.head[self.has..self.has + part.len()].copy_from_slice(part);
+                    self.has += part.len();
+                    if self.has == HEAD {
+                        self.has = 0;
+                        pings += self.head_is(self.head);
+                    }
+                    rest
+                }
             };
-            self.head[self.has..].copy_from_slice(head);
-            (self.has, bytes) = (0, rest);
-            let [a, b, c, kind, flags, ..] = self.head;
-            self.skip = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
-            pings += u32::from(kind == PING && flags & ACK == 0);
         }
+    }
+
+    /// Skips what this head says; 1 if it is that of a ping.
+    fn head_is(&mut self, [a, b, c, kind, flags, ..]: [u8; HEAD]) -> u32 {
+        self.skip = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+        u32::from(kind == PING && flags & ACK == 0)
     }
 }
 
