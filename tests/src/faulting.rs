@@ -172,7 +172,7 @@ impl Tested {
 
 #[tokio::test]
 async fn a_deadline_in_each_phase() {
-    let tested = Tested::start(&[("ROOTCAP_DEADLINE__MAX", "500ms")]).await;
+    let tested = Tested::start(&[("ROOTCAP_DEADLINE__MAX", "1s")]).await;
     tested.suffers(FOR_EVER, Code::DeadlineExceeded, "DeadlineExceeded").await;
 }
 

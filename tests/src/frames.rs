@@ -82,6 +82,8 @@ pub struct Said {
     pub goaway: Option<u32>,
     /// The codes with which it reset streams.
     pub resets: Vec<u32>,
+    /// How many heads, or ends with headers, came.
+    pub heads: usize,
     /// The streams that ended with headers, as answered calls do.
     pub ended: Vec<u32>,
     /// The ping was answered: the connection goes on.
@@ -91,9 +93,14 @@ pub struct Said {
 impl Frames {
     /// Connects and sends the preface.
     pub async fn connect(address: SocketAddr) -> Self {
+        Self::connect_with(address, &[]).await
+    }
+
+    /// Connects and sends the preface, with these settings (RFC 9113, 6.5.2).
+    pub async fn connect_with(address: SocketAddr, settings: &[(u16, u32)]) -> Self {
         let mut frames = Self(TcpStream::connect(address).await.unwrap());
         frames.0.set_nodelay(true).unwrap();
-        frames.0.write_all(&opening(&[])).await.unwrap();
+        frames.0.write_all(&opening(settings)).await.unwrap();
         frames
     }
 
@@ -162,8 +169,11 @@ async fn read<R: AsyncReadExt + Unpin>(from: &mut R) -> Said {
         let number = |at: usize| u32::from_be_bytes(payload[at..at + 4].try_into().unwrap());
         match head[3] {
             GOAWAY => said.goaway = Some(number(4)),
-            HEADERS if head[4] & END_STREAM != 0 => {
-                said.ended.push(u32::from_be_bytes(head[5..].try_into().unwrap()));
+            HEADERS => {
+                said.heads += 1;
+                if head[4] & END_STREAM != 0 {
+                    said.ended.push(u32::from_be_bytes(head[5..].try_into().unwrap()));
+                }
             }
             RST_STREAM => said.resets.push(number(0)),
             PING if head[4] == ACK && payload == QUESTION => {

@@ -7,6 +7,7 @@ mod headers;
 mod nonsense;
 mod resets;
 mod sockets;
+mod stalled;
 
 use rootcap_tests::hpack;
 
