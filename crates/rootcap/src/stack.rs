@@ -14,7 +14,7 @@ use rootcap_layers::{
     concurrency::Limit,
     deadline::Deadline,
     metrics::CallMetrics,
-    observe::{Observe, ObserveFuture, ObserveLayer},
+    observe::{Observe, ObserveLayer},
     rate_limit::{Quota, RateLimit},
     trace::{Propagation, Propagator, Sampler},
 };
@@ -25,7 +25,10 @@ use crate::{
     bounds::{App, RequestBody},
     config::{self, Config},
     health::Health,
-    server::{aside::Aside, sending::SendBody},
+    server::{
+        aside::Aside,
+        sending::{SendBody, SendFuture},
+    },
     telemetry::{export::Export, logs::Logs},
 };
 
@@ -41,8 +44,9 @@ type Guarded<A> = CatchPanic<Deadline<Aside<Admitted<A>>>>;
 /// What the limits let through.
 type Admitted<A> = Admission<Limit, Admission<RateLimit, A>>;
 
+/// The future of a response, on its way to the connection.
 pub(crate) type StackFuture<A> =
-    ObserveFuture<Observers, <Guarded<A> as Service<Request<RequestBody>>>::Future>;
+    SendFuture<Observers, <Guarded<A> as Service<Request<RequestBody>>>::Future>;
 
 /// The body of a response, on its way to the connection.
 pub(crate) type StackBody<A> = SendBody<Observers, <Guarded<A> as App>::Body>;

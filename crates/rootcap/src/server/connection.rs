@@ -265,7 +265,7 @@ struct CallService<A: App> {
 impl<A: App> hyper::service::Service<Request<Incoming>> for CallService<A> {
     type Response = Response<StackBody<A>>;
     type Error = Infallible;
-    type Future = SendFuture<StackFuture<A>>;
+    type Future = StackFuture<A>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         // What tonic's `Request::remote_addr`, `local_addr` and `peer_certs` read.

@@ -2,7 +2,8 @@
 //!
 //! h2 takes a chunk whole, however little of it the peer's flow control lets through. Every chunk is therefore counted
 //! until h2 has written or dropped it, for its connection and for its call:
-//! - a connection for which too much is held makes its calls wait before their bodies are asked for more;
+//! - a connection for which too much is held makes its calls wait, before their bodies are asked for more, and before
+//!   their handlers begin: an answer that nobody takes is memory, too;
 //! - a call whose last chunk is still held is not over: its trailers wait, so that its deadline and the stall timeout
 //!   still have a task to end.
 
@@ -23,8 +24,9 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use rootcap_layers::{
     Call,
-    observe::{ObservedResponse, Observer},
+    observe::{ObserveFuture, ObservedResponse, Observer},
 };
+use tokio::time::{Sleep, sleep_until};
 
 /// How much is held for one connection, and who waits for it to become less.
 #[derive(Debug)]
@@ -120,29 +122,49 @@ impl Drop for Held {
 }
 
 pin_project! {
-    /// Waits for the head of a response, and wraps its body.
-    pub(crate) struct SendFuture<F> {
+    /// Waits for the head of a response, and wraps its body. Begins when there is room, or it is too late.
+    pub(crate) struct SendFuture<O: Observer, F> {
         #[pin]
-        future: F,
+        future: ObserveFuture<O, F>,
         sending: Arc<Sending>,
+        begun: bool,
+        // In a box, as few calls wait.
+        late: Option<Pin<Box<Sleep>>>,
     }
 }
 
-impl<F> SendFuture<F> {
-    pub(crate) fn new(future: F, sending: Arc<Sending>) -> Self {
-        Self { future, sending }
+impl<O: Observer, F> SendFuture<O, F> {
+    pub(crate) fn new(future: ObserveFuture<O, F>, sending: Arc<Sending>) -> Self {
+        Self { future, sending, begun: false, late: None }
+    }
+
+    /// Ready when the call may begin: for want of room, at its deadline, which the layer that holds it then tells.
+    fn poll_begin(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        if this.sending.poll_room(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let Some(deadline) = this.future.observed().and_then(Call::deadline) else {
+            return Poll::Pending;
+        };
+        this.late.get_or_insert_with(|| Box::pin(sleep_until(deadline))).as_mut().poll(cx)
     }
 }
 
-impl<F, O, B, E> Future for SendFuture<F>
+impl<O, F, B, E> Future for SendFuture<O, F>
 where
-    F: Future<Output = Result<Response<ObservedResponse<O, B>>, E>>,
     O: Observer,
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body<Data = Bytes>,
 {
     type Output = Result<Response<SendBody<O, B>>, E>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if !self.begun {
+            ready!(self.as_mut().poll_begin(cx));
+        }
         let this = self.project();
+        *this.begun = true;
         let response = ready!(this.future.poll(cx))?;
         let sending = Arc::clone(this.sending);
         Poll::Ready(Ok(response.map(|body| SendBody { body, sending, trailers: None })))

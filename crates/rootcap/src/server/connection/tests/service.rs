@@ -4,7 +4,10 @@ use std::{
     convert::Infallible,
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     task::{Context, Poll},
 };
 
@@ -35,6 +38,7 @@ pub(in crate::server) const LARGE: usize = 256 * 1024;
 struct State {
     permits: Semaphore,
     handlers: watch::Sender<usize>,
+    begun: AtomicUsize,
     frames: watch::Sender<usize>,
 }
 
@@ -52,6 +56,7 @@ impl Calls {
         Self(Arc::new(State {
             permits: Semaphore::new(0),
             handlers: watch::Sender::new(0),
+            begun: AtomicUsize::new(0),
             frames: watch::Sender::new(0),
         }))
     }
@@ -64,6 +69,11 @@ impl Calls {
     /// How many handlers there are.
     pub(in crate::server) fn handlers(&self) -> usize {
         *self.0.handlers.borrow()
+    }
+
+    /// How many handlers there have been, at work.
+    pub(in crate::server) fn begun(&self) -> usize {
+        self.0.begun.load(Relaxed)
     }
 
     /// Waits until there are so many handlers.
@@ -128,6 +138,7 @@ impl<B> Service<Request<B>> for Calls {
         let (path, calls) = (request.uri().path().to_owned(), self.clone());
         let handler = calls.start();
         Box::pin(async move {
+            calls.0.begun.fetch_add(1, Relaxed);
             Ok(match path.as_str() {
                 "/test/Flood" => calls.flood(handler),
                 "/test/Large" => large(),

@@ -87,6 +87,8 @@ async fn what_is_held_for_a_connection_is_bounded_and_all_of_it_arrives() {
     let unsent = server.connection().unsent();
     assert!((512 * 1024..512 * 1024 + LARGE).contains(&unsent), "{unsent}");
     assert_eq!(server.io().open_calls(), CALLS as usize);
+    // An answer that nobody takes is memory before HTTP/2 has it, too: 200 of 1 MiB were 212 MB.
+    assert_eq!(server.calls.begun(), 512 * 1024 / LARGE + 1);
 
     peer.frame(Kind::Settings, 0, 0, &[&4_u16.to_be_bytes()[..], &WIDE.to_be_bytes()].concat())
         .await;
@@ -99,6 +101,25 @@ async fn what_is_held_for_a_connection_is_bounded_and_all_of_it_arrives() {
     }
     assert_eq!((received, server.connection().unsent()), (CALLS as usize * LARGE, 0));
     assert_eq!(server.ended_as("OK"), u64::from(CALLS));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_for_room_ends_at_its_deadline_or_with_its_caller() {
+    let server = Server::with(|config| config.http2.max_buffered = Size::kib(64));
+    let (mut peer, _end) = server.accept();
+    peer.greet(&[(4, 1)]).await;
+    peer.call(1, "/test/Large").await;
+    tokio::time::sleep(seconds(1)).await;
+    let began = Instant::now();
+    peer.call_with_timeout(3, "/test/Wait", "1S").await;
+    peer.call(5, "/test/Wait").await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!((server.calls.begun(), server.io().open_calls()), (1, 3));
+    peer.frame(Kind::Reset, 0, 5, &8_u32.to_be_bytes()).await;
+    peer.end_of(3).await;
+    assert_eq!(began.elapsed().as_secs(), 1);
+    assert_eq!(["DeadlineExceeded", "Canceled"].map(|code| server.ended_as(code)), [1, 1]);
+    assert_eq!(server.io().open_calls(), 1);
 }
 
 /// The socket takes nothing, not even a reset.
