@@ -1,9 +1,9 @@
 //! A program whose handler logs and makes spans, for the tests of what leaves a process.
 //!
 //! With `TEST_SUBSCRIBER` in its environment it has a `tracing` subscriber of its own, which writes to stderr. With
-//! `TEST_SIGNAL` it is sent SIGTERM as soon as it says that it has started. With `TEST_CHECK` it has a health check,
-//! which is always good. With `TEST_SHUTDOWN` it owns its signals, and stops at SIGUSR2. With `TEST_LISTENER` it brings
-//! a listener. With `TEST_SECOND` it starts a second server after the first.
+//! `TEST_SIGNAL` it is sent SIGTERM as soon as it says that it has started, and once more when it has served. With
+//! `TEST_CHECK` it has a health check, which is always good. With `TEST_SHUTDOWN` it owns its signals, and stops at
+//! SIGUSR2. With `TEST_LISTENER` it brings a listener. With `TEST_SECOND` it starts a second server after the first.
 
 use std::{future::ready, net::TcpListener, process::Command, time::Duration};
 
@@ -77,11 +77,16 @@ async fn main() -> Result<(), rootcap::Error> {
         .descriptors(rootcap_proto::FILE_DESCRIPTOR_SET)
         .on_start(|server| {
             println!("{server}");
-            if std::env::var_os("TEST_SIGNAL").is_some() {
-                let sent = Command::new("sh").args(["-c", "kill -TERM $PPID"]).status();
-                assert!(sent.is_ok_and(|status| status.success()), "there is a shell");
-            }
+            signal_if_asked();
         })
         .serve(services)
         .await
+        .inspect(|()| signal_if_asked())
+}
+
+fn signal_if_asked() {
+    if std::env::var_os("TEST_SIGNAL").is_some() {
+        let sent = Command::new("sh").args(["-c", "kill -TERM $PPID"]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "there is a shell");
+    }
 }

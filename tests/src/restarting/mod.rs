@@ -67,7 +67,7 @@ async fn the_next_process_beside_the_one_that_drains_on_a_shared_address() {
     let _loaded = LOADED.lock().await;
     let mut fleet = Fleet::on_a_shared_address(LAME_DUCK).await;
     let Some(clients) = all_clients(fleet.address, &["watched"]) else { return };
-    lose_nothing(&mut fleet, clients, Done { unary: 40_000, streams: 1_000 }).await;
+    lose_nothing(&mut fleet, clients, Done { unary: 20_000, streams: 400 }).await;
 }
 
 #[tokio::test]
@@ -76,5 +76,5 @@ async fn behind_envoy() {
     let mut fleet = Fleet::on_a_socket(&[]).await;
     let Some(proxy) = Proxy::envoy(fleet.address).await else { return };
     let Some(clients) = all_clients(proxy.address, &[]) else { return };
-    lose_nothing(&mut fleet, clients, Done { unary: 30_000, streams: 800 }).await;
+    lose_nothing(&mut fleet, clients, Done { unary: 20_000, streams: 400 }).await;
 }
