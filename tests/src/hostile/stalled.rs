@@ -26,7 +26,8 @@ fn call(stream: u32, method: &str, message: &[u8]) -> Vec<u8> {
     frames
 }
 
-/// Asks for much in many calls, and lets nothing or one byte of each be sent.
+/// Asks for much in many calls, and lets nothing or one byte of each be sent. Calls for which there is no room do not
+/// begin.
 async fn stalled(address: SocketAddr, window: u32, method: &str, message: &[u8]) {
     let mut frames = Frames::connect_with(address, &[(INITIAL_WINDOW_SIZE, window)]).await;
     // The windows are the server's from its settings on.
@@ -35,22 +36,21 @@ async fn stalled(address: SocketAddr, window: u32, method: &str, message: &[u8])
         frames.send(&call(2 * number + 1, method, message)).await;
     }
     let mut heads = 0;
-    let all = async || {
+    let some = async || {
         heads += frames.ask().await.heads;
-        (heads == CALLS as usize).then_some(())
+        (heads > 0).then_some(())
     };
-    wait::until("the heads of all answers", all).await;
-    // Time for what comes after the heads.
-    for _ in 0..100 {
+    wait::until("the head of an answer", some).await;
+    // Time for what comes after, and for the other calls.
+    for _ in 0..300 {
         assert!(frames.answers().await);
     }
 }
 
-/// What is held is bounded by `http2.max_buffered` and one message of each call: what a handler has made, and cannot
-/// yet send, is its own.
+/// What is held is bounded by `http2.max_buffered` and a message, for answers of one message too.
 #[tokio::test]
 async fn answers_that_nobody_takes() {
-    let endless = StreamRequest { count: u32::MAX, size: 32 << 10, interval_millis: 0 };
+    let endless = StreamRequest { count: u32::MAX, size: 1 << 20, interval_millis: 0 };
     let whole = EchoRequest { payload: vec![0; 32 << 10].into() };
     for window in [0, 1] {
         for (method, message) in
