@@ -147,5 +147,28 @@ async fn a_post_ends_a_process_whose_workers_are_blocked() {
     assert_eq!(example.admin.send(Method::POST, PAGE, "").await.0, StatusCode::OK);
     assert_eq!(example.wait().await.code(), Some(1));
     assert!(begin.elapsed() < Duration::from_millis(2_700), "{:?}", begin.elapsed());
+    let told = |part: &str| example.lines().iter().any(|line| line.contains(part));
+    assert!(told("cannot be left") && told("/Faults/Block of 127.0.0.1:"), "{:?}", example.lines());
     call.await.unwrap().unwrap_err();
+}
+
+/// Its connection has gone, and with it, it was thought, the call: a drain waited for nothing that it could name.
+#[tokio::test]
+async fn a_handler_that_goes_on_after_its_caller_has_gone_is_waited_for_and_shown() {
+    let mut example = Example::start("faults", &[]).await;
+    let (admin, channel) = (example.admin, channel(&example).await);
+    let mut client = FaultsClient::new(channel);
+    let block = rootcap_proto::testing::BlockRequest { millis: 3_000 };
+    let call = tokio::spawn(async move { client.block(block).await });
+    admin.until("rootcap_calls_in_flight", &[("grpc_method", "Block")], 1.0).await;
+    call.abort();
+    let gone = async || admin.connections().await.is_empty().then_some(());
+    wait::until("the connection to go", gone).await;
+    let shown = page(&admin, "dry_run&").await;
+    assert_eq!((&shown["open_calls"], &shown["connections"]), (&1.into(), &0.into()), "{shown}");
+    assert_eq!(shown["calls"][0]["method"], "/rootcap.testing.Faults/Block", "{shown}");
+    let ended = async || (page(&admin, "dry_run&").await["open_calls"] == 0).then_some(());
+    wait::until("the handler to end", ended).await;
+    example.signal("TERM");
+    assert_eq!(example.wait().await.code(), Some(0));
 }

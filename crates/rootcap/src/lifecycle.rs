@@ -168,7 +168,7 @@ impl Life {
         tokio::time::sleep_until(deadline).await;
         // A second drain may be a moment behind: nothing is left for it to count.
         self.0.cut.get_or_init(|| Cut {
-            calls: connections.open_calls(),
+            calls: connections.unfinished_calls(),
             which: Waiting::on(connections).to_string(),
         });
         self.advance(Phase::Cut);

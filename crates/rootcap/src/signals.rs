@@ -105,7 +105,7 @@ impl Signals {
             first = self.next() => Some(first),
             () = life.asked() => None,
         };
-        end_after(times.deadline + LEAVE, last.clone());
+        end_after(times.deadline + LEAVE, life.clone(), connections.clone(), last.clone());
         if let Some(signal) = first {
             tracing::info!(signal = signal.name(), "draining");
         }
@@ -125,13 +125,14 @@ impl Signals {
 }
 
 /// A blocked worker holds its runtime for ever, and with it `main`.
-fn end_after(time: Duration, last: Last) {
+fn end_after(time: Duration, life: Life, connections: Connections, last: Last) {
     let wait_and_end = move || {
         thread::sleep(time);
-        let tell = || {
+        let tell = move || {
             tracing::error!(
                 "the runtime cannot be left: a task blocks its thread; ending the process"
-            )
+            );
+            life.tell_end(&connections);
         };
         end(EXIT_STUCK, &last, tell);
     };

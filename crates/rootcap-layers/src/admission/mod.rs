@@ -51,5 +51,5 @@ mod policy;
 mod service;
 
 pub use future::AdmissionFuture;
-pub use policy::{Policy, REJECTED, Refusal, register_metrics};
+pub use policy::{Policy, REJECTED, Refusal, record_refusal, register_metrics};
 pub use service::Admission;

@@ -53,10 +53,15 @@ pub fn register_metrics() {
     }
 }
 
-/// The status for a call of `path` that `policy` refuses, which is recorded.
-pub(super) fn refuse(policy: &'static str, path: &str, refusal: &Refusal) -> Status {
+/// Records that `policy` refuses the current call: for a policy that answers in words of its own.
+pub fn record_refusal(policy: &'static str) {
     metrics::counter!(REJECTED.name, "policy" => policy).increment(1);
     reject::note(policy);
+}
+
+/// The status for a call of `path` that `policy` refuses, which is recorded.
+pub(super) fn refuse(policy: &'static str, path: &str, refusal: &Refusal) -> Status {
+    record_refusal(policy);
     let Refusal { reason, retry_after } = refusal;
     let message =
         format!("{}: {reason}; retry after {:?}", Excerpt(path), ceil_to_millis(*retry_after));

@@ -1,7 +1,7 @@
 //! What a server has taken of a call's response and its peer has not.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     task::{Context, Poll},
 };
 
@@ -17,6 +17,7 @@ const FEW: u64 = 16 * 1024;
 pub struct Unsent {
     bytes: AtomicU64,
     waiting: AtomicWaker,
+    waits: AtomicBool,
 }
 
 impl Unsent {
@@ -36,6 +37,16 @@ impl Unsent {
     /// How many bytes wait for the peer now.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Relaxed)
+    }
+
+    /// Notes whether the call waits for what the peer has not taken of other calls.
+    pub fn set_waits(&self, waits: bool) {
+        self.waits.store(waits, Relaxed);
+    }
+
+    /// Whether the call waits for what the peer has not taken of other calls.
+    pub fn waits(&self) -> bool {
+        self.waits.load(Relaxed)
     }
 
     /// Ready when few bytes are unsent; one task at a time may wait.

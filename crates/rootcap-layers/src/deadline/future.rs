@@ -31,14 +31,14 @@ pin_project! {
     #[derive(Debug)]
     #[project = StateProj]
     enum State<F> {
-        Running { #[pin] inner: F },
+        Running { #[pin] inner: F, begun: bool },
         Refused { status: Option<Status> },
     }
 }
 
 impl<F> DeadlineFuture<F> {
     pub(super) fn new(inner: F, deadline: Option<Instant>) -> Self {
-        Self { state: State::Running { inner }, timer: Timer::new(deadline) }
+        Self { state: State::Running { inner, begun: false }, timer: Timer::new(deadline) }
     }
 
     pub(super) fn refused(status: Status) -> Self {
@@ -60,7 +60,14 @@ where
                 let status = status.take().expect("a future is not polled after completion");
                 Poll::Ready(Ok(reject::response(&status)))
             }
-            StateProj::Running { inner } => {
+            StateProj::Running { inner, begun } => {
+                // A call may have waited for its turn: nothing begins that is too late.
+                let too_late = !*begun && this.timer.is_up();
+                *begun = true;
+                if too_late {
+                    this.state.set(State::Refused { status: None });
+                    return Poll::Ready(Ok(reject::response(&exceeded())));
+                }
                 if let Poll::Ready(result) = inner.poll(cx) {
                     let deadline = this.timer.at();
                     let bound = |response: Response<B>| {

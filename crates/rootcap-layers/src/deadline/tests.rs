@@ -56,6 +56,23 @@ async fn a_pending_call_ends_with_a_response() {
     }
 }
 
+/// As one does that waits for room on its connection.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_first_polled_after_its_deadline_does_not_begin() {
+    let begun = std::cell::Cell::new(false);
+    let mut service = max(100).layer(tower::service_fn(|_: Request<Steps>| {
+        let begun = &begun;
+        async move {
+            begun.set(true);
+            Ok::<_, std::convert::Infallible>(http::Response::new(Steps::default()))
+        }
+    }));
+    let call = tower_service::Service::call(&mut service, Script::unary().request());
+    advance(Duration::from_millis(100)).await;
+    let head = call.await.unwrap();
+    assert_eq!((head.headers()["grpc-status"].to_str().unwrap(), begun.get()), ("4", false));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stream_ends_with_trailers() {
     for stack in both(DeadlineLayer::new()) {

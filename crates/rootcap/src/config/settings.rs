@@ -152,7 +152,7 @@ settings! {
         /// The most that is buffered to be sent, for each call, while its reader does not read.
         max_send_buffer_size: Size = Size::kib(400), in Size::kib(1)..=Size::bytes(HTTP2_MAX as u64);
         /// The most that is held of all responses on a connection for a peer that does not take them. With more, calls
-        /// wait before they begin, or make their next message, so that it is exceeded by one message at the most.
+        /// wait before they begin, or make their next message, so that it is exceeded by a message per thread at the most.
         max_buffered: Size = Size::mib(8), in Size::kib(64)..=Size::bytes(HTTP2_MAX as u64);
         /// How much a caller may send ahead on one call. A caller far away is faster with more: 192 KiB are 1.9 MiB/s
         /// over 100 ms.

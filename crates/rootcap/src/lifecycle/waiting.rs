@@ -1,6 +1,6 @@
 //! What a drain waits for: the open calls, by method and one by one.
 
-use std::{cmp::Reverse, collections::BTreeMap, fmt, sync::Arc};
+use std::{cmp::Reverse, collections::HashMap, fmt, sync::Arc};
 
 use rootcap_layers::{Call, Method};
 use tokio::time::Instant;
@@ -34,7 +34,7 @@ pub(crate) struct OfMethod {
 
 impl Waiting {
     pub(crate) fn on(connections: &Connections) -> Self {
-        let (mut all, mut methods) = (Vec::new(), BTreeMap::new());
+        let (mut all, mut methods) = (Vec::new(), HashMap::new());
         connections.each_call(|call| {
             if call.method().service() != HEALTH {
                 count(&mut methods, call);
@@ -51,9 +51,9 @@ impl Waiting {
     }
 }
 
-fn count(methods: &mut BTreeMap<String, OfMethod>, call: &Call) {
+fn count(methods: &mut HashMap<*const Method, OfMethod>, call: &Call) {
     let (method, oldest) = (Arc::clone(call.method()), call.started());
-    let of = methods.entry(method.path()).or_insert(OfMethod { method, calls: 0, oldest });
+    let of = methods.entry(Arc::as_ptr(&method)).or_insert(OfMethod { method, calls: 0, oldest });
     of.calls += 1;
     of.oldest = of.oldest.min(oldest);
 }

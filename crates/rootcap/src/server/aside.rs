@@ -15,7 +15,7 @@ use std::{
 
 use http::{Method, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
-use rootcap_layers::{admission::REJECTED, reject};
+use rootcap_layers::{admission, reject};
 use tonic::{Status, body::Body, codegen::BoxFuture, server::NamedService};
 use tower_service::Service;
 
@@ -48,8 +48,7 @@ impl<A> Aside<A> {
 const POLICY: &str = "health_only";
 
 fn refuse() -> Response<Body> {
-    ::metrics::counter!(REJECTED.name, "policy" => POLICY).increment(1);
-    reject::note(POLICY);
+    admission::record_refusal(POLICY);
     reject::response(&Status::unavailable(
         "the server has as many connections as it takes (connection.max_connections): on this one it answers health \
          alone, and closes it soon; try again later, or another server",

@@ -5,8 +5,11 @@ use std::{
     convert::Infallible,
     error::Error,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        Arc, Mutex, OnceLock, PoisonError, Weak,
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
     time::Duration,
 };
@@ -34,11 +37,23 @@ struct Table {
     count: Count,
     /// By number, hence in the order in which they were accepted.
     open: BTreeMap<u64, Arc<Connection>>,
+    /// Those that have gone, while calls of theirs have not: a handler may not notice.
+    left: BTreeMap<u64, Arc<Connection>>,
+}
+
+impl Table {
+    fn with_calls(&self) -> impl Iterator<Item = &Arc<Connection>> {
+        self.open.values().chain(self.left.values())
+    }
 }
 
 /// One open connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
+    number: u64,
+    table: Weak<Mutex<Table>>,
+    /// Whether only its calls are left.
+    gone: AtomicBool,
     peer: Arc<Peer>,
     /// The peer with its identity, once it has proved one.
     proved: OnceLock<Arc<Peer>>,
@@ -63,7 +78,6 @@ pub(crate) type Alive = mpsc::Sender<Infallible>;
 #[derive(Debug)]
 pub(crate) struct Registered {
     table: Connections,
-    number: u64,
     taken: Taken,
     pub(crate) connection: Arc<Connection>,
 }
@@ -79,7 +93,12 @@ impl Connections {
         let mut table = self.lock();
         // Looked at and taken under one lock: the accept loops of several listeners share the caps.
         let taken = table.count.take(&peer, caps)?;
+        let number = table.next;
+        table.next += 1;
         let connection = Arc::new(Connection {
+            number,
+            table: Arc::downgrade(&self.0),
+            gone: AtomicBool::new(false),
             peer,
             place: taken.place,
             proved: OnceLock::new(),
@@ -92,27 +111,35 @@ impl Connections {
             failure: OnceLock::new(),
             _alive: alive,
         });
-        let number = table.next;
-        table.next += 1;
         table.open.insert(number, Arc::clone(&connection));
-        Ok(Registered { table: self.clone(), number, taken, connection })
+        Ok(Registered { table: self.clone(), taken, connection })
     }
 
     /// Calls open on all connections.
     pub(crate) fn open_calls(&self) -> usize {
-        self.lock().open.values().map(|connection| connection.io.open_calls()).sum()
+        self.lock().with_calls().map(|connection| connection.io.open_calls()).sum()
+    }
+
+    /// Calls that a cut ends: the open ones, and for a connection without any, whose last answers its peer has not
+    /// taken, one.
+    pub(crate) fn unfinished_calls(&self) -> usize {
+        let of = |connection: &Arc<Connection>| {
+            connection.io.open_calls().max(usize::from(connection.unsent() > 0))
+        };
+        self.lock().with_calls().map(of).sum()
     }
 
     /// Calls that have ended, since the beginning.
     pub(crate) fn ended_calls(&self) -> u64 {
         let table = self.lock();
         table.past_calls
-            + table.open.values().map(|connection| connection.ended_calls()).sum::<u64>()
+            + table.with_calls().map(|connection| connection.ended_calls()).sum::<u64>()
     }
 
     /// Looks at each open call.
     pub(crate) fn each_call(&self, mut look: impl FnMut(&Call)) {
-        for connection in self.all() {
+        let connections: Vec<_> = self.lock().with_calls().cloned().collect();
+        for connection in connections {
             connection.calls.all().iter().for_each(&mut look);
         }
     }
@@ -135,10 +162,13 @@ impl Connections {
 impl Drop for Registered {
     fn drop(&mut self) {
         let mut table = self.table.lock();
-        table.open.remove(&self.number);
-        // Those that are still open go with it.
-        table.past_calls += self.connection.total_calls.load(Relaxed);
         table.count.give_back(self.taken);
+        let connection = table.open.remove(&self.connection.number);
+        self.connection.gone.store(true, SeqCst);
+        match connection.filter(|connection| connection.io.open_calls() > 0) {
+            Some(connection) => drop(table.left.insert(connection.number, connection)),
+            None => table.past_calls += self.connection.total_calls.load(Relaxed),
+        }
     }
 }
 
@@ -158,6 +188,18 @@ impl Connection {
     pub(super) fn open_call(self: &Arc<Self>, call: Option<Call>) -> OpenCall {
         self.total_calls.fetch_add(1, Relaxed);
         OpenCall::new(Arc::clone(self), call)
+    }
+
+    /// A call has ended: was it the last one of a connection that has gone, nothing is left of it.
+    pub(super) fn call_ended(&self) {
+        // In one order with the drop of `Registered`, or each could leave it to the other.
+        if !self.gone.load(SeqCst) || self.io.open_calls() > 0 {
+            return;
+        }
+        let Some(table) = self.table.upgrade() else { return };
+        let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = table.left.remove(&self.number);
+        table.past_calls += left.map_or(0, |connection| connection.total_calls.load(Relaxed));
     }
 
     fn ended_calls(&self) -> u64 {

@@ -93,10 +93,9 @@ impl<F: Future<Output = ()>> Future for CallTask<F> {
             }
             return Poll::Ready(());
         }
-        // Before the answer's head, the deadline's layer is polled and needs no help.
-        let Some(call) = this.open.call().filter(|call| call.is_answered()) else {
-            return Poll::Pending;
-        };
+        // Before the answer's head, the deadline's layer is polled and needs no help, if only the call has begun.
+        let helpless = |call: &&Call| call.is_answered() || call.unsent().waits();
+        let Some(call) = this.open.call().filter(helpless) else { return Poll::Pending };
         let overdue = ready!(this.watch.poll(call, cx));
         // Dropping hyper's stream resets it.
         call.cut(overdue.code(), overdue.as_str());

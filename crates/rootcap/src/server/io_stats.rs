@@ -1,7 +1,10 @@
 //! What is counted of one connection's bytes, and how many of its calls are open.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU64, AtomicUsize,
+    Ordering::{Relaxed, SeqCst},
+};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,7 +12,7 @@ use tokio::time::Instant;
 /// The counters of one connection.
 ///
 /// The connection's task writes them, its calls keep [`open_calls`](Self::open_calls), and the table of connections
-/// reads them. Every access is relaxed: each counter stands for itself, and nothing else is published through it.
+/// reads them. Nearly every access is relaxed: each counter stands for itself, and nothing else is published through it.
 #[derive(Debug)]
 pub(crate) struct IoStats {
     born: Instant,
@@ -102,7 +105,7 @@ impl IoStats {
 
     /// Calls that have begun on this connection and have not ended.
     pub(crate) fn open_calls(&self) -> usize {
-        self.open_calls.load(Relaxed)
+        self.open_calls.load(SeqCst)
     }
 
     /// Whether [`write_through`](Self::write_through) was called.
@@ -157,7 +160,11 @@ pub(crate) struct CallCount(Arc<IoStats>);
 
 impl Drop for CallCount {
     fn drop(&mut self) {
-        if self.0.open_calls.fetch_sub(1, Relaxed) == 1 {
+        // Noted before: nobody may see that no call is open and take the last one for an old one.
+        if self.0.open_calls() == 1 {
+            self.0.set_to_now(&self.0.last_call);
+        }
+        if self.0.open_calls.fetch_sub(1, SeqCst) == 1 {
             self.0.set_to_now(&self.0.last_call);
         }
     }

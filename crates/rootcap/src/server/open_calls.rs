@@ -29,7 +29,8 @@ impl OpenCalls {
 pub(crate) struct OpenCall {
     /// What is known of it, and its place; `None` for a request that is no call.
     listed: Option<(Call, usize)>,
-    _count: CallCount,
+    /// `None` only when it has ended.
+    count: Option<CallCount>,
     // The server has not stopped before its calls have.
     connection: Arc<Connection>,
 }
@@ -37,7 +38,7 @@ pub(crate) struct OpenCall {
 impl OpenCall {
     pub(super) fn new(connection: Arc<Connection>, call: Option<Call>) -> Self {
         let listed = call.map(|call| (call.clone(), connection.calls.lock().insert(call)));
-        Self { listed, _count: connection.io.open_call(), connection }
+        Self { listed, count: Some(connection.io.open_call()), connection }
     }
 
     pub(super) fn call(&self) -> Option<&Call> {
@@ -55,5 +56,7 @@ impl Drop for OpenCall {
             self.listed.as_ref().map(|(_, key)| self.connection.calls.lock().remove(*key));
         // Outside of the lock: the last handle of a call frees what it refers to.
         drop(removed);
+        drop(self.count.take());
+        self.connection.call_ended();
     }
 }

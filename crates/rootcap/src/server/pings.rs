@@ -76,7 +76,11 @@ impl Pings {
 /// Judges when pings come.
 #[derive(Debug, Default)]
 pub(super) struct Strikes {
-    last: Option<(Instant, u64)>,
+    last: Option<Instant>,
+    /// All of them; each has an answer.
+    pings: u64,
+    /// The most that was seen written besides answers.
+    data: u64,
     count: u32,
 }
 
@@ -86,9 +90,13 @@ impl Strikes {
     /// What the server sent besides answers to pings makes the next one no strike: clients measure with it how fast
     /// data arrives.
     pub(super) fn ping(&mut self, now: Instant, written: u64) -> bool {
-        let last = self.last.replace((now, written));
-        let Some((last, before)) = last else { return false };
-        if written.saturating_sub(before) > ANSWER {
+        // Answers that have not gone out yet make it less than it is.
+        let data = written.saturating_sub(ANSWER * self.pings);
+        self.pings += 1;
+        let before = self.data;
+        self.data = before.max(data);
+        let Some(last) = self.last.replace(now) else { return false };
+        if data > before {
             self.count = 0;
         } else if now.saturating_duration_since(last) < INTERVAL {
             self.count += 1;
@@ -154,6 +162,17 @@ mod tests {
         assert_eq!(answered, [false, false, false, true, true]);
         // Data was sent: it begins anew.
         assert!(!at(6, 10_000));
+    }
+
+    /// Their answers go out together: that is no data between them.
+    #[test]
+    fn those_that_come_together_count_each() {
+        let (start, mut strikes) = (Instant::now(), Strikes::default());
+        let batches = (0..9).map(|n| {
+            let batch = n / 3;
+            strikes.ping(start + Duration::from_secs(batch), batch * 3 * ANSWER)
+        });
+        assert_eq!(batches.filter(|too_often| *too_often).count(), 6);
     }
 
     #[test]

@@ -42,11 +42,15 @@ where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let io = Progress { io, stats: Arc::clone(&registered.connection.io) };
+    let close = |reason| {
+        registered.connection.close(reason);
+        reason
+    };
     let secured = tokio::select! {
-        () = given_up(&mut life) => return CloseReason::Drain,
+        () = given_up(&mut life) => return close(CloseReason::Drain),
         // One beyond the cap has less time than others, to the preface and to this.
         () = tokio::time::sleep(settings.limits.preface), if registered.connection.place == Place::Health => {
-            return CloseReason::HandshakeTimeout;
+            return close(CloseReason::HandshakeTimeout);
         }
         secured = tls.handshake(io, registered.connection.peer().as_str()) => secured,
     };

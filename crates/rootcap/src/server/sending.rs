@@ -4,18 +4,16 @@
 //! until h2 has written or dropped it, for its connection and for its call:
 //! - a connection for which too much is held makes its calls wait, before their bodies are asked for more, and before
 //!   their handlers begin: an answer that nobody takes is memory, too;
-//! - a call whose last chunk is still held is not over: its trailers wait, so that its deadline and the stall timeout
-//!   still have a task to end.
+//! - a call of whose answer much is still held at its end is not over: its trailers wait, so that its deadline and the
+//!   stall timeout still have a task to end.
+
+mod room;
 
 use std::{
     future::Future,
-    mem,
     pin::Pin,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    task::{Context, Poll, Waker, ready},
+    sync::Arc,
+    task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, Bytes};
@@ -28,54 +26,8 @@ use rootcap_layers::{
 };
 use tokio::time::{Sleep, sleep_until};
 
-/// How much is held for one connection, and who waits for it to become less.
-#[derive(Debug)]
-pub(crate) struct Sending {
-    max: usize,
-    held: AtomicUsize,
-    waiting: Mutex<Vec<Waker>>,
-}
-
-impl Sending {
-    /// Nothing is held yet; calls wait while there is as much as `max` bytes.
-    pub(crate) fn new(max: usize) -> Self {
-        Self { max, held: AtomicUsize::new(0), waiting: Mutex::default() }
-    }
-
-    /// How many bytes are held.
-    pub(crate) fn held(&self) -> usize {
-        self.held.load(Relaxed)
-    }
-
-    /// Ready while there is room for another chunk.
-    fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.held() < self.max {
-            return Poll::Ready(());
-        }
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        // Looked at again under the lock, which who makes room takes too.
-        if self.held() < self.max {
-            return Poll::Ready(());
-        }
-        if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-            waiting.push(cx.waker().clone());
-        }
-        Poll::Pending
-    }
-
-    fn hold(&self, bytes: usize) {
-        self.held.fetch_add(bytes, Relaxed);
-    }
-
-    fn release(&self, bytes: usize) {
-        let before = self.held.fetch_sub(bytes, Relaxed);
-        if before >= self.max && before - bytes < self.max {
-            let woken =
-                mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-            woken.into_iter().for_each(Waker::wake);
-        }
-    }
-}
+use self::room::Room;
+pub(crate) use self::room::Sending;
 
 /// A chunk of a response that counts as held until it is written or dropped.
 #[derive(Debug)]
@@ -126,7 +78,7 @@ pin_project! {
     pub(crate) struct SendFuture<O: Observer, F> {
         #[pin]
         future: ObserveFuture<O, F>,
-        sending: Arc<Sending>,
+        room: Room,
         begun: bool,
         // In a box, as few calls wait.
         late: Option<Pin<Box<Sleep>>>,
@@ -135,18 +87,17 @@ pin_project! {
 
 impl<O: Observer, F> SendFuture<O, F> {
     pub(crate) fn new(future: ObserveFuture<O, F>, sending: Arc<Sending>) -> Self {
-        Self { future, sending, begun: false, late: None }
+        Self { future, room: Room::new(sending), begun: false, late: None }
     }
 
     /// Ready when the call may begin: for want of room, at its deadline, which the layer that holds it then tells.
     fn poll_begin(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        if this.sending.poll_room(cx).is_ready() {
+        let Some(call) = this.future.observed() else { return Poll::Ready(()) };
+        if this.room.poll(call, cx).is_ready() {
             return Poll::Ready(());
         }
-        let Some(deadline) = this.future.observed().and_then(Call::deadline) else {
-            return Poll::Pending;
-        };
+        let Some(deadline) = call.deadline() else { return Poll::Pending };
         this.late.get_or_insert_with(|| Box::pin(sleep_until(deadline))).as_mut().poll(cx)
     }
 }
@@ -166,8 +117,8 @@ where
         let this = self.project();
         *this.begun = true;
         let response = ready!(this.future.poll(cx))?;
-        let sending = Arc::clone(this.sending);
-        Poll::Ready(Ok(response.map(|body| SendBody { body, sending, trailers: None })))
+        let room = Room::new(Arc::clone(&this.room.sending));
+        Poll::Ready(Ok(response.map(|body| SendBody { body, room, trailers: None })))
     }
 }
 
@@ -176,7 +127,7 @@ pin_project! {
     pub(crate) struct SendBody<O: Observer, B> {
         #[pin]
         body: ObservedResponse<O, B>,
-        sending: Arc<Sending>,
+        room: Room,
         // The end of the call, while its last chunk is held.
         trailers: Option<HeaderMap>,
     }
@@ -201,14 +152,18 @@ impl<O: Observer, B: Body<Data = Bytes>> Body for SendBody<O, B> {
     ) -> Poll<Option<Result<Frame<Held>, B::Error>>> {
         let mut this = self.project();
         if this.trailers.is_none() {
-            ready!(this.sending.poll_room(cx));
+            ready!(this.room.poll(this.body.observed(), cx));
             let Some(frame) = ready!(this.body.as_mut().poll_frame(cx)).transpose()? else {
                 return Poll::Ready(None);
             };
             match frame.into_trailers() {
                 Ok(trailers) => *this.trailers = Some(trailers),
                 Err(data) => {
-                    return Poll::Ready(Some(Ok(hold(data, this.sending, this.body.observed()))));
+                    return Poll::Ready(Some(Ok(hold(
+                        data,
+                        &this.room.sending,
+                        this.body.observed(),
+                    ))));
                 }
             }
         }
@@ -233,39 +188,9 @@ fn hold(frame: Frame<Bytes>, sending: &Arc<Sending>, call: &Call) -> Frame<Held>
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use std::future::poll_fn;
-
     use proptest::prelude::*;
-    use rootcap_layers::{Methods, observe::ObserveLayer};
-    use tower::{Layer, ServiceExt, service_fn};
 
-    use super::*;
-
-    /// Any call.
-    async fn call() -> Call {
-        let methods = Arc::new(Methods::builder().service("a.B").build());
-        let inner = service_fn(async |_: http::Request<_>| {
-            let body = http_body_util::Empty::<Bytes>::new();
-            Ok::<_, std::convert::Infallible>(Response::new(body))
-        });
-        let request = http::Request::builder().uri("/a.B/C");
-        let request = request.body(http_body_util::Empty::<Bytes>::new()).unwrap();
-        let response = ObserveLayer::new((), methods).layer(inner).oneshot(request).await;
-        response.unwrap().into_body().observed().clone()
-    }
-
-    #[test]
-    fn all_who_wait_are_woken_when_there_is_room() {
-        let sending = Sending::new(10);
-        let mut waits =
-            [(); 2].map(|()| tokio_test::task::spawn(poll_fn(|cx| sending.poll_room(cx))));
-        sending.hold(15);
-        assert!(waits.iter_mut().all(|wait| wait.poll().is_pending() && wait.poll().is_pending()));
-        sending.release(5);
-        assert!(waits.iter().all(|wait| !wait.is_woken()));
-        sending.release(1);
-        assert!(waits.iter_mut().all(|wait| wait.is_woken() && wait.poll().is_ready()));
-    }
+    use super::{room::tests::call, *};
 
     /// What becomes of a chunk: it is written in parts, and dropped.
     type Chunk = (u16, Vec<u16>);

@@ -94,6 +94,9 @@ fn line(reason: CloseReason, forced: bool) -> Option<(Level, &'static str)> {
     Some(match reason {
         // Peers come and go; what failed of a handshake was told with it.
         CloseReason::Done | CloseReason::Error => return None,
+        CloseReason::HandshakeTimeout if forced => {
+            (Level::Warn, "closed a connection for health alone: its TLS handshake took too long")
+        }
         CloseReason::HandshakeTimeout | CloseReason::HandshakeFailed => return None,
         CloseReason::Protocol => (
             Level::Warn,

@@ -180,9 +180,10 @@ impl Phases {
             self.unsent_since = None;
             return Some(facts.now + timeout);
         }
-        let since = *self.unsent_since.get_or_insert(facts.now);
+        let seen = self.unsent_since.filter(|since| facts.last_write <= *since);
+        let since = *self.unsent_since.insert(seen.unwrap_or(facts.now));
         // A call whose reader stalls is reset before, which is written if the peer still takes something.
-        Some(since.max(facts.last_write) + 2 * timeout)
+        Some(since + 2 * timeout)
     }
 
     /// Why the connection ended, when it ended by itself; `failed` says what it ended with, if it failed. On its way
@@ -252,18 +253,20 @@ impl Phases {
     }
 
     fn leaving(&mut self, facts: &Facts, reason: CloseReason, since: Instant) -> Step {
+        // A call that has ended here has not for its peer, while its answer waits.
+        let busy = facts.open_calls > 0 || facts.unsent > 0;
         let has_grace = match reason {
             CloseReason::MaxAge => true,
             // A peer may send pings for ever; a call that came in between has all its time.
-            CloseReason::Idle => facts.open_calls == 0,
+            CloseReason::Idle => !busy,
             // A drain has a deadline of its own, which closes what is left.
             _ => false,
         };
         let grace = has_grace.then(|| since + self.limits.max_age_grace);
-        let hang_up = match facts.open_calls {
+        let hang_up = match busy {
             // As long as the peer takes bytes, it is still being given the end of an answer.
-            0 => facts.last_call.max(facts.last_write).max(since) + HANG_UP,
-            _ => facts.now + HANG_UP,
+            false => facts.last_call.max(facts.last_write).max(since) + HANG_UP,
+            true => facts.now + HANG_UP,
         };
         let until = grace.map_or(hang_up, |grace| grace.min(hang_up));
         if facts.now >= until { Step::Close(reason) } else { Step::WaitUntil(until) }

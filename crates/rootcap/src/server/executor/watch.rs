@@ -18,7 +18,7 @@ const BACKSTOP: Duration = Duration::from_millis(250);
 const LOOKS: u32 = 4;
 
 pin_project! {
-    /// Watches over one call that has been answered.
+    /// Watches over one call that has been answered, or waits for its peer before it begins.
     pub(super) struct Watch {
         stall_timeout: Option<Duration>,
         progress: Progress,
@@ -63,7 +63,7 @@ impl Watch {
         let mut this = self.project();
         loop {
             if this.look.is_none()
-                && call.unsent().bytes() > 0
+                && waits_for_peer(call)
                 && let Some(timeout) = *this.stall_timeout
             {
                 let now = Instant::now();
@@ -80,7 +80,7 @@ impl Watch {
                 return Poll::Ready(Overdue::Deadline);
             }
             *this.look = None;
-            if call.unsent().bytes() == 0 {
+            if !waits_for_peer(call) {
                 *this.progress = Progress::default();
             } else if this.stall_timeout.is_some_and(|it| this.progress.see(sent(call), now) >= it)
             {
@@ -88,6 +88,10 @@ impl Watch {
             }
         }
     }
+}
+
+fn waits_for_peer(call: &Call) -> bool {
+    call.unsent().bytes() > 0 || call.unsent().waits()
 }
 
 /// Bytes of the response that the reader has taken.

@@ -186,13 +186,13 @@ fn a_peer_that_takes_nothing_is_closed() {
     peer.facts.unsent = 1;
     assert_eq!((peer.at(100), peer.at(109)), (peer.wait_until(110), peer.wait_until(110)));
     peer.facts.last_write = peer.start + Duration::from_secs(109);
-    assert_eq!(peer.at(110), peer.wait_until(119));
+    assert_eq!(peer.at(110), peer.wait_until(120));
     // All of it was taken, and there is more.
     peer.facts.unsent = 0;
-    assert_eq!(peer.at(119), peer.wait_until(124));
+    assert_eq!(peer.at(120), peer.wait_until(125));
     peer.facts.unsent = 1;
-    assert_eq!((peer.at(124), peer.at(133)), (peer.wait_until(134), peer.wait_until(134)));
-    assert_eq!(peer.at(134), Step::Close(CloseReason::Stalled));
+    assert_eq!((peer.at(125), peer.at(134)), (peer.wait_until(135), peer.wait_until(135)));
+    assert_eq!(peer.at(135), Step::Close(CloseReason::Stalled));
 }
 
 #[test]
@@ -204,4 +204,18 @@ fn a_peer_that_takes_nothing_is_closed_while_it_leaves() {
     peer.is_asked_to_go(0);
     assert_eq!(peer.at(1), peer.wait_until(6));
     assert_eq!((peer.at(9), peer.at(10)), (peer.wait_until(10), Step::Close(CloseReason::Stalled)));
+}
+
+/// It was hung up on in the middle of its answer, which counted as sent.
+#[test]
+fn a_peer_that_pauses_in_its_last_answer_is_not_hung_up_on() {
+    for reason in [CloseReason::Idle, CloseReason::Drain] {
+        let mut peer = peer();
+        (peer.facts.preface_seen, peer.facts.draining) = (true, reason == CloseReason::Drain);
+        peer.is_asked_to_go(60);
+        peer.facts.unsent = 1;
+        assert_eq!(peer.at(95), peer.wait_until(100));
+        peer.facts.unsent = 0;
+        assert_eq!(peer.at(95), Step::Close(reason));
+    }
 }
