@@ -148,7 +148,7 @@ async fn a_post_ends_a_process_whose_workers_are_blocked() {
     assert_eq!(example.wait().await.code(), Some(1));
     assert!(begin.elapsed() < Duration::from_millis(2_700), "{:?}", begin.elapsed());
     let told = |part: &str| example.lines().iter().any(|line| line.contains(part));
-    assert!(told("cannot be left") && told("/Faults/Block of 127.0.0.1:"), "{:?}", example.lines());
+    assert!(told("cannot be left") && told(".Faults/Block of 127.0.0.1:"), "{:?}", example.lines());
     call.await.unwrap().unwrap_err();
 }
 
