@@ -12,6 +12,7 @@ pub mod fuzzing;
 pub mod health;
 mod lifecycle;
 pub mod metrics;
+mod pass_on;
 mod process;
 mod reflection;
 mod server;

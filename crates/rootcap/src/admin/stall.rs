@@ -5,8 +5,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 use tokio::time::{Sleep, sleep};
+
+use crate::pass_on::pass_reads_on;
 
 /// Fails a write that has made no progress for a while.
 #[derive(Debug)]
@@ -41,15 +43,7 @@ impl<T: AsyncWrite + Unpin> StallTimeout<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for StallTimeout<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buf)
-    }
-}
+pass_reads_on!(StallTimeout);
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for StallTimeout<T> {
     fn poll_write(

@@ -8,7 +8,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite},
     sync::watch,
 };
 use tonic::transport::server::{Connected, TcpConnectInfo};
@@ -22,6 +22,7 @@ use super::{
 use crate::{
     bounds::App,
     lifecycle::Phase,
+    pass_on::pass_reads_on,
     stack::Stack,
     tls::{Reason, Refused, Tls, TlsStream, identity},
 };
@@ -90,15 +91,7 @@ impl<IO> Progress<IO> {
     }
 }
 
-impl<IO: AsyncRead + Unpin> AsyncRead for Progress<IO> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buf)
-    }
-}
+pass_reads_on!(Progress);
 
 impl<IO: AsyncWrite + Unpin> AsyncWrite for Progress<IO> {
     fn poll_write(

@@ -78,7 +78,8 @@ pin_project! {
     pub(crate) struct SendFuture<O: Observer, F> {
         #[pin]
         future: ObserveFuture<O, F>,
-        room: Room,
+        // `None` only after completion.
+        room: Option<Room>,
         begun: bool,
         // In a box, as few calls wait.
         late: Option<Pin<Box<Sleep>>>,
@@ -87,14 +88,16 @@ pin_project! {
 
 impl<O: Observer, F> SendFuture<O, F> {
     pub(crate) fn new(future: ObserveFuture<O, F>, sending: Arc<Sending>) -> Self {
-        Self { future, room: Room::new(sending), begun: false, late: None }
+        Self { future, room: Some(Room::new(sending)), begun: false, late: None }
     }
 
     /// Ready when the call may begin: for want of room, at its deadline, which the layer that holds it then tells.
     fn poll_begin(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        let Some(call) = this.future.observed() else { return Poll::Ready(()) };
-        if this.room.poll(call, cx).is_ready() {
+        let (Some(call), Some(room)) = (this.future.observed(), this.room) else {
+            return Poll::Ready(());
+        };
+        if room.poll(call, cx).is_ready() {
             return Poll::Ready(());
         }
         let Some(deadline) = call.deadline() else { return Poll::Pending };
@@ -117,7 +120,7 @@ where
         let this = self.project();
         *this.begun = true;
         let response = ready!(this.future.poll(cx))?;
-        let room = Room::new(Arc::clone(&this.room.sending));
+        let room = this.room.take().expect("a future is not polled after completion");
         Poll::Ready(Ok(response.map(|body| SendBody { body, room, trailers: None })))
     }
 }

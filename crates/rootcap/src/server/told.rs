@@ -59,25 +59,20 @@ impl Told {
         let Some((level, why)) = line(reason, connection.closed_by().is_some()) else { return };
         let Some(closed) = self.due(reason.as_str()) else { return };
         let (peer, error) = (connection.peer().as_str(), connection.failure());
+        macro_rules! tell {
+            ($level:ident) => {
+                tracing::$level!(
+                    peer.address = peer,
+                    reason = reason.as_str(),
+                    closed,
+                    error,
+                    "{why}"
+                )
+            };
+        }
         match level {
-            Level::Warn => {
-                tracing::warn!(
-                    peer.address = peer,
-                    reason = reason.as_str(),
-                    closed,
-                    error,
-                    "{why}"
-                )
-            }
-            Level::Info => {
-                tracing::info!(
-                    peer.address = peer,
-                    reason = reason.as_str(),
-                    closed,
-                    error,
-                    "{why}"
-                )
-            }
+            Level::Warn => tell!(warn),
+            Level::Info => tell!(info),
         }
     }
 }

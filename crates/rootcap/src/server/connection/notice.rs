@@ -15,7 +15,9 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
+
+use crate::pass_on::pass_reads_on;
 
 /// GOAWAY, with the greatest stream there is and no error (RFC 9113, 6.8).
 const GO_AWAY: &[u8] = &[0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7F, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0];
@@ -97,15 +99,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Noticed<IO> {
     }
 }
 
-impl<IO: AsyncRead + Unpin> AsyncRead for Noticed<IO> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buf)
-    }
-}
+pass_reads_on!(Noticed);
 
 #[cfg(test)]
 mod tests;
