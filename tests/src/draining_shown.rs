@@ -77,7 +77,8 @@ async fn a_drain_shows_what_it_waits_for_and_the_last_line_tells_what_became_of_
 
     let (status, text) = example.admin.send(Method::POST, PAGE, "").await;
     assert_eq!(status, StatusCode::OK, "{text}");
-    assert!(text.starts_with("Draining for 0s"), "{text}");
+    assert!(text.starts_with("draining; "), "{text}");
+    assert!(example.admin.get(PAGE).await.1.starts_with("Draining for "), "it has begun");
     let both = async || {
         let shown = page(&example.admin, "").await;
         (shown["phase"] == "draining" && shown["open_calls"] == 2).then_some(shown)

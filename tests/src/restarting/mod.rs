@@ -15,6 +15,8 @@ use clients::{Client, Done};
 use fleet::Fleet;
 
 const RESTARTS: u32 = 20;
+/// How many calls all clients make together, at the least.
+const CALLS: Done = Done { unary: 100_000, streams: 2_000 };
 /// Time for a client that watches the server's health to leave before it is asked to.
 const LAME_DUCK: &[(&str, &str)] = &[("ROOTCAP_DRAIN__LAME_DUCK", "1s")];
 
@@ -59,7 +61,7 @@ async fn one_process_after_the_other_on_the_socket_of_a_supervisor() {
     let _loaded = LOADED.lock().await;
     let mut fleet = Fleet::on_a_socket(LAME_DUCK).await;
     let Some(clients) = all_clients(fleet.address, &["watched"]) else { return };
-    lose_nothing(&mut fleet, clients, Done { unary: 100_000, streams: 2_000 }).await;
+    lose_nothing(&mut fleet, clients, CALLS).await;
 }
 
 #[tokio::test]
@@ -67,7 +69,7 @@ async fn the_next_process_beside_the_one_that_drains_on_a_shared_address() {
     let _loaded = LOADED.lock().await;
     let mut fleet = Fleet::on_a_shared_address(LAME_DUCK).await;
     let Some(clients) = all_clients(fleet.address, &["watched"]) else { return };
-    lose_nothing(&mut fleet, clients, Done { unary: 20_000, streams: 400 }).await;
+    lose_nothing(&mut fleet, clients, CALLS).await;
 }
 
 #[tokio::test]
@@ -76,5 +78,5 @@ async fn behind_envoy() {
     let mut fleet = Fleet::on_a_socket(&[]).await;
     let Some(proxy) = Proxy::envoy(fleet.address).await else { return };
     let Some(clients) = all_clients(proxy.address, &[]) else { return };
-    lose_nothing(&mut fleet, clients, Done { unary: 20_000, streams: 400 }).await;
+    lose_nothing(&mut fleet, clients, CALLS).await;
 }

@@ -42,8 +42,11 @@ impl Waiting {
             }
         });
         let calls = all.len();
+        if calls > MOST {
+            all.select_nth_unstable_by_key(MOST, Call::started);
+            all.truncate(MOST);
+        }
         all.sort_by_key(Call::started);
-        all.truncate(MOST);
         let mut methods: Vec<_> = methods.into_values().collect();
         methods.sort_by_key(|of: &OfMethod| (of.oldest, Reverse(of.calls)));
         methods.truncate(MOST);

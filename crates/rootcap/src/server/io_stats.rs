@@ -161,10 +161,12 @@ pub(crate) struct CallCount(Arc<IoStats>);
 impl Drop for CallCount {
     fn drop(&mut self) {
         // Noted before: nobody may see that no call is open and take the last one for an old one.
-        if self.0.open_calls() == 1 {
+        let is_alone = self.0.open_calls() == 1;
+        if is_alone {
             self.0.set_to_now(&self.0.last_call);
         }
-        if self.0.open_calls.fetch_sub(1, SeqCst) == 1 {
+        // Or it has become the last one meanwhile.
+        if self.0.open_calls.fetch_sub(1, SeqCst) == 1 && !is_alone {
             self.0.set_to_now(&self.0.last_call);
         }
     }

@@ -24,9 +24,9 @@ pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
     answer(parts, Format::Text, &Drain::new(admin.process.drain(), dry_run))
 }
 
-/// Begins a drain.
+/// Begins a drain. What it waits for is no part of the answer, which is made on the thread that keeps the drain's times.
 pub(in crate::admin) fn start(
-    admin: &Admin,
+    _admin: &Admin,
     controls: &dyn Controls,
     parts: &Parts,
     _body: &[u8],
@@ -38,7 +38,8 @@ pub(in crate::admin) fn start(
     if !controls.start_drain() {
         return plain_response(StatusCode::CONFLICT, "a drain has begun already\n");
     }
-    let mut response = answer(parts, Format::Text, &Drain::new(admin.process.drain(), false));
+    let mut response =
+        plain_response(StatusCode::OK, "draining; a GET of this page shows what it waits for\n");
     let (old, new) = ("serving".to_owned(), "draining".to_owned());
     response.extensions_mut().insert(Change { what: "drain", old, new, lasts: None });
     response

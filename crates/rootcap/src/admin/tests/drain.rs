@@ -31,7 +31,8 @@ fn a_post_begins_one_once() {
     let server = start(Fake::default());
     let reply = post(&server, "/debug/drain");
     assert_eq!(reply.status, 200, "{}", reply.text());
-    let page = reply.text();
+    assert!(reply.text().starts_with("draining; "), "{}", reply.text());
+    let page = get(server.address, "/debug/drain").text().to_owned();
     assert!(page.starts_with("Draining for 4s (draining): what is left is cut in 21s."), "{page}");
     assert!(page.contains("It waits for 2 open calls") && page.contains("1m30s"), "{page}");
     let again = post(&server, "/debug/drain");
