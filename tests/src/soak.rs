@@ -6,7 +6,6 @@
 use std::{
     env,
     net::SocketAddr,
-    path::Path,
     time::{Duration, Instant},
 };
 
@@ -18,16 +17,14 @@ use rootcap_proto::{
     testing::{ChatRequest, EchoRequest, SleepRequest, StreamRequest},
 };
 use rootcap_tests::{
-    example::{self, Example},
     frames::{PREFACE, opening},
     process,
     raw::{self, Raw},
     wait,
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+
+use crate::measured::Measured;
 
 /// How many clients there are.
 const CLIENTS: u64 = 24;
@@ -70,26 +67,20 @@ impl Held {
     }
 }
 
-/// A server, and where it tells of its heap.
-struct Server {
-    example: Example,
-    heap: SocketAddr,
-}
+/// The server under load.
+struct Server(Measured);
 
 impl Server {
     async fn start() -> Self {
-        let path = Path::new(env!("CARGO_BIN_EXE_rootcap-measured-server"));
         let settings = [("ROOTCAP_LOG__CALLS", "off"), ("ROOTCAP_LOG__FILTER", "off")];
-        let example = Example::spawn(example::program(path, &settings)).await;
-        let line = example.line("the heap", |line| line.starts_with("heap on ")).await;
-        Self { heap: line["heap on ".len()..].parse().unwrap(), example }
+        Self(Measured::start(&settings).await)
     }
 
     /// What it holds when nothing is left that ends by itself.
     async fn idle(&self) -> Held {
-        self.example.admin.until("rootcap_calls_in_flight", &[], 0.0).await;
+        self.0.example.admin.until("rootcap_calls_in_flight", &[], 0.0).await;
         wait::until("no connection to be left", async || {
-            self.example.admin.connections().await.is_empty().then_some(())
+            self.0.example.admin.connections().await.is_empty().then_some(())
         })
         .await;
         // What asks is itself a connection, and a task may end a moment after its connection: these are in some looks.
@@ -103,14 +94,12 @@ impl Server {
     }
 
     async fn held(&self) -> Held {
-        let metrics = self.example.admin.metrics().await;
-        let mut heap = String::new();
-        TcpStream::connect(self.heap).await.unwrap().read_to_string(&mut heap).await.unwrap();
+        let metrics = self.0.example.admin.metrics().await;
         Held {
             tasks: metrics.sum("rootcap_runtime_alive_tasks", &[]) as usize,
-            files: process::open_files(self.example.pid()),
-            heap: heap.parse().unwrap(),
-            resident: process::resident(self.example.pid()),
+            files: process::open_files(self.0.example.pid()),
+            heap: self.0.heap().await.in_use,
+            resident: process::resident(self.0.example.pid()),
         }
     }
 }
@@ -235,7 +224,7 @@ async fn given_up(raw: &Raw, rng: &mut Rng) {
 
 async fn load(server: &Server, seed: u64, time: Duration) -> u64 {
     let end = Instant::now() + time;
-    let clients = (0..CLIENTS).map(|number| client(server.example.address, seed + number, end));
+    let clients = (0..CLIENTS).map(|number| client(server.0.example.address, seed + number, end));
     join_all(clients.map(tokio::spawn)).await.into_iter().map(Result::unwrap).sum()
 }
 

@@ -1,4 +1,4 @@
-//! Faults and the Greeter, in a process that tells how much of its heap is in use: for tests that look for leaks.
+//! Faults and the Greeter, in a process that tells of its heap: for tests that look for leaks, and at what a call costs.
 
 use std::{
     io::{self, Write},
@@ -17,14 +17,14 @@ mod heap;
 #[global_allocator]
 static HEAP: heap::Counting = heap::Counting;
 
-/// Tells everyone who connects how many bytes are in use.
+/// Tells everyone who connects how many bytes are in use, and how often memory was asked for so far.
 fn tell() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("heap on {}", listener.local_addr()?);
     thread::spawn(move || {
         for mut peer in listener.incoming().flatten() {
             // Who is gone before the answer has no use for it.
-            let _ = write!(peer, "{}", heap::in_use());
+            let _ = write!(peer, "{} {}", heap::in_use(), heap::allocations());
         }
     });
     Ok(())
