@@ -56,6 +56,14 @@ impl Socket {
             waker.wake();
         }
     }
+
+    /// From now on nothing can be written; like a real one, it wakes whoever waits for it.
+    pub(super) fn fail(&mut self) {
+        self.is_broken = true;
+        for waker in [self.reader.take(), self.writer.take()].into_iter().flatten() {
+            waker.wake();
+        }
+    }
 }
 
 impl AsyncRead for Socket {
