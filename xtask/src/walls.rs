@@ -13,6 +13,7 @@ const PURE: &[&str] = &[
     "crates/rootcap-layers/src/concurrency/limit.rs",
     "crates/rootcap-layers/src/deadline/grpc_timeout.rs",
     "crates/rootcap-layers/src/deadline/maxima.rs",
+    "crates/rootcap-layers/src/method/brevity.rs",
     "crates/rootcap-layers/src/metrics/histogram.rs",
     "crates/rootcap-layers/src/rate_limit/quota.rs",
     "crates/rootcap-layers/src/trace/b3.rs",

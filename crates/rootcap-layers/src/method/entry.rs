@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use super::Brevity;
 use crate::{access_log::Fragment, metrics::Stats};
 
 const UNKNOWN: &str = "unknown";
@@ -50,6 +51,7 @@ pub struct Method {
     kind: MethodKind,
     origin: Origin,
     stats: Stats,
+    brevity: Brevity,
     fragment: Fragment,
 }
 
@@ -67,6 +69,7 @@ impl Method {
             kind,
             origin,
             stats: Stats::new(Arc::clone(buckets)),
+            brevity: Brevity::default(),
             fragment: Fragment::default(),
         }
     }
@@ -99,6 +102,11 @@ impl Method {
     /// The statistics of its calls.
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// Whether its calls end as soon as they begin.
+    pub fn brevity(&self) -> &Brevity {
+        &self.brevity
     }
 
     /// The entry that stands for every method that is not known.

@@ -5,10 +5,12 @@
 //! the first time. It enters the table when the service's answer shows that the method exists; otherwise
 //! its statistics fall into the one entry `unknown`.
 
+mod brevity;
 mod builder;
 mod entry;
 mod table;
 
+pub use brevity::{Brevity, FirstPoll};
 pub use builder::{DEFAULT_BUCKETS, DEFAULT_MAX_METHODS, MethodsBuilder};
 pub use entry::{Method, MethodKind, Origin};
 pub(crate) use table::Found;

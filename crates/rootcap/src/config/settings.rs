@@ -115,6 +115,9 @@ settings! {
         reuse_port: Switch = Switch::Off;
         /// Whether small writes of several calls on one connection are sent together.
         coalesce_writes: Switch = Switch::On;
+        /// Whether calls of methods that have proved to be short (20 microseconds, without waiting for anything) run
+        /// where they come in, on their connection's task, and not each in a task of its own.
+        short_calls_at_once: Switch = Switch::On;
     }
 
     /// TLS of a port. The service port has it on TCP alone: who may open a Unix socket is a matter of its file.

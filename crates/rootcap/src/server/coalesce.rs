@@ -92,6 +92,11 @@ impl<IO> Coalesce<IO> {
                 && !stats.writes_through()
                 && size() < LARGE
         };
+        if *mode == CoalesceWrites::On && stats.burst.lasts() && !stats.writes_through() {
+            // Whoever drives the connection comes back when the burst is over.
+            stats.count_held();
+            return Poll::Pending;
+        }
         if gate.write(others_may_join) == Turn::Hold {
             stats.count_held();
             cx.waker().wake_by_ref();

@@ -33,7 +33,7 @@ use super::{
     begun::Begun,
     coalesce::{Coalesce, CoalesceWrites},
     connections::Registered,
-    executor::{Executor, Slot},
+    executor::{AtOnce, Executor, Slot},
     io_stats::IoStats,
     sending::{SendFuture, Sending},
     spoken::{HTTP1, Spoken, TLS_ALERT},
@@ -52,6 +52,7 @@ pub(crate) struct ConnectionSettings {
     pub(crate) limits: Limits,
     pub(crate) keepalive: crate::config::Connection,
     pub(crate) coalesce: CoalesceWrites,
+    pub(crate) at_once: AtOnce,
 }
 
 impl ConnectionSettings {
@@ -69,6 +70,10 @@ impl ConnectionSettings {
             coalesce: match connection.coalesce_writes {
                 Switch::On => CoalesceWrites::On,
                 Switch::Off => CoalesceWrites::Off,
+            },
+            at_once: match connection.short_calls_at_once {
+                Switch::On => AtOnce::Short,
+                Switch::Off => AtOnce::Off,
             },
             keepalive: connection,
         }
@@ -166,7 +171,8 @@ where
     let io = Noticed::new(io, notice.clone());
     let sending = connection.send_with(settings.http2.max_buffered.as_usize());
     let service = CallService { stack: Mutex::new(stack), info, slot: slot.clone(), sending };
-    let executor = Executor::new(Arc::clone(connection), slot, settings.limits.stall);
+    let executor =
+        Executor::new(Arc::clone(connection), slot, settings.limits.stall, settings.at_once);
     let mut hyper = pin!(builder(&settings, executor).serve_connection(TokioIo::new(io), service));
     let limits = settings.limits.with_jitter(fastrand::f64());
     let mut phases = Phases::new(connection.accepted, began, limits);
@@ -197,7 +203,7 @@ where
             Step::WaitUntil(instant) => tokio::select! {
                 // In this order: what has come in is read first.
                 biased;
-                ended = &mut hyper => {
+                ended = poll_fn(|cx| connection.io.burst.poll(hyper.as_mut(), cx)) => {
                     if let Err(error) = &ended {
                         connection.note_failure(error);
                     }
@@ -288,3 +294,9 @@ impl<A: App> hyper::service::Service<Request<Incoming>> for CallService<A> {
 
 #[cfg(test)]
 pub(super) mod tests;
+
+/// The same tests, with calls that run at once.
+#[cfg(test)]
+#[path = "connection/tests/mod.rs"]
+#[allow(clippy::duplicate_mod, reason = "what is documented of a connection holds either way")]
+mod tests_at_once;

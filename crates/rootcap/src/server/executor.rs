@@ -1,26 +1,24 @@
-//! Runs the tasks of a connection's calls.
+//! Runs the calls of a connection: each in a task of its own, or at once, where it comes in.
 //!
 //! hyper calls the service and hands over the stream's task in the same poll, so the task can be paired with
 //! its call here. That makes this the place for what must hold even when nobody polls the call's body: while
 //! the reader's flow control is closed, hyper does not poll the body, and a deadline held there cannot fire.
 
+mod at_once;
+mod task;
 mod watch;
 
 use std::{
     future::Future,
-    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, ready},
     time::Duration,
 };
 
-use pin_project_lite::pin_project;
 use rootcap_layers::Call;
-use tonic::Code;
 
-use self::watch::Watch;
-use super::{connections::Connection, open_calls::OpenCall};
-use crate::metrics;
+pub(super) use self::at_once::AtOnce;
+use self::task::CallTask;
+use super::connections::Connection;
 
 /// Passes a call from the service to the executor.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +40,7 @@ pub(super) struct Executor {
     connection: Arc<Connection>,
     slot: Slot,
     stall_timeout: Option<Duration>,
+    at_once: AtOnce,
 }
 
 impl Executor {
@@ -49,8 +48,9 @@ impl Executor {
         connection: Arc<Connection>,
         slot: Slot,
         stall_timeout: Option<Duration>,
+        at_once: AtOnce,
     ) -> Self {
-        Self { connection, slot, stall_timeout }
+        Self { connection, slot, stall_timeout, at_once }
     }
 }
 
@@ -59,47 +59,13 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, future: F) {
-        tokio::spawn(CallTask {
-            future,
-            watch: Watch::new(self.stall_timeout),
-            open: self.connection.open_call(self.slot.take()),
-        });
-    }
-}
-
-pin_project! {
-    /// The task of one call: hyper's stream, ended by force when it is overdue.
-    struct CallTask<F> {
-        // Dropped first: the call is open until all of it is gone.
-        #[pin]
-        future: F,
-        #[pin]
-        watch: Watch,
-        open: OpenCall,
-    }
-}
-
-impl<F: Future<Output = ()>> Future for CallTask<F> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.project();
-        if this.future.poll(cx).is_ready() {
-            if let (Some(call), Some(reason)) =
-                (this.open.call(), this.open.connection().closed_by())
-            {
-                // What has not ended by itself now ends with its connection.
-                call.cut(Code::Unavailable, reason.as_str());
-            }
-            return Poll::Ready(());
+        let open = self.connection.open_call(self.slot.take());
+        let at_once = self.at_once.admits(open.call(), &self.connection.io.burst);
+        let task = CallTask::new(future, self.stall_timeout, open);
+        if at_once {
+            at_once::run(task);
+        } else {
+            tokio::spawn(task.learning());
         }
-        // Before the answer's head, the deadline's layer is polled and needs no help, if only the call has begun.
-        let helpless = |call: &&Call| call.is_answered() || call.unsent().waits();
-        let Some(call) = this.open.call().filter(helpless) else { return Poll::Pending };
-        let overdue = ready!(this.watch.poll(call, cx));
-        // Dropping hyper's stream resets it.
-        call.cut(overdue.code(), overdue.as_str());
-        metrics::calls_reset_total(overdue.as_str()).increment(1);
-        Poll::Ready(())
     }
 }

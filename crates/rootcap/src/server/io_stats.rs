@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::burst::Burst;
+
 /// The counters of one connection.
 ///
 /// The connection's task writes them, its calls keep [`open_calls`](Self::open_calls), and the table of connections
@@ -28,6 +30,7 @@ pub(crate) struct IoStats {
     excess_pings: AtomicU64,
     open_calls: AtomicUsize,
     write_through: AtomicBool,
+    pub(super) burst: Burst,
 }
 
 impl Default for IoStats {
@@ -45,6 +48,7 @@ impl Default for IoStats {
             excess_pings: AtomicU64::new(0),
             open_calls: AtomicUsize::new(0),
             write_through: AtomicBool::new(false),
+            burst: Burst::default(),
         }
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod body;
 pub(crate) mod border;
 mod bound;
 pub(crate) mod builder;
+mod burst;
 pub(crate) mod caps;
 pub(crate) mod coalesce;
 mod command_line;

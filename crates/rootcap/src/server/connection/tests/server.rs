@@ -19,6 +19,7 @@ use crate::{
     server::{
         caps::Caps,
         connections::{Connection, Connections},
+        executor::AtOnce,
         io_stats::IoStats,
         secured,
     },
@@ -67,9 +68,14 @@ impl<A: App> Server<A> {
         let life = Life::new(health.clone());
         life.advance(Phase::Serving);
         let (alive, gone) = mpsc::channel(1);
+        // These tests are compiled twice.
+        let at_once = match module_path!().contains("tests_at_once") {
+            true => AtOnce::All,
+            false => AtOnce::Short,
+        };
         Self {
             stack: layers.around(app(calls.clone()), &health),
-            settings: Arc::new(ConnectionSettings::new(&config)),
+            settings: Arc::new(ConnectionSettings { at_once, ..ConnectionSettings::new(&config) }),
             connections: Connections::default(),
             calls,
             life,

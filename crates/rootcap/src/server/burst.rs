@@ -1,0 +1,73 @@
+//! [`Burst`]: the calls that are answered within one poll of their connection.
+//!
+//! HTTP/2 writes what there is before it takes the next request, which would be a write for each answer. While a burst
+//! lasts they are held, for nothing but the end of the poll: whoever drives the connection then polls it once more, and
+//! all leave in one write.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+/// The calls that are answered at once in one poll of a connection take this long in all; those that come then get a
+/// task each, which others may run.
+const MAX: Duration = Duration::from_millis(1);
+
+/// The burst of one connection. All of it happens on the connection's task: nothing is published through it.
+#[derive(Debug, Default)]
+pub(crate) struct Burst {
+    // Nanoseconds.
+    left: AtomicU64,
+    answered: AtomicBool,
+}
+
+impl Burst {
+    /// Whether there is time left to answer a call at once.
+    pub(super) fn has_time(&self) -> bool {
+        self.left.load(Relaxed) > 0
+    }
+
+    /// A call was polled at once, which took this long.
+    pub(super) fn spend(&self, time: Duration) {
+        let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.left.store(self.left.load(Relaxed).saturating_sub(time), Relaxed);
+        self.answered.store(true, Relaxed);
+    }
+
+    /// Whether writes are held: the poll of the connection is not over, and more answers may join.
+    pub(super) fn lasts(&self) -> bool {
+        self.answered.load(Relaxed)
+    }
+
+    /// Lets out what was held; returns whether there was a burst.
+    fn let_out(&self) -> bool {
+        self.answered.swap(false, Relaxed)
+    }
+
+    /// There is all the time again.
+    pub(super) fn renew(&self) {
+        self.left.store(MAX.as_nanos() as u64, Relaxed);
+    }
+
+    /// Polls a connection to the end of its burst.
+    pub(super) fn poll<C: Future>(
+        &self,
+        mut connection: Pin<&mut C>,
+        cx: &mut Context<'_>,
+    ) -> Poll<C::Output> {
+        self.renew();
+        let polled = connection.as_mut().poll(cx);
+        if polled.is_ready() || !self.let_out() {
+            return polled;
+        }
+        let polled = connection.poll(cx);
+        // Another burst has come in behind the first. It leaves in the next poll: others run before.
+        if polled.is_pending() && self.let_out() {
+            cx.waker().wake_by_ref();
+        }
+        polled
+    }
+}

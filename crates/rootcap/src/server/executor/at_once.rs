@@ -1,0 +1,142 @@
+//! Calls that run where they come in, on their connection's own task.
+//!
+//! A task of its own costs a short call more than its handler: memory for the task, two trips through the run queue, and
+//! with thousands of calls in flight a cache miss for all that the one before had touched. A call whose method has
+//! proved that its calls end in their first poll, within microseconds, is polled at once instead, while the connection
+//! is still in the cache. If it has to wait after all, it gets its task then, which polls it again.
+//!
+//! What a caller may rely on:
+//! - **A handler that computes or blocks has a task of its own**, which other threads may take: [`Brevity`] trusts no
+//!   method before it has proved itself, and ends the trust when a call is long.
+//! - **A connection does not keep the others waiting**: [`Burst`] bounds the time of all that run at once in one poll.
+//! - **A panic that no layer has caught** ends the call and no other, as in a task of tokio's.
+//!
+//! [`Brevity`]: rootcap_layers::method::Brevity
+
+use std::{
+    any::Any,
+    cell::RefCell,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+    time::Instant,
+};
+
+use rootcap_layers::{Call, method::FirstPoll};
+
+use super::task::CallTask;
+use crate::server::{burst::Burst, open_calls::OpenCall};
+
+/// Which calls run at once.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AtOnce {
+    /// Those of methods whose calls have proved to be short.
+    #[default]
+    Short,
+    /// None.
+    Off,
+    /// All, proved or not.
+    #[cfg(test)]
+    All,
+}
+
+impl AtOnce {
+    /// Whether this call does.
+    pub(super) fn admits(self, call: Option<&Call>, burst: &Burst) -> bool {
+        let short = match self {
+            AtOnce::Short => call.is_some_and(|call| call.method().brevity().is_trusted()),
+            AtOnce::Off => false,
+            #[cfg(test)]
+            AtOnce::All => true,
+        };
+        short && burst.has_time()
+    }
+}
+
+/// Polls a call, and gives it a task of its own if it has to wait.
+pub(super) fn run<F>(task: CallTask<F>)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut place = Place::with(task);
+    match catch_unwind(AssertUnwindSafe(|| place.poll_first())) {
+        Ok(Poll::Ready(())) => place.keep(),
+        Ok(Poll::Pending) => drop(tokio::spawn(place)),
+        // The panic hook has told of it. What is left of the call may panic once more.
+        Err(_) => drop(catch_unwind(AssertUnwindSafe(|| drop(place)))),
+    }
+}
+
+thread_local! {
+    /// The places of this thread that are free, one for each type of calls: what the last call ran in is still in the
+    /// cache for the next one.
+    static FREE: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Where a call is polled: it stays, while calls of one type come and go.
+struct Place<F>(Pin<Box<Option<CallTask<F>>>>);
+
+impl<F: Future<Output = ()> + 'static> Place<F> {
+    fn with(task: CallTask<F>) -> Box<Self> {
+        match Self::take_free() {
+            Some(mut place) => {
+                place.0.set(Some(task));
+                place
+            }
+            None => Box::new(Self(Box::pin(Some(task)))),
+        }
+    }
+
+    fn take_free() -> Option<Box<Self>> {
+        let mut free = FREE.try_with(RefCell::take).ok()?;
+        let at = free.iter().position(|place| place.is::<Self>());
+        let place = at.and_then(|at| free.swap_remove(at).downcast().ok());
+        FREE.with(|places| places.replace(free));
+        place
+    }
+
+    /// Keeps the place, which is empty, for the next call.
+    fn keep(self: Box<Self>) {
+        // A thread that is ending keeps none.
+        let _ = FREE.try_with(|free| {
+            let mut free = free.borrow_mut();
+            if !free.iter().any(|place| place.is::<Self>()) {
+                free.push(self);
+            }
+        });
+    }
+
+    /// The first poll, from which the method learns; a call that has ended is gone when this returns.
+    fn poll_first(&mut self) -> Poll<()> {
+        let (began, connection) = (Instant::now(), Arc::clone(self.open().connection()));
+        let call = self.open().call().cloned();
+        // Nobody is woken: a call that waits is polled again, by its own task.
+        let polled = Pin::new(&mut *self).poll(&mut Context::from_waker(Waker::noop()));
+        let took = began.elapsed();
+        connection.io.burst.spend(took);
+        if let Some(call) = call {
+            call.method().brevity().learn(FirstPoll::of(polled, took));
+        }
+        polled
+    }
+
+    fn open(&self) -> &OpenCall {
+        self.0.as_ref().as_pin_ref().expect("a call is in it").get_ref().open()
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Place<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let task = self.0.as_mut().as_pin_mut().expect("a call that has ended is not polled");
+        ready!(task.poll(cx));
+        self.0.set(None);
+        Poll::Ready(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

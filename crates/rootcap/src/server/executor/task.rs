@@ -1,0 +1,81 @@
+//! [`CallTask`]: one call, from its first poll to its end.
+
+use std::{
+    future::Future,
+    mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
+};
+
+use pin_project_lite::pin_project;
+use rootcap_layers::{Call, method::FirstPoll};
+use tonic::Code;
+
+use super::watch::Watch;
+use crate::{metrics, server::open_calls::OpenCall};
+
+pin_project! {
+    /// The task of one call: hyper's stream, ended by force when it is overdue.
+    pub(super) struct CallTask<F> {
+        // Dropped first: the call is open until all of it is gone.
+        #[pin]
+        future: F,
+        #[pin]
+        watch: Watch,
+        // Whether its method learns from the first poll.
+        learns: bool,
+        open: OpenCall,
+    }
+}
+
+impl<F> CallTask<F> {
+    pub(super) fn new(future: F, stall_timeout: Option<Duration>, open: OpenCall) -> Self {
+        Self { future, watch: Watch::new(stall_timeout), learns: false, open }
+    }
+
+    /// Its method learns from it whether the next calls may run at once.
+    pub(super) fn learning(self) -> Self {
+        Self { learns: true, ..self }
+    }
+
+    pub(super) fn open(&self) -> &OpenCall {
+        &self.open
+    }
+}
+
+impl<F: Future<Output = ()>> Future for CallTask<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let learns = mem::take(self.as_mut().project().learns).then(Instant::now);
+        let polled = self.as_mut().poll_call(cx);
+        if let Some((began, call)) = learns.zip(self.open.call()) {
+            call.method().brevity().learn(FirstPoll::of(polled, began.elapsed()));
+        }
+        polled
+    }
+}
+
+impl<F: Future<Output = ()>> CallTask<F> {
+    fn poll_call(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        if this.future.poll(cx).is_ready() {
+            if let (Some(call), Some(reason)) =
+                (this.open.call(), this.open.connection().closed_by())
+            {
+                // What has not ended by itself now ends with its connection.
+                call.cut(Code::Unavailable, reason.as_str());
+            }
+            return Poll::Ready(());
+        }
+        // Before the answer's head, the deadline's layer is polled and needs no help, if only the call has begun.
+        let helpless = |call: &&Call| call.is_answered() || call.unsent().waits();
+        let Some(call) = this.open.call().filter(helpless) else { return Poll::Pending };
+        let overdue = ready!(this.watch.poll(call, cx));
+        // Dropping hyper's stream resets it.
+        call.cut(overdue.code(), overdue.as_str());
+        metrics::calls_reset_total(overdue.as_str()).increment(1);
+        Poll::Ready(())
+    }
+}
