@@ -2,10 +2,13 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tonic::Code;
 
 use crate::percent;
+
+static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+static GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
 /// All status codes, by number.
 pub const CODES: [Code; 17] = [
@@ -174,11 +177,15 @@ impl End {
 
     /// The status in these trailers, or headers, with its message cut there to [`MAX_MESSAGE`].
     pub(crate) fn read(headers: &mut HeaderMap, cause: Cause) -> Option<Self> {
-        let code = Code::from_bytes(headers.get("grpc-status")?.as_bytes());
-        let mut message = headers.get("grpc-message").cloned();
+        let code = Code::from_bytes(headers.get(&GRPC_STATUS)?.as_bytes());
+        // Nearly all trailers hold nothing but the status.
+        if headers.len() == 1 {
+            return Some(Self::new(code, cause));
+        }
+        let mut message = headers.get(&GRPC_MESSAGE).cloned();
         if let Some(long) = message.as_mut().filter(|message| message.len() > MAX_MESSAGE) {
             *long = shortened(long);
-            headers.insert("grpc-message", long.clone());
+            headers.insert(&GRPC_MESSAGE, long.clone());
         }
         Some(Self { code, cause, message })
     }

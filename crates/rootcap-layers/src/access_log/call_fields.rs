@@ -2,7 +2,7 @@
 
 use tonic::Code;
 
-use super::{Key, Line};
+use super::{Key, Line, line::key};
 use crate::{
     call::{Call, Direction},
     method,
@@ -20,10 +20,10 @@ pub(super) fn started(line: &mut Line<'_>, call: &Call) {
 
 /// The fields of the line of a call that has ended.
 pub(super) fn finished(line: &mut Line<'_>, call: &Call, outcome: &Outcome) {
-    const CODE: Key<'static> = Key::new("grpc.code");
-    const MESSAGE: Key<'static> = Key::new("grpc.message");
-    const TIME: Key<'static> = Key::new("grpc.time_ms");
-    const REJECTED_BY: Key<'static> = Key::new("rejected_by");
+    const CODE: Key<'static> = key!("grpc.code");
+    const MESSAGE: Key<'static> = key!("grpc.message");
+    const TIME: Key<'static> = key!("grpc.time_ms");
+    const REJECTED_BY: Key<'static> = key!("rejected_by");
     ids(line, call);
     names(line, call);
     line.plain(CODE, code_name(outcome.code()).as_bytes());
@@ -44,10 +44,14 @@ pub(super) fn finished(line: &mut Line<'_>, call: &Call, outcome: &Outcome) {
 
 /// The ids that all lines of a call share.
 fn ids(line: &mut Line<'_>, call: &Call) {
-    const REQUEST_ID: Key<'static> = Key::new("request_id");
-    const TRACE_ID: Key<'static> = Key::new("trace_id");
-    const SPAN_ID: Key<'static> = Key::new("span_id");
-    line.string(REQUEST_ID, call.request_id().header_value());
+    const REQUEST_ID: Key<'static> = key!("request_id");
+    const TRACE_ID: Key<'static> = key!("trace_id");
+    const SPAN_ID: Key<'static> = key!("span_id");
+    let id = call.request_id();
+    match id.is_own() {
+        true => line.plain(REQUEST_ID, id.header_value().as_bytes()),
+        false => line.string(REQUEST_ID, id.header_value()),
+    }
     line.hex::<32>(TRACE_ID, &call.trace().trace_id().to_bytes());
     line.hex::<16>(SPAN_ID, &call.trace().span_id().to_bytes());
 }
@@ -59,9 +63,9 @@ impl Line<'_> {
     }
 }
 
-const SERVICE: Key<'static> = Key::new("grpc.service");
-const METHOD: Key<'static> = Key::new("grpc.method");
-const TYPE: Key<'static> = Key::new("grpc.type");
+const SERVICE: Key<'static> = key!("grpc.service");
+const METHOD: Key<'static> = key!("grpc.method");
+const TYPE: Key<'static> = key!("grpc.type");
 
 fn names(line: &mut Line<'_>, call: &Call) {
     let method = call.method();
@@ -87,7 +91,7 @@ pub(super) fn sent_names(call: &Call) -> (&str, &str) {
 }
 
 fn deadline(line: &mut Line<'_>, call: &Call) {
-    const DEADLINE: Key<'static> = Key::new("grpc.deadline_ms");
+    const DEADLINE: Key<'static> = key!("grpc.deadline_ms");
     if let Some(millis) = deadline_ms(call) {
         line.integer(DEADLINE, millis);
     }
@@ -100,10 +104,10 @@ pub(super) fn deadline_ms(call: &Call) -> Option<u64> {
 }
 
 fn traffic(line: &mut Line<'_>, call: &Call) {
-    const RECV_MSGS: Key<'static> = Key::new("grpc.recv_msgs");
-    const SENT_MSGS: Key<'static> = Key::new("grpc.sent_msgs");
-    const RECV_BYTES: Key<'static> = Key::new("grpc.recv_bytes");
-    const SENT_BYTES: Key<'static> = Key::new("grpc.sent_bytes");
+    const RECV_MSGS: Key<'static> = key!("grpc.recv_msgs");
+    const SENT_MSGS: Key<'static> = key!("grpc.sent_msgs");
+    const RECV_BYTES: Key<'static> = key!("grpc.recv_bytes");
+    const SENT_BYTES: Key<'static> = key!("grpc.sent_bytes");
     line.integer(RECV_MSGS, call.messages(Direction::Received));
     line.integer(SENT_MSGS, call.messages(Direction::Sent));
     line.integer(RECV_BYTES, call.bytes(Direction::Received));
@@ -111,9 +115,9 @@ fn traffic(line: &mut Line<'_>, call: &Call) {
 }
 
 fn caller(line: &mut Line<'_>, call: &Call) {
-    const ADDRESS: Key<'static> = Key::new("peer.address");
-    const IDENTITY: Key<'static> = Key::new("peer.identity");
-    const USER_AGENT: Key<'static> = Key::new("user_agent");
+    const ADDRESS: Key<'static> = key!("peer.address");
+    const IDENTITY: Key<'static> = key!("peer.identity");
+    const USER_AGENT: Key<'static> = key!("user_agent");
     if let Some(peer) = call.peer() {
         let rendered = peer.fragment().get(line.format(), |line| {
             line.caller_string(ADDRESS, peer.as_str());

@@ -79,7 +79,23 @@ pub struct Key<'a> {
     prefix: &'static str,
     name: &'a str,
     plain: bool,
+    ahead: Option<Ahead>,
 }
+
+/// All that stands before a value, as it is written in each format.
+#[derive(Debug, Clone, Copy)]
+struct Ahead {
+    json: &'static str,
+    text: &'static str,
+}
+
+/// A [`Key`] that is known when this is compiled: one piece of the line, whose length is known too.
+macro_rules! key {
+    ($name:literal) => {
+        const { Key::ahead($name, concat!(",\"", $name, "\":"), concat!(" ", $name, "=")) }
+    };
+}
+pub(super) use key;
 
 impl<'a> Key<'a> {
     /// A key with this name.
@@ -92,13 +108,21 @@ impl<'a> Key<'a> {
             plain &= !matches!(bytes[at], b'"' | b'\\' | b'=');
             at += 1;
         }
-        Self { prefix: "", name, plain }
+        Self { prefix: "", name, plain, ahead: None }
+    }
+
+    /// For `key!`, and for nobody else.
+    pub(super) const fn ahead(name: &'a str, json: &'static str, text: &'static str) -> Self {
+        let key = Self::new(name);
+        assert!(key.plain, "a name that needs escapes is written piece by piece");
+        Self { ahead: Some(Ahead { json, text }), ..key }
     }
 
     /// The same name behind a prefix, which must be visible ASCII without quotes.
     #[must_use]
     pub const fn under(mut self, prefix: &'static str) -> Self {
         self.prefix = prefix;
+        self.ahead = None;
         self
     }
 
@@ -130,9 +154,13 @@ impl<'a> Line<'a> {
             Format::Json => {
                 self.out.extend_from_slice(b"{\"timestamp\":\"");
                 timestamp::push(self.out, at);
-                self.out.extend_from_slice(b"\",\"level\":\"");
-                self.out.extend_from_slice(level.as_str().as_bytes());
-                self.out.extend_from_slice(b"\",\"message\":\"");
+                self.out.extend_from_slice(match level {
+                    Level::ERROR => b"\",\"level\":\"ERROR\",\"message\":\"",
+                    Level::WARN => b"\",\"level\":\"WARN\",\"message\":\"",
+                    Level::INFO => b"\",\"level\":\"INFO\",\"message\":\"",
+                    Level::DEBUG => b"\",\"level\":\"DEBUG\",\"message\":\"",
+                    Level::TRACE => b"\",\"level\":\"TRACE\",\"message\":\"",
+                });
                 escape::push(self.out, message.as_bytes(), &escape::QUOTED);
                 self.out.push(b'"');
             }
@@ -156,6 +184,7 @@ impl<'a> Line<'a> {
     }
 
     /// A string, escaped; bytes that are not UTF-8 are replaced.
+    #[inline]
     pub fn string(&mut self, key: Key<'_>, value: impl AsRef<[u8]>) {
         self.key(key);
         let value = value.as_ref();
@@ -170,11 +199,13 @@ impl<'a> Line<'a> {
     }
 
     /// The same for a string that a caller controls: cut at [`MAX_CALLER_STRING`] bytes.
+    #[inline]
     pub fn caller_string(&mut self, key: Key<'_>, value: impl AsRef<[u8]>) {
         self.string(key, escape::cut(value.as_ref(), MAX_CALLER_STRING));
     }
 
     /// A whole number.
+    #[inline]
     pub fn integer(&mut self, key: Key<'_>, value: impl itoa::Integer) {
         self.key(key);
         self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
@@ -195,6 +226,7 @@ impl<'a> Line<'a> {
     }
 
     /// A duration in milliseconds, with three decimals: `0.123`.
+    #[inline]
     pub fn millis(&mut self, key: Key<'_>, value: Duration) {
         self.key(key);
         let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
@@ -205,6 +237,7 @@ impl<'a> Line<'a> {
     }
 
     /// Lower-case hexadecimal digits; `N` is the number of digits.
+    #[inline]
     pub(super) fn hex<const N: usize>(&mut self, key: Key<'_>, bytes: &[u8]) {
         let mut digits = [0; N];
         crate::hex::write(bytes, &mut digits);
@@ -212,6 +245,7 @@ impl<'a> Line<'a> {
     }
 
     /// A string that is known to be visible ASCII without quotes, `=` and backslashes, and not empty.
+    #[inline]
     pub(super) fn plain(&mut self, key: Key<'_>, value: &[u8]) {
         self.key(key);
         match self.format {
@@ -234,7 +268,16 @@ impl<'a> Line<'a> {
         self.out.extend_from_slice(value);
     }
 
+    #[inline]
     fn key(&mut self, key: Key<'_>) {
+        match (key.ahead, self.format) {
+            (Some(key), Format::Json) => self.out.extend_from_slice(key.json.as_bytes()),
+            (Some(key), Format::Text) => self.out.extend_from_slice(key.text.as_bytes()),
+            (None, _) => self.key_in_pieces(key),
+        }
+    }
+
+    fn key_in_pieces(&mut self, key: Key<'_>) {
         let quotes = self.format == Format::Json || !key.plain;
         self.out.extend_from_slice(match (self.format, quotes) {
             (Format::Json, _) => b",\"",

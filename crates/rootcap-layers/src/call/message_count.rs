@@ -35,6 +35,14 @@ impl MessageCount {
     }
 
     fn read_prefix<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        // Nearly always it comes whole.
+        if self.prefix_seen == 0
+            && let Some((&[_, length @ ..], rest)) =
+                bytes.split_first_chunk::<{ PREFIX as usize }>()
+        {
+            self.remaining = u32::from_be_bytes(length);
+            return rest;
+        }
         if self.prefix_seen > 0 {
             self.length = (self.length << 8) | u32::from(bytes[0]);
         }

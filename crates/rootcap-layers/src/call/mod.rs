@@ -124,8 +124,8 @@ pub(crate) struct Start<'a> {
 
 impl Call {
     pub(crate) fn new(start: Start<'_>) -> Self {
-        let timeout =
-            start.headers.get("grpc-timeout").map(|value| grpc_timeout::parse(value.as_bytes()));
+        let timeout = start.headers.get(&grpc_timeout::NAME);
+        let timeout = timeout.map(|value| grpc_timeout::parse(value.as_bytes()));
         let deadline = match &timeout {
             Some(Ok(timeout)) => nanos(*timeout),
             _ => u64::MAX,

@@ -32,14 +32,18 @@ thread_local! {
 /// assert_eq!(RequestId::accept(&headers).as_str(), "order-42");
 /// # Ok::<(), http::header::InvalidHeaderValue>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
-pub struct RequestId(HeaderValue);
+#[derive(Clone)]
+pub struct RequestId {
+    value: HeaderValue,
+    own: bool,
+}
 
 impl RequestId {
     /// The caller's `x-request-id` if it is 1 to 128 visible ASCII characters, else a new id.
     pub fn accept(headers: &HeaderMap) -> Self {
-        match headers.get(REQUEST_ID) {
-            Some(value) if is_acceptable(value.as_bytes()) => Self::sensitive(value.clone()),
+        static NAME: HeaderName = REQUEST_ID;
+        match headers.get(&NAME) {
+            Some(value) if is_acceptable(value.as_bytes()) => Self::new(value.clone(), false),
             _ => Self::random(),
         }
     }
@@ -52,27 +56,39 @@ impl RequestId {
             }
             ids.split_to(OWN_LEN)
         });
-        Self::sensitive(
-            HeaderValue::from_maybe_shared(id).expect("hexadecimal digits are visible ASCII"),
-        )
+        let id = HeaderValue::from_maybe_shared(id).expect("hexadecimal digits are visible ASCII");
+        Self::new(id, true)
     }
 
     /// "Sensitive" keeps a value that never comes again out of HPACK's dynamic table (RFC 7541, 7.1.3).
-    fn sensitive(mut value: HeaderValue) -> Self {
+    fn new(mut value: HeaderValue, own: bool) -> Self {
         value.set_sensitive(true);
-        Self(value)
+        Self { value, own }
+    }
+
+    /// Whether it was made here: it is hexadecimal digits.
+    pub(crate) fn is_own(&self) -> bool {
+        self.own
     }
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
-        self.0.to_str().expect("an id is visible ASCII")
+        self.value.to_str().expect("an id is visible ASCII")
     }
 
     /// The id as a header's value.
     pub fn header_value(&self) -> &HeaderValue {
-        &self.0
+        &self.value
     }
 }
+
+impl PartialEq for RequestId {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl Eq for RequestId {}
 
 impl fmt::Debug for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

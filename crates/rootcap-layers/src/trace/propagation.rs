@@ -16,7 +16,7 @@ use super::{
 /// The longest `tracestate` that is passed on, in bytes (W3C Trace Context, 3.3.1.5: at least 512).
 const MAX_TRACESTATE: usize = 512;
 
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const B3_SINGLE: HeaderName = HeaderName::from_static("b3");
 const B3_TRACE_ID: HeaderName = HeaderName::from_static("x-b3-traceid");
@@ -183,7 +183,11 @@ fn tracestate(headers: &HeaderMap) -> TraceState {
 
 fn inject_w3c(span: &SpanContext, headers: &mut HeaderMap) {
     let flags = if span.is_sampled() { "01" } else { "00" };
-    set(headers, TRACEPARENT, format_args!("00-{}-{}-{flags}", span.trace_id(), span.span_id()));
+    set(
+        headers,
+        TRACEPARENT.clone(),
+        format_args!("00-{}-{}-{flags}", span.trace_id(), span.span_id()),
+    );
     headers.remove(TRACESTATE);
     let state = span.trace_state().header();
     if !state.is_empty() {
