@@ -246,6 +246,8 @@ fn builder(
     let mut builder = hyper::server::conn::http2::Builder::new(executor);
     builder
         .timer(TokioTimer::new())
+        // No gRPC client reads it: rendering and compressing it for each answer is work for nothing.
+        .auto_date_header(false)
         .max_concurrent_streams(http2.max_concurrent_streams)
         .max_pending_accept_reset_streams(http2.max_pending_accept_reset_streams)
         .max_local_error_reset_streams(http2.max_local_error_reset_streams)

@@ -21,7 +21,6 @@ pin_project! {
         // Dropped first: the call is open until all of it is gone.
         #[pin]
         future: F,
-        #[pin]
         watch: Watch,
         // Whether its method learns from the first poll.
         learns: bool,

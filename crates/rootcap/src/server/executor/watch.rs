@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use pin_project_lite::pin_project;
 use rootcap_layers::{Call, Direction};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Code;
@@ -17,16 +16,14 @@ const BACKSTOP: Duration = Duration::from_millis(250);
 /// How often, within the stall timeout, it is looked whether the reader has taken something.
 const LOOKS: u32 = 4;
 
-pin_project! {
-    /// Watches over one call that has been answered, or waits for its peer before it begins.
-    pub(super) struct Watch {
-        stall_timeout: Option<Duration>,
-        progress: Progress,
-        // When to look at the progress again, while something waits for the reader.
-        look: Option<Instant>,
-        #[pin]
-        timer: Option<Sleep>,
-    }
+/// Watches over one call that has been answered, or waits for its peer before it begins.
+pub(super) struct Watch {
+    stall_timeout: Option<Duration>,
+    progress: Progress,
+    // When to look at the progress again, while something waits for the reader.
+    look: Option<Instant>,
+    // In a box: few calls need one, and all are moved.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 /// Why a call is to be ended.
@@ -59,34 +56,41 @@ impl Watch {
     }
 
     /// Ready when the call is overdue. To be polled whenever the call was, and is pending.
-    pub(super) fn poll(self: Pin<&mut Self>, call: &Call, cx: &mut Context<'_>) -> Poll<Overdue> {
-        let mut this = self.project();
+    pub(super) fn poll(&mut self, call: &Call, cx: &mut Context<'_>) -> Poll<Overdue> {
         loop {
-            if this.look.is_none()
+            if self.look.is_none()
                 && waits_for_peer(call)
-                && let Some(timeout) = *this.stall_timeout
+                && let Some(timeout) = self.stall_timeout
             {
                 let now = Instant::now();
-                this.progress.see(sent(call), now);
-                *this.look = Some(now + timeout / LOOKS);
+                self.progress.see(sent(call), now);
+                self.look = Some(now + timeout / LOOKS);
             }
             let deadline = call.deadline().map(|deadline| deadline + BACKSTOP);
-            let Some(due) = deadline.into_iter().chain(*this.look).min() else {
+            let Some(due) = deadline.into_iter().chain(self.look).min() else {
                 return Poll::Pending;
             };
-            ready!(poll_timer(this.timer.as_mut(), due, cx));
+            ready!(self.poll_timer(due, cx));
             let now = Instant::now();
             if deadline.is_some_and(|deadline| now >= deadline) {
                 return Poll::Ready(Overdue::Deadline);
             }
-            *this.look = None;
+            self.look = None;
             if !waits_for_peer(call) {
-                *this.progress = Progress::default();
-            } else if this.stall_timeout.is_some_and(|it| this.progress.see(sent(call), now) >= it)
+                self.progress = Progress::default();
+            } else if self.stall_timeout.is_some_and(|it| self.progress.see(sent(call), now) >= it)
             {
                 return Poll::Ready(Overdue::Stalled);
             }
         }
+    }
+
+    fn poll_timer(&mut self, due: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        if timer.deadline() != due {
+            timer.as_mut().reset(due);
+        }
+        timer.as_mut().poll(cx)
     }
 }
 
@@ -97,15 +101,6 @@ fn waits_for_peer(call: &Call) -> bool {
 /// Bytes of the response that the reader has taken.
 fn sent(call: &Call) -> u64 {
     call.bytes(Direction::Sent).saturating_sub(call.unsent().bytes())
-}
-
-fn poll_timer(mut timer: Pin<&mut Option<Sleep>>, due: Instant, cx: &mut Context<'_>) -> Poll<()> {
-    match timer.as_mut().as_pin_mut() {
-        None => timer.set(Some(sleep_until(due))),
-        Some(timer) if timer.deadline() != due => timer.reset(due),
-        Some(_) => {}
-    }
-    timer.as_pin_mut().expect("it was just set").poll(cx)
 }
 
 /// How far something had come, and since when.
