@@ -151,7 +151,8 @@ impl Bench<'_> {
         let server = self.start(built, &built.binary, output)?;
         let case = self.plan.warm_up();
         verify::client(case.calls, &self.client.run(server.address, &case)?)?;
-        let dropped = server.tally()?.map_or(0, |tally| tally.lines_dropped);
+        let dropped =
+            server.tally()?.and_then(|tally| tally.lines).map_or(0, |lines| lines.dropped);
         if dropped > 0 {
             return Err(format!(
                 "{} dropped {dropped} of the lines of {} calls",
@@ -166,14 +167,15 @@ impl Bench<'_> {
     /// Heap allocations per call: the difference of two run lengths, which holds neither start nor connections.
     fn allocations(&self, built: &Built) -> Result<f64> {
         let (short, long) = (self.plan.warm_up(), self.plan.counted());
-        let server = self.start(built, &built.counting, Stdio::null())?;
+        let counting = built.counting.as_deref().ok_or("it counts no allocations")?;
+        let server = self.start(built, counting, Stdio::null())?;
         let mut counts = [0; 3];
         // The first run warms up: buffers and tables grow once.
         for (count, case) in counts.iter_mut().zip([short, short, long]) {
-            let before = server.allocations()?;
+            let before = server.heap()?.allocations;
             verify::client(case.calls, &self.client.run(server.address, &case)?)?;
             server.cpu_at_rest()?;
-            *count = server.allocations()? - before;
+            *count = server.heap()?.allocations - before;
         }
         let [_, short_count, long_count] = counts.map(|count| count as f64);
         Ok((long_count - short_count) / (long.calls - short.calls) as f64)
@@ -227,7 +229,8 @@ mod tests {
 
     #[test]
     fn each_line_must_arrive_once_per_call() {
-        let accounts = Accounts { admin_listen: "", lines: &["\"started\"", "\"finished\""] };
+        let lines = &["\"started\"", "\"finished\""];
+        let accounts = Accounts { admin_listen: "", lines, counts_lines: true };
         let directory = Directory::new().unwrap();
         let path = directory.0.join("lines of a test");
         let line = |message: &str| format!("{{\"level\":\"info\",\"message\":\"{message}\"}}\n");

@@ -40,7 +40,7 @@ pub(crate) struct Options {
 /// When a tool is missing, a contender does not build, start or answer, or no run of a case counts.
 pub(crate) fn run(options: &Options) -> Result<()> {
     tools()?;
-    let contenders = build::all()?;
+    let contenders = build::all(&[contender::Group::Headline])?;
     let results = measure::all(options.plan, &contenders)?;
     print!("{}", report::table(&results));
     if let Some(path) = &options.json {

@@ -11,6 +11,7 @@ use std::{env, thread};
 use super::Result;
 use super::contender::Contender;
 use super::metrics::{self, Tally};
+use crate::root;
 
 /// How long a server may take to start, or to come to rest.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -20,7 +21,7 @@ const INTERVAL: Duration = Duration::from_millis(10);
 const AT_REST: Duration = Duration::from_micros(100);
 /// After so many such looks in a row, nothing more will come.
 const QUIET_LOOKS: u32 = 5;
-/// Settings of whoever runs the benchmark; contenders run with their defaults.
+/// Settings of whoever runs the benchmark; contenders run with their own.
 const SETTINGS: [&str; 4] = ["ROOTCAP_", "OTEL_", "RUST_LOG", "TOKIO_WORKER_THREADS"];
 /// Where a counting variant tells its count: the name that `contender::allocations` reads.
 const ALLOCATIONS_LISTEN: &str = "BENCH_ALLOCATIONS_LISTEN";
@@ -52,7 +53,9 @@ impl Server {
         without_settings(&mut command);
         command
             .env(contender.listen, address.to_string())
-            .env(ALLOCATIONS_LISTEN, allocations.to_string());
+            .env(ALLOCATIONS_LISTEN, allocations.to_string())
+            .envs(contender.settings.iter().copied())
+            .current_dir(root());
         if let Some(accounts) = &contender.accounts {
             command.env(accounts.admin_listen, admin.to_string());
         }
@@ -119,19 +122,34 @@ impl Server {
 
     /// What the server says that it has done; `None` from a contender that says nothing.
     pub(crate) fn tally(&self) -> Result<Option<Tally>> {
-        let scrape = || metrics::scrape(self.admin).and_then(|text| Tally::parse(&text));
-        let tally = || scrape().map_err(|error| format!("{}: {error}", self.contender.name).into());
-        self.contender.accounts.as_ref().map(|_| tally()).transpose()
+        let Some(accounts) = &self.contender.accounts else { return Ok(None) };
+        let parse = |text: String| Tally::parse(&text, accounts.counts_lines);
+        let tally = metrics::scrape(self.admin).and_then(parse);
+        tally.map(Some).map_err(|error| format!("{}: {error}", self.contender.name).into())
     }
 
     /// Heap allocations since the start, of a counting variant.
-    pub(crate) fn allocations(&self) -> Result<u64> {
+    pub(crate) fn heap(&self) -> Result<Heap> {
         let mut said = String::new();
         TcpStream::connect(self.allocations)?.read_to_string(&mut said)?;
-        let count = said.split(' ').next().and_then(|count| count.parse().ok());
-        count.ok_or_else(|| {
+        Heap::parse(&said).ok_or_else(|| {
             format!("{} tells no count of allocations: {said:?}", self.contender.name).into()
         })
+    }
+}
+
+/// What was taken from the heap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Heap {
+    pub(crate) allocations: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Heap {
+    /// Reads the line that `contender::allocations` writes.
+    fn parse(said: &str) -> Option<Self> {
+        let (allocations, bytes) = said.trim_end().split_once(' ')?;
+        Some(Self { allocations: allocations.parse().ok()?, bytes: bytes.parse().ok()? })
     }
 }
 
@@ -181,6 +199,14 @@ mod tests {
     fn the_run_time_comes_first() {
         assert_eq!(run_time("411544470 3014154 38\n"), Some(Duration::from_nanos(411_544_470)));
         assert_eq!(run_time(""), None);
+    }
+
+    #[test]
+    fn the_heap_is_two_numbers_in_a_line() {
+        assert_eq!(Heap::parse("37 4096\n"), Some(Heap { allocations: 37, bytes: 4096 }));
+        for said in ["", "37\n", "37 \n", "37 4096 1\n"] {
+            assert_eq!(Heap::parse(said), None, "{said:?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,81 @@
+//! The table of contenders.
+
+use super::{Accounts, Contender, Group, Source};
+
+/// Its lines for a call that succeeds, and what is left of them with `log.calls = "end"`.
+const STARTED_AND_FINISHED: &[&str] = &["\"started call\"", "\"finished call\""];
+const FINISHED: &[&str] = &["\"finished call\""];
+
+const FILE: (&str, &str) = ("ROOTCAP_CONFIG", "xtask/bench/rootcap/bench.toml");
+const UNLOGGED: (&str, &str) = ("ROOTCAP_LOG__CALLS", "off");
+const END_LOGGED: (&str, &str) = ("ROOTCAP_LOG__CALLS", "end");
+const UNSAMPLED: (&str, &str) = ("ROOTCAP_TRACE__RATIO", "0");
+const UNLIMITED: (&str, &str) = ("ROOTCAP_LIMITS__RATE", "off");
+const ENDLESS: (&str, &str) = ("ROOTCAP_DEADLINE__MAX", "off");
+const UNWATCHED: (&str, &str) = ("ROOTCAP_CONNECTION__STALL_TIMEOUT", "off");
+const SCATTERED: (&str, &str) = ("ROOTCAP_CONNECTION__COALESCE_WRITES", "off");
+
+/// All contenders, those that ratios are to before the others.
+pub(crate) const CONTENDERS: &[Contender] = &[
+    BARE,
+    ROOTCAP,
+    // What no setting takes away has no line here: metrics, panic guard, request ids, the reading of trace context, the
+    // line of the end without that of the start.
+    without("rootcap without its line at the start", &[FILE, END_LOGGED], FINISHED),
+    without("rootcap without lines of calls", &[FILE, UNLOGGED], &[]),
+    without("rootcap without sampling", &[FILE, UNSAMPLED], STARTED_AND_FINISHED),
+    without("rootcap without the rate limit", &[FILE, UNLIMITED], STARTED_AND_FINISHED),
+    without("rootcap without the maximal deadline", &[FILE, ENDLESS], STARTED_AND_FINISHED),
+    without("rootcap without the stall timeout", &[FILE, UNWATCHED], STARTED_AND_FINISHED),
+    without(
+        "rootcap without all of these",
+        &[FILE, UNLOGGED, UNSAMPLED, UNLIMITED, ENDLESS, UNWATCHED],
+        &[],
+    ),
+    without("rootcap without coalesced writes", &[FILE, SCATTERED], STARTED_AND_FINISHED),
+    Contender { name: "bare, lto", ..lto(BARE) },
+    Contender { name: "rootcap, lto", ..lto(ROOTCAP) },
+];
+
+const BARE: Contender = Contender {
+    name: "bare",
+    group: Group::Headline,
+    source: Source::Cargo { package: "contender-bare", profile: "release" },
+    binary: "bare",
+    counting: Some("bare-counting"),
+    listen: "BENCH_LISTEN",
+    settings: &[],
+    accounts: None,
+};
+
+const ROOTCAP: Contender = Contender {
+    name: "rootcap",
+    group: Group::Headline,
+    source: Source::Cargo { package: "contender-rootcap", profile: "release" },
+    binary: "rootcap-greeter",
+    counting: Some("rootcap-greeter-counting"),
+    listen: "ROOTCAP_LISTEN",
+    settings: &[FILE],
+    accounts: Some(accounts(STARTED_AND_FINISHED)),
+};
+
+const fn accounts(lines: &'static [&'static str]) -> Accounts {
+    Accounts { admin_listen: "ROOTCAP_ADMIN__LISTEN", lines, counts_lines: true }
+}
+
+/// `rootcap` with settings that leave something out.
+const fn without(
+    name: &'static str,
+    settings: &'static [(&'static str, &'static str)],
+    lines: &'static [&'static str],
+) -> Contender {
+    let accounts = Some(accounts(lines));
+    Contender { name, group: Group::Price, counting: None, settings, accounts, ..ROOTCAP }
+}
+
+/// A contender in the profile `lto`.
+const fn lto(contender: Contender) -> Contender {
+    let Source::Cargo { package, .. } = contender.source;
+    let source = Source::Cargo { package, profile: "lto" };
+    Contender { group: Group::Lto, source, counting: None, ..contender }
+}
