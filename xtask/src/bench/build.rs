@@ -19,6 +19,13 @@ pub(crate) struct Built {
     pub(crate) counting: Option<PathBuf>,
 }
 
+impl Built {
+    /// The log lines that it promises for a call.
+    pub(crate) fn lines_per_call(&self) -> u64 {
+        self.contender.accounts.map_or(0, |accounts| accounts.lines.len() as u64)
+    }
+}
+
 /// The binaries of one source, by name.
 type Binaries = BTreeMap<String, PathBuf>;
 
@@ -36,6 +43,13 @@ pub(crate) fn all(groups: &[Group]) -> Result<Vec<Built>> {
         .map(|(source, names)| Ok((source, build(source, &names)?)))
         .collect::<Result<_>>()?;
     wanted.into_iter().map(|contender| find(contender, &built[&contender.source])).collect()
+}
+
+/// Builds the benchmark's own client.
+pub(crate) fn client() -> Result<PathBuf> {
+    let name = "client";
+    let mut built = cargo(name, "release", &BTreeSet::from([name]))?;
+    built.remove(name).ok_or_else(|| "no client was built".into())
 }
 
 fn find(contender: &'static Contender, binaries: &Binaries) -> Result<Built> {

@@ -33,22 +33,21 @@ pub(crate) enum Group {
     Lto,
 }
 
-impl Group {
-    /// The contender that ratios in this group are to.
-    pub(crate) fn base(self) -> &'static str {
-        match self {
-            Self::Headline | Self::Price => "bare",
-            Self::Lto => "bare, lto",
-        }
-    }
-}
-
 /// Where a contender comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
     /// A package of the workspace `xtask/bench`, in one of its profiles. It is built alone and once, whatever the number
     /// of contenders that start from it.
     Cargo { package: &'static str, profile: &'static str },
+}
+
+impl Source {
+    /// The package, of what Cargo builds.
+    pub(crate) fn package(self) -> Option<&'static str> {
+        match self {
+            Self::Cargo { package, .. } => Some(package),
+        }
+    }
 }
 
 /// A promise that every run is held to.
@@ -65,15 +64,6 @@ pub(crate) struct Accounts {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_base_is_there_and_comes_first() {
-        for (index, contender) in CONTENDERS.iter().enumerate() {
-            let base = contender.group.base();
-            let found = CONTENDERS.iter().position(|other| other.name == base);
-            assert!(found.is_some_and(|found| found <= index), "{} has no {base}", contender.name);
-        }
-    }
 
     #[test]
     fn names_are_unique() {

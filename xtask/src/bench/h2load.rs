@@ -6,12 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::Result;
-use super::plan::Case;
-
-/// Who is greeted.
-const NAME: &str = "world";
-/// A gRPC message's prefix (one byte for compression, four for the length), and the key and length of its only field.
-const PREFIXES: usize = 5 + 2;
+use super::case::Case;
 
 /// What a client saw.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,28 +21,22 @@ pub(crate) struct Load {
     pub(crate) data: u64,
 }
 
-/// The bytes of one reply's DATA frames. A call that fails has none, while its HTTP status still is 200.
-pub(crate) fn reply_bytes() -> u64 {
-    (PREFIXES + "Hello ".len() + NAME.len()) as u64
-}
-
-/// A client for unary calls, pinned to a core.
+/// A client that has so many calls in flight, pinned to a core.
 #[derive(Debug)]
 pub(crate) struct Client {
     core: usize,
+    /// Where the message lies that is sent.
     request: PathBuf,
 }
 
 impl Client {
-    /// Writes the request's message into a directory, for `h2load` to send.
-    pub(crate) fn new(core: usize, directory: &Path) -> Result<Self> {
-        let request = directory.join("request");
-        fs::write(&request, message())?;
-        Ok(Self { core, request })
+    pub(crate) fn new(core: usize, directory: &Path) -> Self {
+        Self { core, request: directory.join("request") }
     }
 
     /// Makes the calls of a case, and waits for the last.
     pub(crate) fn run(&self, server: SocketAddr, case: &Case) -> Result<Load> {
+        fs::write(&self.request, case.kind.request())?;
         let mut command = Command::new("taskset");
         command.args(["--cpu-list", &self.core.to_string(), "h2load"]);
         command.args([
@@ -60,10 +49,7 @@ impl Client {
         // A server that falls silent must not keep the benchmark waiting.
         command.args(["--connection-inactivity-timeout", "10"]);
         command.args(["--header", "content-type: application/grpc", "--header", "te: trailers"]);
-        command
-            .arg("--data")
-            .arg(&self.request)
-            .arg(format!("http://{server}/helloworld.Greeter/SayHello"));
+        command.arg("--data").arg(&self.request).arg(format!("http://{server}{}", case.kind.path));
         let output = command.stdin(Stdio::null()).output()?;
         let said = String::from_utf8_lossy(&output.stdout);
         if !output.status.success() {
@@ -72,13 +58,6 @@ impl Client {
         }
         parse(&said).ok_or_else(|| format!("h2load said something unexpected: {said}").into())
     }
-}
-
-/// A `HelloRequest` as it is sent: uncompressed, its length in network order, then field 1.
-fn message() -> Vec<u8> {
-    let name = NAME.as_bytes();
-    let lengths = u8::try_from(name.len()).expect("the name is short");
-    [&[0, 0, 0, 0, lengths + 2, 0x0a, lengths], name].concat()
 }
 
 /// Reads the four lines that matter.
@@ -136,13 +115,5 @@ time for request:       42us      6.08ms       814us       368us    81.29%
         }
         assert_eq!(parse(""), None);
         assert_eq!(parse(&SAID.replace("800000", "many")), None);
-    }
-
-    #[test]
-    fn the_message_is_one_whole_request() {
-        let message = message();
-        assert_eq!(message[..7], [0, 0, 0, 0, 7, 0x0a, 5]);
-        assert_eq!(&message[7..], b"world");
-        assert_eq!(reply_bytes(), 5 + 2 + 11);
     }
 }

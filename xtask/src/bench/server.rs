@@ -1,17 +1,18 @@
 //! A contender's process: started on one core, watched from outside, and always stopped.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, thread};
 
 use super::Result;
 use super::contender::Contender;
+use super::environment::{Addresses, configure};
 use super::metrics::{self, Tally};
-use crate::root;
 
 /// How long a server may take to start, or to come to rest.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -21,10 +22,6 @@ const INTERVAL: Duration = Duration::from_millis(10);
 const AT_REST: Duration = Duration::from_micros(100);
 /// After so many such looks in a row, nothing more will come.
 const QUIET_LOOKS: u32 = 5;
-/// Settings of whoever runs the benchmark; contenders run with their own.
-const SETTINGS: [&str; 4] = ["ROOTCAP_", "OTEL_", "RUST_LOG", "TOKIO_WORKER_THREADS"];
-/// Where a counting variant tells its count: the name that `contender::allocations` reads.
-const ALLOCATIONS_LISTEN: &str = "BENCH_ALLOCATIONS_LISTEN";
 
 /// A running server. Dropping it ends the process, this one and no other.
 #[derive(Debug)]
@@ -36,33 +33,36 @@ pub(crate) struct Server {
     allocations: SocketAddr,
 }
 
+/// How a contender is started.
+#[derive(Debug)]
+pub(crate) struct Start<'a> {
+    pub(crate) contender: &'static Contender,
+    pub(crate) binary: &'a Path,
+    pub(crate) core: usize,
+    /// A program and its arguments that run the binary, such as `prlimit`. Its process must become the server.
+    pub(crate) under: Vec<OsString>,
+    pub(crate) output: Stdio,
+    /// Where it says on stderr what went wrong: a pipe that nobody reads would stop it once full.
+    pub(crate) errors: &'a Path,
+}
+
 impl Server {
-    /// Starts a contender's binary, and waits until it answers. What it says on stderr goes to the file `errors`: a pipe
-    /// that nobody reads would stop it once full.
-    pub(crate) fn start(
-        contender: &'static Contender,
-        binary: &Path,
-        core: usize,
-        output: Stdio,
-        errors: &Path,
-    ) -> Result<Self> {
-        let [address, admin, allocations] = free_addresses()?;
+    /// Starts a contender's binary, and waits until it answers.
+    pub(crate) fn start(start: Start<'_>) -> Result<Self> {
+        let addresses = Addresses::free()?;
         let mut command = Command::new("taskset");
         // `taskset` becomes the server, so that the process that is started is the one that is measured and ended.
-        command.args(["--cpu-list", &core.to_string()]).arg(binary);
-        without_settings(&mut command);
-        command
-            .env(contender.listen, address.to_string())
-            .env(ALLOCATIONS_LISTEN, allocations.to_string())
-            .envs(contender.settings.iter().copied())
-            .current_dir(root());
-        if let Some(accounts) = &contender.accounts {
-            command.env(accounts.admin_listen, admin.to_string());
-        }
-        let process =
-            command.stdin(Stdio::null()).stdout(output).stderr(File::create(errors)?).spawn()?;
-        let mut server = Self { process, contender, address, admin, allocations };
-        server.wait_until_ready(errors)?;
+        command.args(["--cpu-list", &start.core.to_string()]).args(&start.under).arg(start.binary);
+        configure(&mut command, start.contender, &addresses);
+        let process = command
+            .stdin(Stdio::null())
+            .stdout(start.output)
+            .stderr(File::create(start.errors)?)
+            .spawn()?;
+        let Addresses { service, admin, allocations } = addresses;
+        let mut server =
+            Self { process, contender: start.contender, address: service, admin, allocations };
+        server.wait_until_ready(start.errors)?;
         Ok(server)
     }
 
@@ -84,6 +84,35 @@ impl Server {
             }
             thread::sleep(INTERVAL);
         }
+    }
+
+    /// The resident memory in bytes, exactly: `VmRSS` of `status` may be off by some pages for each core.
+    pub(crate) fn resident(&self) -> Result<u64> {
+        let path = format!("/proc/{}/smaps_rollup", self.process.id());
+        let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+        resident(&text).ok_or_else(|| format!("{path} tells no `Rss`").into())
+    }
+
+    /// Asks the process to end, and waits until it has, as what watches it needs to write down what it saw.
+    pub(crate) fn terminate(mut self) -> Result<()> {
+        let id = self.process.id().to_string();
+        let status = Command::new("kill").args(["-TERM", &id]).status()?;
+        if !status.success() {
+            return Err(format!("`kill -TERM {id}` ended with {status}").into());
+        }
+        let start = Instant::now();
+        while self.process.try_wait()?.is_none() {
+            if start.elapsed() > PATIENCE {
+                return Err(format!("{} does not end when asked to", self.contender.name).into());
+            }
+            thread::sleep(INTERVAL);
+        }
+        Ok(())
+    }
+
+    /// Everything on the page `/metrics`.
+    pub(crate) fn scrape(&self) -> Result<String> {
+        metrics::scrape(self.admin)
     }
 
     /// The processor time that the server has used when it has come to rest: what it does after its answers, such as
@@ -124,7 +153,7 @@ impl Server {
     pub(crate) fn tally(&self) -> Result<Option<Tally>> {
         let Some(accounts) = &self.contender.accounts else { return Ok(None) };
         let parse = |text: String| Tally::parse(&text, accounts.counts_lines);
-        let tally = metrics::scrape(self.admin).and_then(parse);
+        let tally = self.scrape().and_then(parse);
         tally.map(Some).map_err(|error| format!("{}: {error}", self.contender.name).into())
     }
 
@@ -161,32 +190,15 @@ impl Drop for Server {
     }
 }
 
-/// Hides the settings in this process' environment from the one to start.
-fn without_settings(command: &mut Command) {
-    for (name, _) in env::vars_os() {
-        if SETTINGS.iter().any(|setting| name.to_string_lossy().starts_with(setting)) {
-            command.env_remove(name);
-        }
-    }
-}
-
 /// Reads the first number of a thread's `schedstat`: the nanoseconds that it ran.
 fn run_time(schedstat: &str) -> Option<Duration> {
     schedstat.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }
 
-/// Addresses that nobody listens on. The server is told its address, instead of asked for it, because its output goes
-/// elsewhere.
-fn free_addresses<const N: usize>() -> Result<[SocketAddr; N]> {
-    let mut addresses = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); N];
-    // All are held until the last is found, so that no two are the same.
-    let mut held = Vec::with_capacity(N);
-    for address in &mut addresses {
-        let listener = TcpListener::bind(*address)?;
-        *address = listener.local_addr()?;
-        held.push(listener);
-    }
-    Ok(addresses)
+/// Reads `Rss` of a `smaps_rollup`.
+fn resident(text: &str) -> Option<u64> {
+    let size = text.lines().find_map(|line| line.strip_prefix("Rss:"))?;
+    Some(size.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
 #[cfg(test)]
@@ -210,9 +222,9 @@ mod tests {
     }
 
     #[test]
-    fn free_addresses_differ() {
-        let [one, two, three] = free_addresses().unwrap();
-        assert!(one != two && two != three && one != three);
-        assert_ne!(one.port(), 0);
+    fn the_resident_memory_is_in_kib() {
+        let text = "55cc-7fff ---p 0 0:0 0 [rollup]\nRss:                2048 kB\nPss: 1 kB\n";
+        assert_eq!(resident(text), Some(2 << 20));
+        assert_eq!(resident("Pss: 1 kB\n"), None);
     }
 }

@@ -1,6 +1,7 @@
 //! Whether a run counts.
 
-use super::h2load::{self, Load};
+use super::case::Case;
+use super::h2load::Load;
 use super::metrics::{Lines, Tally};
 
 /// Of this many lines, one may be dropped.
@@ -11,14 +12,15 @@ const LINES_PER_DROPPED: u64 = 1_000;
 /// # Errors
 ///
 /// When the run does not count; the text says why.
-pub(crate) fn client(calls: u64, load: &Load) -> Result<(), String> {
+pub(crate) fn client(case: &Case, load: &Load) -> Result<(), String> {
+    let calls = case.calls;
     if load.succeeded != calls || load.failed != 0 {
         return Err(format!(
             "of {calls} calls, {} succeeded and {} failed",
             load.succeeded, load.failed
         ));
     }
-    let expected = calls * h2load::reply_bytes();
+    let expected = calls * case.kind.reply_bytes();
     if load.data != expected {
         return Err(format!("the replies have {} bytes instead of {expected}", load.data));
     }
@@ -54,9 +56,12 @@ fn lines(promised: u64, Lines { written, dropped }: Lines) -> Result<(), String>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::case::UNARY;
+
+    const CASE: Case = Case::unary(10, 10, 1_000);
 
     fn load() -> Load {
-        Load { rate: 1.0, succeeded: 1_000, failed: 0, data: 1_000 * h2load::reply_bytes() }
+        Load { rate: 1.0, succeeded: 1_000, failed: 0, data: 1_000 * UNARY.reply_bytes() }
     }
 
     fn tally() -> Tally {
@@ -69,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_run_in_which_all_adds_up_counts() {
-        assert_eq!(client(1_000, &load()), Ok(()));
+        assert_eq!(client(&CASE, &load()), Ok(()));
         assert_eq!(server(1_000, 2, &tally()), Ok(()));
         assert_eq!(server(1_000, 2, &logged(1_998, 2)), Ok(()));
         assert_eq!(server(1_000, 0, &logged(0, 0)), Ok(()));
@@ -78,10 +83,10 @@ mod tests {
 
     #[test]
     fn a_call_without_its_reply_does_not_count() {
-        assert!(client(1_000, &Load { succeeded: 999, ..load() }).is_err());
-        assert!(client(1_000, &Load { failed: 1, ..load() }).is_err());
+        assert!(client(&CASE, &Load { succeeded: 999, ..load() }).is_err());
+        assert!(client(&CASE, &Load { failed: 1, ..load() }).is_err());
         assert!(
-            client(1_000, &Load { data: load().data - h2load::reply_bytes(), ..load() }).is_err()
+            client(&CASE, &Load { data: load().data - UNARY.reply_bytes(), ..load() }).is_err()
         );
     }
 
