@@ -25,7 +25,7 @@ pub(super) fn run(bench: &Bench, results: &mut Results) -> Result<()> {
     let most = open_files()?;
     for connections in bench.plan.pick(&[1_000, 5_000][..], &[1_000, 5_000], &[100]) {
         let of = format!("resident memory of each of {connections} idle connections");
-        if connections + SPARE_FILES > most {
+        if files(*connections) > most {
             results.not_measured(format!("{of}: a process may open {most} files (`ulimit -Hn`)"));
             continue;
         }
@@ -58,7 +58,7 @@ fn used(bench: &Bench, built: &Built, calls: u64) -> Result<Vec<f64>> {
 
 /// For each of some connections, before and after the first call of each.
 fn held(bench: &Bench, built: &Built, connections: u64) -> Result<Vec<f64>> {
-    let files = format!("--nofile={}:", connections + SPARE_FILES);
+    let files = format!("--nofile={}:", files(connections));
     let under = ["prlimit", &files].map(Into::into).to_vec();
     let server = bench.start_as(built, &built.binary, under, Stdio::null())?;
     server.cpu_at_rest()?;
@@ -69,6 +69,11 @@ fn held(bench: &Bench, built: &Built, connections: u64) -> Result<Vec<f64>> {
     let before = each(server.resident()?);
     bench.accounted(built, &server, connections, || held.call())?;
     Ok(vec![before, each(server.resident()?)])
+}
+
+/// How many files a server must be able to open: by default Rootcap takes half of them for connections.
+fn files(connections: u64) -> u64 {
+    2 * connections + SPARE_FILES
 }
 
 /// How many files a process of this user's may open, if it asks for as many as it may.
