@@ -1,5 +1,7 @@
 //! Builds the contenders.
 
+mod go;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::path::PathBuf;
@@ -29,7 +31,8 @@ impl Built {
 /// The binaries of one source, by name.
 type Binaries = BTreeMap<String, PathBuf>;
 
-/// Builds the contenders of these groups, in the order of the table.
+/// Builds the contenders of these groups, in the order of the table. Those that cannot be built on this machine, for
+/// want of what they are built with, are left out.
 pub(crate) fn all(groups: &[Group]) -> Result<Vec<Built>> {
     let wanted: Vec<_> =
         CONTENDERS.iter().filter(|contender| groups.contains(&contender.group)).collect();
@@ -42,7 +45,11 @@ pub(crate) fn all(groups: &[Group]) -> Result<Vec<Built>> {
         .into_iter()
         .map(|(source, names)| Ok((source, build(source, &names)?)))
         .collect::<Result<_>>()?;
-    wanted.into_iter().map(|contender| find(contender, &built[&contender.source])).collect()
+    let find = |contender: &'static Contender| {
+        let binaries = built[&contender.source].as_ref()?;
+        Some(find(contender, binaries))
+    };
+    wanted.into_iter().filter_map(find).collect()
 }
 
 /// Builds the benchmark's own client.
@@ -60,9 +67,11 @@ fn find(contender: &'static Contender, binaries: &Binaries) -> Result<Built> {
     Ok(Built { contender, binary: find(contender.binary)?, counting })
 }
 
-fn build(source: Source, names: &BTreeSet<&str>) -> Result<Binaries> {
+/// `None` after a word about what is missing.
+fn build(source: Source, names: &BTreeSet<&str>) -> Result<Option<Binaries>> {
     match source {
-        Source::Cargo { package, profile } => cargo(package, profile, names),
+        Source::Cargo { package, profile } => cargo(package, profile, names).map(Some),
+        Source::Go => go::build(),
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) enum Source {
     /// A package of the workspace `xtask/bench`, in one of its profiles. It is built alone and once, whatever the number
     /// of contenders that start from it.
     Cargo { package: &'static str, profile: &'static str },
+    /// The Go program in `xtask/bench/grpc-go`. It is left out where Debian's packages are not installed.
+    Go,
 }
 
 impl Source {
@@ -46,6 +48,7 @@ impl Source {
     pub(crate) fn package(self) -> Option<&'static str> {
         match self {
             Self::Cargo { package, .. } => Some(package),
+            Self::Go => None,
         }
     }
 }

@@ -9,7 +9,8 @@ use super::contender::Contender;
 use crate::root;
 
 /// Settings of whoever runs the benchmark; contenders run with their own.
-const SETTINGS: [&str; 4] = ["ROOTCAP_", "OTEL_", "RUST_LOG", "TOKIO_WORKER_THREADS"];
+const SETTINGS: [&str; 6] =
+    ["BENCH_", "GO", "OTEL_", "ROOTCAP_", "RUST_LOG", "TOKIO_WORKER_THREADS"];
 /// Where a counting variant tells its count: the name that `contender::allocations` reads.
 const ALLOCATIONS_LISTEN: &str = "BENCH_ALLOCATIONS_LISTEN";
 

@@ -31,11 +31,11 @@ pub(crate) fn check(bench: &Bench, built: &Built) -> Result<()> {
             format!("{} were dropped of the lines of {} calls", lines.dropped, CASE.calls).into()
         );
     }
-    lines_arrive(accounts, &path, CASE.calls)
+    arrive(accounts, &path, CASE.calls)
 }
 
 /// Waits until each of the promised lines has arrived once per call.
-fn lines_arrive(accounts: &Accounts, path: &Path, calls: u64) -> Result<()> {
+pub(crate) fn arrive(accounts: &Accounts, path: &Path, calls: u64) -> Result<()> {
     let start = Instant::now();
     loop {
         let text = fs::read_to_string(path)?;
@@ -72,10 +72,10 @@ mod tests {
         let call = line("started") + &line("finished");
 
         fs::write(&path, line("listening") + &call.repeat(3)).unwrap();
-        assert!(lines_arrive(&accounts, &path, 3).is_ok());
-        let error = lines_arrive(&accounts, &path, 2).unwrap_err().to_string();
+        assert!(arrive(&accounts, &path, 3).is_ok());
+        let error = arrive(&accounts, &path, 2).unwrap_err().to_string();
         assert!(error.contains("[3, 3]"), "{error}");
         fs::write(&path, call.repeat(3) + &line("finished")).unwrap();
-        assert!(lines_arrive(&accounts, &path, 3).is_err(), "one line came twice");
+        assert!(arrive(&accounts, &path, 3).is_err(), "one line came twice");
     }
 }

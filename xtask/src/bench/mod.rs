@@ -31,6 +31,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use bench::Bench;
+use contender::CONTENDERS;
 pub(crate) use cores::tools;
 pub(crate) use draw::publish;
 pub(crate) use measure::{MEASUREMENTS, Measurement, named};
@@ -79,6 +80,12 @@ fn measured(options: &Options) -> Result<Results> {
         measurements.iter().flat_map(|measurement| measurement.groups).copied().collect();
     let bench = Bench::new(options.plan, build::all(&groups)?, build::client()?)?;
     let mut results = Results::new(options.plan.name(), machine::facts(bench.cores));
+    for contender in CONTENDERS.iter().filter(|contender| groups.contains(&contender.group)) {
+        if !bench.contenders.iter().any(|built| built.contender == contender) {
+            let reason = "it could not be built here; the reason stands above";
+            results.not_measured(format!("{}: {reason}", contender.name));
+        }
+    }
     for built in &bench.contenders {
         println!("looking at the log lines of {}", built.contender.name);
         lines::check(&bench, built)

@@ -86,6 +86,13 @@ impl Server {
         }
     }
 
+    /// The process that watches this one, if one does: 0 if none.
+    pub(crate) fn tracer(&self) -> Result<u32> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
+        Ok(tracer.ok_or("the kernel tells no tracer")?.trim().parse()?)
+    }
+
     /// The resident memory in bytes, exactly: `VmRSS` of `status` may be off by some pages for each core.
     pub(crate) fn resident(&self) -> Result<u64> {
         let path = format!("/proc/{}/smaps_rollup", self.process.id());

@@ -18,7 +18,19 @@ const SCATTERED: (&str, &str) = ("ROOTCAP_CONNECTION__COALESCE_WRITES", "off");
 /// All contenders, those that ratios are to before the others.
 pub(crate) const CONTENDERS: &[Contender] = &[
     BARE,
+    ASSEMBLED,
     ROOTCAP,
+    GRPC_GO,
+    // Nothing is added to the server unless it is told where to serve its metrics.
+    Contender {
+        name: "grpc-go with interceptors",
+        accounts: Some(Accounts {
+            admin_listen: "BENCH_ADMIN_LISTEN",
+            lines: &["\"finished unary call with code OK\""],
+            counts_lines: false,
+        }),
+        ..GRPC_GO
+    },
     // What no setting takes away has no line here: metrics, panic guard, request ids, the reading of trace context, the
     // line of the end without that of the start.
     without("rootcap without its line at the start", &[FILE, END_LOGGED], FINISHED),
@@ -48,6 +60,28 @@ const BARE: Contender = Contender {
     accounts: None,
 };
 
+const ASSEMBLED: Contender = Contender {
+    name: "assembled",
+    source: Source::Cargo { package: "contender-assembled", profile: "release" },
+    binary: "assembled",
+    counting: Some("assembled-counting"),
+    accounts: Some(Accounts {
+        admin_listen: "BENCH_ADMIN_LISTEN",
+        lines: &["\"started processing request\"", "\"finished processing request\""],
+        counts_lines: false,
+    }),
+    ..BARE
+};
+
+const GRPC_GO: Contender = Contender {
+    name: "grpc-go",
+    source: Source::Go,
+    binary: "grpc-go",
+    // Go's runtime counts anyway.
+    counting: Some("grpc-go"),
+    ..BARE
+};
+
 const ROOTCAP: Contender = Contender {
     name: "rootcap",
     group: Group::Headline,
@@ -73,9 +107,9 @@ const fn without(
     Contender { name, group: Group::Price, counting: None, settings, accounts, ..ROOTCAP }
 }
 
-/// A contender in the profile `lto`.
+/// A contender of Cargo's, in the profile `lto`.
 const fn lto(contender: Contender) -> Contender {
-    let Source::Cargo { package, .. } = contender.source;
+    let Source::Cargo { package, .. } = contender.source else { panic!("Cargo does not build it") };
     let source = Source::Cargo { package, profile: "lto" };
     Contender { group: Group::Lto, source, counting: None, ..contender }
 }

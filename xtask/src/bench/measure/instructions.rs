@@ -1,7 +1,6 @@
 //! How many instructions of its own a server takes for a call, counted by valgrind.
 
-use std::fs;
-use std::process::Stdio;
+use std::fs::{self, File};
 
 use crate::bench::Result;
 use crate::bench::bench::{Bench, Table};
@@ -9,6 +8,7 @@ use crate::bench::build::Built;
 use crate::bench::case::Case;
 use crate::bench::contender::Group;
 use crate::bench::cores;
+use crate::bench::lines;
 use crate::bench::results::Results;
 
 pub(super) fn run(bench: &Bench, results: &mut Results) -> Result<()> {
@@ -37,8 +37,14 @@ fn counted(bench: &Bench, built: &Built, case: &Case) -> Result<u64> {
     // One worker: valgrind lets one thread run at a time, and others would spend their turns in search of work.
     let under = ["env", "TOKIO_WORKER_THREADS=1", "valgrind", "--tool=callgrind", &out];
     let under = under.map(Into::into).to_vec();
-    let server = bench.start_as(built, &built.binary, under, Stdio::null())?;
-    bench.accounted(built, &server, case.calls, || bench.load(&server, case))?;
+    let output = bench.file("lines");
+    let server = bench.start_as(built, &built.binary, under, File::create(&output)?.into())?;
+    bench.load(&server, case)?;
+    // No look at `/metrics`: to collect what it has of the process takes valgrind down.
+    if let Some(accounts) = &built.contender.accounts {
+        lines::arrive(accounts, &output, case.calls)?;
+    }
+    server.cpu_at_rest()?;
     server.terminate()?;
     totals(&fs::read_to_string(path)?).ok_or_else(|| "callgrind wrote no totals".into())
 }

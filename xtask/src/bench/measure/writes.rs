@@ -1,7 +1,6 @@
 //! How often a server writes to its sockets for a response, by the system calls that strace sees.
 
 use std::fs;
-use std::path::Path;
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,7 +13,7 @@ use crate::bench::contender::Group;
 use crate::bench::cores;
 use crate::bench::results::Results;
 
-/// How long strace may take to write its last line.
+/// How long strace may take to end after the server.
 const TAKE: Duration = Duration::from_secs(10);
 
 pub(super) fn run(bench: &Bench, results: &mut Results) -> Result<()> {
@@ -43,24 +42,25 @@ fn counted(bench: &Bench, built: &Built, case: &Case) -> Result<u64> {
     under.push(path.clone().into());
     let server = bench.start_as(built, &built.binary, under, Stdio::null())?;
     bench.accounted(built, &server, case.calls, || bench.load(&server, case))?;
-    let port = server.address.port();
+    let (port, strace) = (server.address.port(), server.tracer()?);
     drop(server);
-    Ok(writes(&whole(&path)?, port))
+    wait_for_end(strace)?;
+    Ok(writes(&fs::read_to_string(path)?, port))
 }
 
-/// What strace has written, once it has written all.
-fn whole(path: &Path) -> Result<String> {
+/// Waits until strace has ended, and with it has written all. Being nobody's child, it may stay as a zombie.
+fn wait_for_end(strace: u32) -> Result<()> {
     let start = Instant::now();
-    loop {
-        let text = fs::read_to_string(path)?;
-        if text.trim_end().lines().last().is_some_and(|line| line.contains("+++ killed by")) {
-            return Ok(text);
+    while let Ok(status) = fs::read_to_string(format!("/proc/{strace}/status")) {
+        if status.contains("State:\tZ") {
+            break;
         }
         if start.elapsed() > TAKE {
-            return Err("strace does not tell the end of the server".into());
+            return Err("strace does not end".into());
         }
         thread::sleep(Duration::from_millis(10));
     }
+    Ok(())
 }
 
 /// The writes to connections of a port: `TCP:[local->peer]` or `TCPv6:[...]`.
