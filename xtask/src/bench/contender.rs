@@ -31,16 +31,11 @@ pub(crate) enum Group {
     Price,
     /// Built with all optimisations across crates, as is its base.
     Lto,
-}
-
-impl Group {
-    /// The contender that ratios in this group are to.
-    pub(crate) fn base(self) -> &'static str {
-        match self {
-            Self::Headline | Self::Price => "bare",
-            Self::Lto => "bare, lto",
-        }
-    }
+    /// Has a service of 1,000 methods, `/bench.Many/M0` and so on, for what it keeps of each in memory.
+    Memory,
+    /// Has 200 of them, for what a scrape of their metrics takes. A call with the metadata `bench-code` ends with the
+    /// status of that number.
+    Scrape,
 }
 
 /// Where a contender comes from.
@@ -67,15 +62,6 @@ pub(crate) struct Accounts {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_base_is_there_and_comes_first() {
-        for (index, contender) in CONTENDERS.iter().enumerate() {
-            let base = contender.group.base();
-            let found = CONTENDERS.iter().position(|other| other.name == base);
-            assert!(found.is_some_and(|found| found <= index), "{} has no {base}", contender.name);
-        }
-    }
 
     #[test]
     fn names_are_unique() {
