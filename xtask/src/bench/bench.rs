@@ -123,6 +123,12 @@ impl Bench {
         Ok(load)
     }
 
+    /// Makes a call of each of so many methods, and checks that each was answered, whatever its status.
+    pub(crate) fn load_each(&self, server: &Server, methods: u64, code: u64) -> Result<()> {
+        let load = self.h2load.run_each(server.address, methods, code)?;
+        Ok(verify::answered(methods, &load)?)
+    }
+
     /// Lets a load be made of so many calls, and checks that the server accounts for all: for the calls, and for the
     /// log lines that it promises. It comes to rest before and after, outside of what the load measures.
     pub(crate) fn accounted<T>(

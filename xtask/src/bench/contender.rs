@@ -31,6 +31,11 @@ pub(crate) enum Group {
     Price,
     /// Built with all optimisations across crates, as is its base.
     Lto,
+    /// Has a service of 1,000 methods, `/bench.Many/M0` and so on, for what it keeps of each in memory.
+    Memory,
+    /// Has 200 of them, for what a scrape of their metrics takes. A call with the metadata `bench-code` ends with the
+    /// status of that number.
+    Scrape,
 }
 
 /// Where a contender comes from.

@@ -3,10 +3,11 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::Result;
 use super::case::Case;
+use super::client::said;
 
 /// What a client saw.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,27 +38,38 @@ impl Client {
     /// Makes the calls of a case, and waits for the last.
     pub(crate) fn run(&self, server: SocketAddr, case: &Case) -> Result<Load> {
         fs::write(&self.request, case.kind.request())?;
+        let mut command = self.command(case.calls, case.connections, case.streams);
+        load(command.arg(format!("http://{server}{}", case.kind.path)))
+    }
+
+    /// Makes a call to each of so many methods of the service `bench.Many`, which is to end with a status.
+    pub(crate) fn run_each(&self, server: SocketAddr, methods: u64, code: u64) -> Result<Load> {
+        fs::write(&self.request, [0; 5])?;
+        let addresses = self.request.with_extension("addresses");
+        let address = |method| format!("http://{server}/bench.Many/M{method}\n");
+        fs::write(&addresses, (0..methods).map(address).collect::<String>())?;
+        let mut command = self.command(methods, 1, 10);
+        command.arg("--header").arg(format!("bench-code: {code}"));
+        load(command.arg("--input-file").arg(addresses))
+    }
+
+    /// `h2load` on its core, for where to call to follow.
+    fn command(&self, calls: u64, connections: u64, streams: u64) -> Command {
         let mut command = Command::new("taskset");
         command.args(["--cpu-list", &self.core.to_string(), "h2load"]);
-        command.args([
-            "--requests",
-            &case.calls.to_string(),
-            "--clients",
-            &case.connections.to_string(),
-        ]);
-        command.args(["--max-concurrent-streams", &case.streams.to_string()]);
+        command.args(["--requests", &calls.to_string(), "--clients", &connections.to_string()]);
+        command.args(["--max-concurrent-streams", &streams.to_string()]);
         // A server that falls silent must not keep the benchmark waiting.
         command.args(["--connection-inactivity-timeout", "10"]);
         command.args(["--header", "content-type: application/grpc", "--header", "te: trailers"]);
-        command.arg("--data").arg(&self.request).arg(format!("http://{server}{}", case.kind.path));
-        let output = command.stdin(Stdio::null()).output()?;
-        let said = String::from_utf8_lossy(&output.stdout);
-        if !output.status.success() {
-            let error = String::from_utf8_lossy(&output.stderr);
-            return Err(format!("h2load ended with {}: {said}{error}", output.status).into());
-        }
-        parse(&said).ok_or_else(|| format!("h2load said something unexpected: {said}").into())
+        command.arg("--data").arg(&self.request);
+        command
     }
+}
+
+fn load(command: &mut Command) -> Result<Load> {
+    let said = said(command)?;
+    parse(&said).ok_or_else(|| format!("h2load said something unexpected: {said}").into())
 }
 
 /// Reads the four lines that matter.

@@ -5,6 +5,7 @@ mod heap;
 mod instructions;
 mod latency;
 mod memory;
+mod scrape;
 mod size;
 mod start;
 mod writes;
@@ -38,7 +39,8 @@ pub(crate) const MEASUREMENTS: &[Measurement] = &[
     row("heap", "heap allocations and bytes per call", HEADLINE, heap::run),
     row("instructions", "user-space instructions per call", HEADLINE, instructions::run),
     row("writes", "socket writes per response", HEADLINE, writes::run),
-    row("memory", "resident memory: idle, per connection, after load", HEADLINE, memory::run),
+    row("memory", "resident memory: idle, per connection, after load", MEMORY, memory::run),
+    row("scrape", "a scrape of many methods, and calls meanwhile", SCRAPE, scrape::run),
     row("start", "time from exec to the first answer", HEADLINE, start::run),
     row("size", "size of the stripped binary, number of crates", HEADLINE, size::run),
     long(row("build", "time of a build from nothing", HEADLINE, size::build)),
@@ -46,6 +48,8 @@ pub(crate) const MEASUREMENTS: &[Measurement] = &[
 
 const HEADLINE: &[Group] = &[Group::Headline];
 const BOTH: &[Group] = &[Group::Headline, Group::Price];
+const MEMORY: &[Group] = &[Group::Headline, Group::Memory];
+const SCRAPE: &[Group] = &[Group::Scrape];
 const LTO: &[Group] = &[Group::Lto];
 
 const fn row(

@@ -14,15 +14,23 @@ const LINES_PER_DROPPED: u64 = 1_000;
 /// When the run does not count; the text says why.
 pub(crate) fn client(case: &Case, load: &Load) -> Result<(), String> {
     let calls = case.calls;
-    if load.succeeded != calls || load.failed != 0 {
-        return Err(format!(
-            "of {calls} calls, {} succeeded and {} failed",
-            load.succeeded, load.failed
-        ));
-    }
+    answered(calls, load)?;
     let expected = calls * case.kind.reply_bytes();
     if load.data != expected {
         return Err(format!("the replies have {} bytes instead of {expected}", load.data));
+    }
+    Ok(())
+}
+
+/// Checks that every call was answered, be it with an error.
+///
+/// # Errors
+///
+/// When the run does not count; the text says why.
+pub(crate) fn answered(calls: u64, load: &Load) -> Result<(), String> {
+    let Load { succeeded, failed, .. } = load;
+    if *succeeded != calls || *failed != 0 {
+        return Err(format!("of {calls} calls, {succeeded} succeeded and {failed} failed"));
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 pub mod allocations;
 pub mod load;
+pub mod many;
 
 use rootcap_proto::helloworld::greeter_server::Greeter as Service;
 use rootcap_proto::helloworld::{HelloReply, HelloRequest};

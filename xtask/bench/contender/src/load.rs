@@ -6,8 +6,9 @@ use bytes::Bytes;
 use tokio_stream::Iter;
 use tonic::{Request, Response, Status};
 
+pub(crate) use self::generated::Chunk;
 pub use self::generated::load_server::LoadServer;
-use self::generated::{Chunk, StreamRequest, load_server};
+use self::generated::{StreamRequest, load_server};
 
 #[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
 mod generated {

@@ -15,7 +15,7 @@ const ENDLESS: (&str, &str) = ("ROOTCAP_DEADLINE__MAX", "off");
 const UNWATCHED: (&str, &str) = ("ROOTCAP_CONNECTION__STALL_TIMEOUT", "off");
 const SCATTERED: (&str, &str) = ("ROOTCAP_CONNECTION__COALESCE_WRITES", "off");
 
-/// All contenders, those that ratios are to before the others.
+/// All contenders, those that ratios are to before the others of their group.
 pub(crate) const CONTENDERS: &[Contender] = &[
     BARE,
     ASSEMBLED,
@@ -47,6 +47,26 @@ pub(crate) const CONTENDERS: &[Contender] = &[
     without("rootcap without coalesced writes", &[FILE, SCATTERED], STARTED_AND_FINISHED),
     Contender { name: "bare, lto", ..lto(BARE) },
     Contender { name: "rootcap, lto", ..lto(ROOTCAP) },
+    Contender {
+        name: "bare, 1000 methods",
+        group: Group::Memory,
+        binary: "bare-many",
+        counting: None,
+        ..BARE
+    },
+    Contender {
+        name: "rootcap, 1000 methods",
+        group: Group::Memory,
+        counting: None,
+        settings: &[FILE, ("BENCH_METHODS", "1000")],
+        ..ROOTCAP_MANY
+    },
+    Contender {
+        name: "rootcap, 200 methods",
+        group: Group::Scrape,
+        settings: &[FILE, ("BENCH_METHODS", "200")],
+        ..ROOTCAP_MANY
+    },
 ];
 
 const BARE: Contender = Contender {
@@ -92,6 +112,9 @@ const ROOTCAP: Contender = Contender {
     settings: &[FILE],
     accounts: Some(accounts(STARTED_AND_FINISHED)),
 };
+
+const ROOTCAP_MANY: Contender =
+    Contender { binary: "rootcap-many", counting: Some("rootcap-many-counting"), ..ROOTCAP };
 
 const fn accounts(lines: &'static [&'static str]) -> Accounts {
     Accounts { admin_listen: "ROOTCAP_ADMIN__LISTEN", lines, counts_lines: true }

@@ -4,8 +4,10 @@ use crate::bench::Result;
 use crate::bench::bench::{Bench, Table};
 use crate::bench::build::Built;
 use crate::bench::case::Case;
+use crate::bench::client::Latencies;
 use crate::bench::contender::Group;
 use crate::bench::results::Results;
+use crate::bench::server::Server;
 
 const RATE: u64 = 5_000;
 const CONNECTIONS: u64 = 10;
@@ -23,10 +25,15 @@ pub(super) fn run(bench: &Bench, results: &mut Results) -> Result<()> {
 
 fn turn(bench: &Bench, built: &Built) -> Result<Vec<f64>> {
     let server = bench.start(built)?;
-    bench.load(&server, &WARM_UP)?;
+    let Latencies { p50, p90, p99, late } = open_loop(bench, built, &server)?;
+    Ok(vec![p50, p90, p99, late])
+}
+
+/// Warms a server up, and makes calls at the fixed rate.
+pub(super) fn open_loop(bench: &Bench, built: &Built, server: &Server) -> Result<Latencies> {
+    bench.load(server, &WARM_UP)?;
     let calls = bench.plan.pick(25_000, 10_000, 1_000);
-    let latencies = bench.accounted(built, &server, calls + CONNECTIONS, || {
+    bench.accounted(built, server, calls + CONNECTIONS, || {
         bench.client.open_loop(server.address, CONNECTIONS, RATE, calls)
-    })?;
-    Ok(vec![latencies.p50, latencies.p90, latencies.p99, latencies.late])
+    })
 }

@@ -12,6 +12,8 @@ use crate::bench::contender::Group;
 use crate::bench::results::Results;
 
 const KIB: f64 = 1024.0;
+/// What the contenders of [`Group::Memory`] have.
+const METHODS: u64 = 1_000;
 
 pub(super) fn run(bench: &Bench, results: &mut Results) -> Result<()> {
     let calls = bench.plan.pick(200_000, 200_000, 5_000);
@@ -23,17 +25,21 @@ pub(super) fn run(bench: &Bench, results: &mut Results) -> Result<()> {
     };
     bench.rounds(results, &table, |built| used(bench, built, calls))?;
     let most = open_files()?;
-    for connections in bench.plan.pick(&[1_000, 5_000][..], &[1_000, 5_000], &[100]) {
+    for &connections in bench.plan.pick(&[1_000, 5_000][..], &[1_000, 5_000], &[100]) {
         let of = format!("resident memory of each of {connections} idle connections");
-        if files(*connections) > most {
+        if files(connections) > most {
             results.not_measured(format!("{of}: a process may open {most} files (`ulimit -Hn`)"));
             continue;
         }
         let numbers = &["before its first call KiB", "after its first call KiB"];
         let table = Table { of, numbers, ..table_of(&table) };
-        bench.rounds(results, &table, |built| held(bench, built, *connections))?;
+        bench.rounds(results, &table, |built| held(bench, built, connections))?;
     }
-    Ok(())
+    let of = format!("resident memory with {METHODS} methods");
+    let numbers = &["idle KiB", "after a call of each KiB"];
+    let contenders = bench.group(Group::Memory);
+    let table = Table { of, numbers, contenders, rounds: table.rounds };
+    bench.rounds(results, &table, |built| of_methods(bench, built))
 }
 
 /// The same contenders and rounds.
@@ -53,6 +59,15 @@ fn used(bench: &Bench, built: &Built, calls: u64) -> Result<Vec<f64>> {
     let idle = server.resident()?;
     let case = Case::unary(10, 10, calls);
     bench.accounted(built, &server, calls, || bench.load(&server, &case))?;
+    Ok(vec![idle as f64 / KIB, server.resident()? as f64 / KIB])
+}
+
+/// With many methods, idle and after a call of each.
+fn of_methods(bench: &Bench, built: &Built) -> Result<Vec<f64>> {
+    let server = bench.start(built)?;
+    server.cpu_at_rest()?;
+    let idle = server.resident()?;
+    bench.accounted(built, &server, METHODS, || bench.load_each(&server, METHODS, 0))?;
     Ok(vec![idle as f64 / KIB, server.resident()? as f64 / KIB])
 }
 
