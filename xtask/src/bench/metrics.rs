@@ -9,7 +9,11 @@ use super::Result;
 /// Calls that were handled, by code.
 const HANDLED: &str = "grpc_server_handled_total";
 /// What the benchmark calls: a probe of the health service is not one of its calls.
-const SERVICES: [&str; 2] = ["grpc_service=\"helloworld.Greeter\"", "grpc_service=\"bench.Load\""];
+const SERVICES: [&str; 3] = [
+    "grpc_service=\"helloworld.Greeter\"",
+    "grpc_service=\"bench.Load\"",
+    "grpc_service=\"bench.Many\"",
+];
 const OK: &str = "grpc_code=\"OK\"";
 /// Lines that went to the output.
 const LINES_WRITTEN: &str = "rootcap_log_lines_written_total";

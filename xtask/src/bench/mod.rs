@@ -4,6 +4,7 @@
 //! call was answered and, where the contender promises log lines, all lines are accounted for: a server that drops
 //! its lines is not fast (see [`verify`]).
 
+mod accounting;
 #[expect(clippy::module_inception, reason = "what a benchmark needs is named as it is")]
 mod bench;
 mod build;

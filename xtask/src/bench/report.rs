@@ -33,18 +33,18 @@ pub(crate) fn tables(results: &Results) -> String {
 
 /// The contenders of numbers that were measured together.
 fn rows(numbers: &[Number]) -> Vec<Vec<String>> {
+    // One alone is compared with nobody.
+    let columns = if numbers[0].contenders.len() > 1 { 2 } else { 1 };
     let mut head = vec!["server".to_owned()];
     for number in numbers {
-        head.extend([number.name.clone(), "ratio".to_owned()]);
+        head.extend([number.name.clone(), "ratio".to_owned()].into_iter().take(columns));
     }
     let row = |(index, first): (usize, &Reached)| {
         let mut row = vec![first.contender.clone()];
         for number in numbers {
             let reached = &number.contenders[index];
-            row.extend([
-                cell(&reached.value),
-                reached.ratio.as_ref().map_or_else(String::new, cell),
-            ]);
+            let ratio = reached.ratio.as_ref().map_or_else(String::new, cell);
+            row.extend([cell(&reached.value), ratio].into_iter().take(columns));
         }
         row
     };
@@ -59,7 +59,10 @@ fn note(number: &Number) -> String {
         (counted, made) if counted == made => format!("{made} rounds"),
         (counted, made) => format!("{counted} of {made} rounds count"),
     };
-    format!("{rounds}; ratios to `{}`\n", number.base)
+    match number.contenders.len() {
+        1 => format!("{rounds}\n"),
+        _ => format!("{rounds}; ratios to `{}`\n", number.base),
+    }
 }
 
 /// A median, and how far the values spread if they do.

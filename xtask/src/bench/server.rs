@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Result;
+use super::accounting::Accounting;
 use super::contender::Contender;
 use super::environment::{Addresses, configure};
 use super::metrics::{self, Tally};
@@ -86,18 +87,9 @@ impl Server {
         }
     }
 
-    /// The process that watches this one, if one does: 0 if none.
-    pub(crate) fn tracer(&self) -> Result<u32> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
-        Ok(tracer.ok_or("the kernel tells no tracer")?.trim().parse()?)
-    }
-
-    /// The resident memory in bytes, exactly: `VmRSS` of `status` may be off by some pages for each core.
-    pub(crate) fn resident(&self) -> Result<u64> {
-        let path = format!("/proc/{}/smaps_rollup", self.process.id());
-        let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
-        resident(&text).ok_or_else(|| format!("{path} tells no `Rss`").into())
+    /// What the kernel knows of the process.
+    pub(crate) fn kernel(&self) -> Accounting {
+        Accounting::of(self.process.id())
     }
 
     /// Asks the process to end, and waits until it has, as what watches it needs to write down what it saw.
@@ -126,7 +118,7 @@ impl Server {
     /// writing log lines, is part of the price.
     pub(crate) fn cpu_at_rest(&self) -> Result<Duration> {
         let start = Instant::now();
-        let mut last = self.cpu()?;
+        let mut last = self.kernel().cpu()?;
         let mut quiet = 0;
         while quiet < QUIET_LOOKS {
             if start.elapsed() > PATIENCE {
@@ -135,25 +127,11 @@ impl Server {
                 );
             }
             thread::sleep(INTERVAL);
-            let now = self.cpu()?;
+            let now = self.kernel().cpu()?;
             quiet = if now.saturating_sub(last) < AT_REST { quiet + 1 } else { 0 };
             last = now;
         }
         Ok(last)
-    }
-
-    /// The processor time of all threads, as the kernel's scheduler accounts for it, in nanoseconds.
-    fn cpu(&self) -> Result<Duration> {
-        let mut total = Duration::ZERO;
-        for thread in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
-            // A thread may end meanwhile; no contender starts and ends threads call by call.
-            let Ok(text) = fs::read_to_string(thread?.path().join("schedstat")) else {
-                continue;
-            };
-            total += run_time(&text)
-                .ok_or("the kernel does not account for threads (CONFIG_SCHED_INFO)")?;
-        }
-        Ok(total)
     }
 
     /// What the server says that it has done; `None` from a contender that says nothing.
@@ -197,28 +175,9 @@ impl Drop for Server {
     }
 }
 
-/// Reads the first number of a thread's `schedstat`: the nanoseconds that it ran.
-fn run_time(schedstat: &str) -> Option<Duration> {
-    schedstat.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
-}
-
-/// Reads `Rss` of a `smaps_rollup`.
-fn resident(text: &str) -> Option<u64> {
-    let size = text.lines().find_map(|line| line.strip_prefix("Rss:"))?;
-    Some(size.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use super::*;
-
-    #[test]
-    fn the_run_time_comes_first() {
-        assert_eq!(run_time("411544470 3014154 38\n"), Some(Duration::from_nanos(411_544_470)));
-        assert_eq!(run_time(""), None);
-    }
 
     #[test]
     fn the_heap_is_two_numbers_in_a_line() {
@@ -226,12 +185,5 @@ mod tests {
         for said in ["", "37\n", "37 \n", "37 4096 1\n"] {
             assert_eq!(Heap::parse(said), None, "{said:?}");
         }
-    }
-
-    #[test]
-    fn the_resident_memory_is_in_kib() {
-        let text = "55cc-7fff ---p 0 0:0 0 [rollup]\nRss:                2048 kB\nPss: 1 kB\n";
-        assert_eq!(resident(text), Some(2 << 20));
-        assert_eq!(resident("Pss: 1 kB\n"), None);
     }
 }

@@ -56,19 +56,19 @@ fn table_of<'a>(table: &Table<'a>) -> Table<'a> {
 fn used(bench: &Bench, built: &Built, calls: u64) -> Result<Vec<f64>> {
     let server = bench.start(built)?;
     server.cpu_at_rest()?;
-    let idle = server.resident()?;
+    let idle = server.kernel().resident()?;
     let case = Case::unary(10, 10, calls);
     bench.accounted(built, &server, calls, || bench.load(&server, &case))?;
-    Ok(vec![idle as f64 / KIB, server.resident()? as f64 / KIB])
+    Ok(vec![idle as f64 / KIB, server.kernel().resident()? as f64 / KIB])
 }
 
 /// With many methods, idle and after a call of each.
 fn of_methods(bench: &Bench, built: &Built) -> Result<Vec<f64>> {
     let server = bench.start(built)?;
     server.cpu_at_rest()?;
-    let idle = server.resident()?;
+    let idle = server.kernel().resident()?;
     bench.accounted(built, &server, METHODS, || bench.load_each(&server, METHODS, 0))?;
-    Ok(vec![idle as f64 / KIB, server.resident()? as f64 / KIB])
+    Ok(vec![idle as f64 / KIB, server.kernel().resident()? as f64 / KIB])
 }
 
 /// For each of some connections, before and after the first call of each.
@@ -77,13 +77,13 @@ fn held(bench: &Bench, built: &Built, connections: u64) -> Result<Vec<f64>> {
     let under = ["prlimit", &files].map(Into::into).to_vec();
     let server = bench.start_as(built, &built.binary, under, Stdio::null())?;
     server.cpu_at_rest()?;
-    let without = server.resident()?;
+    let without = server.kernel().resident()?;
     let each = |with: u64| (with as f64 - without as f64) / KIB / connections as f64;
     let mut held = bench.client.hold(server.address, connections)?;
     server.cpu_at_rest()?;
-    let before = each(server.resident()?);
+    let before = each(server.kernel().resident()?);
     bench.accounted(built, &server, connections, || held.call())?;
-    Ok(vec![before, each(server.resident()?)])
+    Ok(vec![before, each(server.kernel().resident()?)])
 }
 
 /// How many files a server must be able to open: by default Rootcap takes half of them for connections.

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::bench::Result;
+use crate::bench::accounting::Accounting;
 use crate::bench::bench::{Bench, Table};
 use crate::bench::build::Built;
 use crate::bench::case::Case;
@@ -42,19 +43,16 @@ fn counted(bench: &Bench, built: &Built, case: &Case) -> Result<u64> {
     under.push(path.clone().into());
     let server = bench.start_as(built, &built.binary, under, Stdio::null())?;
     bench.accounted(built, &server, case.calls, || bench.load(&server, case))?;
-    let (port, strace) = (server.address.port(), server.tracer()?);
+    let (port, strace) = (server.address.port(), Accounting::of(server.kernel().tracer()?));
     drop(server);
-    wait_for_end(strace)?;
+    wait_for_end(&strace)?;
     Ok(writes(&fs::read_to_string(path)?, port))
 }
 
-/// Waits until strace has ended, and with it has written all. Being nobody's child, it may stay as a zombie.
-fn wait_for_end(strace: u32) -> Result<()> {
+/// Waits until strace has ended, and with it has written all.
+fn wait_for_end(strace: &Accounting) -> Result<()> {
     let start = Instant::now();
-    while let Ok(status) = fs::read_to_string(format!("/proc/{strace}/status")) {
-        if status.contains("State:\tZ") {
-            break;
-        }
+    while !strace.has_ended() {
         if start.elapsed() > TAKE {
             return Err("strace does not end".into());
         }
