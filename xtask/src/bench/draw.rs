@@ -73,7 +73,7 @@ fn group(number: &Number) -> Group {
     let bar = |reached: &super::results::Reached| Bar {
         label: reached.contender.clone(),
         value: reached.value,
-        is_ours: reached.contender.starts_with("rootcap"),
+        is_ours: reached.contender == "rootcap",
     };
     let title = format!("{}: {}", number.of, number.name);
     Group { title, bars: number.contenders.iter().map(bar).collect() }

@@ -19,6 +19,7 @@ pub(crate) fn facts(cores: Cores) -> Vec<(String, String)> {
         ("commit", commit()),
         ("processor", processor),
         ("cores", Some(format!("{count}; server on {}, client on {}", cores.server, cores.client))),
+        ("load of the minute before", read("/proc/loadavg").as_deref().and_then(load)),
         ("kernel", read("/proc/sys/kernel/osrelease")),
         ("compiler", version("rustc")),
         ("closed-loop client", version("h2load")),
@@ -30,6 +31,11 @@ pub(crate) fn facts(cores: Cores) -> Vec<(String, String)> {
 fn commit() -> Option<String> {
     let mut git = Command::new("git");
     said(git.args(["describe", "--always", "--dirty"]).current_dir(crate::root())).ok()
+}
+
+/// Reads how many threads ran or were about to: with more than none, numbers are to be read with care.
+fn load(averages: &str) -> Option<String> {
+    averages.split_whitespace().next().map(str::to_owned)
 }
 
 /// Reads the first core's name.
@@ -47,5 +53,6 @@ mod tests {
         let info = "processor\t: 0\nmodel name\t: A Fast One @ 3 GHz\nprocessor\t: 1\n";
         assert_eq!(processor(info), Some("A Fast One @ 3 GHz"));
         assert_eq!(processor(""), None);
+        assert_eq!(load("0.25 0.5 1.0 1/200 77").as_deref(), Some("0.25"));
     }
 }

@@ -119,7 +119,7 @@ mod tests {
 | bare    | 12.0 (8.0 to 16.0)  | 1.00  |
 | rootcap | 6.00 (4.00 to 8.00) | 0.50  |
 
-2 of 3 rounds count; ratios to `bare`
+3 of 4 rounds count; ratios to `bare`
 
 ### heap
 
@@ -128,7 +128,7 @@ mod tests {
 | bare    | 37.0             | 1.00  |
 | rootcap | 18.5             | 0.50  |
 
-2 rounds; ratios to `bare`
+3 rounds; ratios to `bare`
 
 not measured: instructions: valgrind is missing
 

@@ -146,10 +146,13 @@ pub(crate) mod tests {
     /// Two contenders, of which the second needs half of the time, or another part.
     pub(crate) fn results(part: f64) -> Results {
         let mut results = Results::new("smoke", vec![("processor".to_owned(), "fast".to_owned())]);
-        let samples = vec![("bare", vec![8.0, 16.0]), ("rootcap", vec![8.0 * part, 16.0 * part])];
-        results.numbers.push(Number::new("unary 10x10", "CPU us/call", 3, samples).unwrap());
-        let samples = vec![("bare", vec![37.0, 37.0]), ("rootcap", vec![18.5, 18.5])];
-        results.numbers.push(Number::new("heap", "allocations/call", 2, samples).unwrap());
+        let samples = vec![
+            ("bare", vec![8.0, 12.0, 16.0]),
+            ("rootcap", vec![8.0 * part, 12.0 * part, 16.0 * part]),
+        ];
+        results.numbers.push(Number::new("unary 10x10", "CPU us/call", 4, samples).unwrap());
+        let samples = vec![("bare", vec![37.0; 3]), ("rootcap", vec![18.5; 3])];
+        results.numbers.push(Number::new("heap", "allocations/call", 3, samples).unwrap());
         results.not_measured.push("instructions: valgrind is missing".to_owned());
         results.discarded.push("unary 10x10: rootcap: it fell over".to_owned());
         results
@@ -162,7 +165,7 @@ pub(crate) mod tests {
         let rootcap = rootcap.unwrap();
         assert!((rootcap.value.median - 6.0).abs() < 1e-9);
         assert!((rootcap.ratio.unwrap().high - 0.5).abs() < 1e-9);
-        assert_eq!(rootcap.samples, [4.0, 8.0]);
+        assert_eq!(rootcap.samples, [4.0, 6.0, 8.0]);
     }
 
     #[test]
