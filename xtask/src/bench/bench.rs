@@ -177,3 +177,58 @@ fn one_round(
     }
     Ok(values)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::bench::contender::CONTENDERS;
+
+    /// A table of two contenders in so many rounds, whose turns are numbered from 0.
+    fn filled(rounds: usize, turn: impl Fn(u32) -> Result<Vec<f64>>) -> (Result<()>, Results) {
+        let built = |contender| Built { contender, binary: PathBuf::new(), counting: None };
+        let contenders = CONTENDERS[..2].iter().map(built).collect();
+        let bench = Bench::new(Plan::Smoke, contenders, PathBuf::new()).unwrap();
+        let numbers = &["one", "two"];
+        let contenders = bench.contenders.iter().collect();
+        let table = Table { of: "table".to_owned(), numbers, contenders, rounds };
+        let (turns, mut results) = (Cell::new(0), Results::new("smoke", Vec::new()));
+        let result = bench.rounds(&mut results, &table, |_| {
+            let this = turns.get();
+            turns.set(this + 1);
+            turn(this)
+        });
+        (result, results)
+    }
+
+    #[test]
+    fn each_turn_gives_a_value_for_each_number() {
+        let (result, results) = filled(3, |_| Ok(vec![1.0, 2.0]));
+        result.unwrap();
+        for (name, value) in [("one", 1.0), ("two", 2.0)] {
+            let number = results.number("table", name).unwrap();
+            assert_eq!(number.base, CONTENDERS[0].name);
+            assert_eq!(number.contenders[1].samples, [value; 3]);
+        }
+    }
+
+    #[test]
+    fn a_round_counts_if_all_turns_do() {
+        let fails = |turn| if turn == 1 { Err("it fell".into()) } else { Ok(vec![1.0, 2.0]) };
+        let (result, results) = filled(3, fails);
+        result.unwrap();
+        let number = results.number("table", "one").unwrap();
+        assert_eq!((number.rounds, number.contenders[0].samples.len()), (3, 2));
+        assert!(results.discarded[0].contains("it fell"), "{:?}", results.discarded);
+    }
+
+    #[test]
+    fn without_a_round_that_counts_there_is_no_number() {
+        let (result, results) = filled(9, |_| Err("it fell".into()));
+        assert!(result.is_err());
+        assert_eq!((results.numbers.len(), results.discarded.len()), (0, ROUNDS_TO_FAIL));
+    }
+}

@@ -119,3 +119,23 @@ fn write(results: &Results, json: Option<&Path>) -> Result<()> {
     println!("\nwritten to {}; {pictures} pictures in {}", path.display(), directory.display());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted_by(plan: Plan, only: Vec<&'static str>) -> Vec<&'static str> {
+        let options = Options { plan, only, ..Options::default() };
+        let chosen = MEASUREMENTS.iter().filter(|measurement| wanted(&options, measurement));
+        chosen.map(|measurement| measurement.name).collect()
+    }
+
+    #[test]
+    fn what_takes_long_is_left_to_full_runs_and_to_who_names_it() {
+        let all = wanted_by(Plan::Full, Vec::new());
+        assert_eq!(all.len(), MEASUREMENTS.len());
+        let quick = wanted_by(Plan::Quick, Vec::new());
+        assert!(quick.contains(&"cpu") && !quick.contains(&"build"), "{quick:?}");
+        assert_eq!(wanted_by(Plan::Smoke, vec!["build", "cpu"]), ["cpu", "build"]);
+    }
+}
