@@ -16,6 +16,7 @@ mod cores;
 mod directory;
 mod draw;
 mod environment;
+mod goals;
 mod h2load;
 mod lines;
 mod machine;

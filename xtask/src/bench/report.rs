@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::goals;
 use super::results::{Number, Reached, Results};
 use super::statistics::Summary;
 
@@ -18,6 +19,7 @@ pub(crate) fn tables(results: &Results) -> String {
         text += &note(first);
         numbers = rest;
     }
+    text += &goals::table(results);
     let notes = [
         ("not measured", &results.not_measured),
         ("did not count", &results.discarded),
@@ -66,13 +68,11 @@ fn note(number: &Number) -> String {
 }
 
 /// A median, and how far the values spread if they do.
-fn cell(summary: &Summary) -> String {
+pub(crate) fn cell(summary: &Summary) -> String {
     let Summary { median, low, high } = *summary;
     let decimals = decimals(median);
-    if low == high {
-        return number(median);
-    }
-    format!("{median:.decimals$} ({low:.decimals$} to {high:.decimals$})")
+    let [median, low, high] = [median, low, high].map(|value| format!("{value:.decimals$}"));
+    if low == high { median } else { format!("{median} ({low} to {high})") }
 }
 
 /// A number with as many digits as say something.
