@@ -20,6 +20,10 @@ pub(crate) struct Connection {
     /// What is still to be sent: a socket that does not block may take a part only.
     outgoing: Vec<u8>,
     incoming: Vec<u8>,
+    /// Calls that wait until there are fewer open than the server allows.
+    waiting: u64,
+    /// The most calls that the server allows at once.
+    most: u64,
     /// Whether the server's SETTINGS have come: what it needs for a connection is then there.
     greeted: bool,
     /// Calls that have ended.
@@ -40,6 +44,8 @@ impl Connection {
             next_stream: 1,
             outgoing,
             incoming: Vec::new(),
+            waiting: 0,
+            most: u64::MAX,
             greeted: false,
             ended: 0,
             data: 0,
@@ -53,12 +59,25 @@ impl Connection {
         Ok(self.socket.set_nonblocking(true)?)
     }
 
-    /// Begins a call; its stream's number is that of the call on this connection, from 0, times 2 plus 1. The server's
-    /// window needs no look: what a call sends is tiny, and given back as soon as the server reads it.
+    /// Begins a call, or lets it wait while the server allows no more: as with any client, it is then late, and not
+    /// refused. Its stream's number is that of the call on this connection, from 0, times 2 plus 1. The server's window
+    /// needs no look: what a call sends is tiny, and given back as soon as the server reads it.
     pub(crate) fn call(&mut self) -> Result<()> {
-        frames::request(&mut self.outgoing, self.next_stream, self.next_stream == 1);
-        self.next_stream += 2;
+        self.waiting += 1;
+        self.begin_allowed();
         self.send()
+    }
+
+    fn begin_allowed(&mut self) {
+        while self.waiting > 0 && self.begun() - self.ended < self.most {
+            frames::request(&mut self.outgoing, self.next_stream, self.next_stream == 1);
+            self.next_stream += 2;
+            self.waiting -= 1;
+        }
+    }
+
+    fn begun(&self) -> u64 {
+        u64::from(self.next_stream / 2)
     }
 
     /// Makes a call, and waits for its answer.
@@ -119,6 +138,7 @@ impl Connection {
             Err(error) => return Err(error.into()),
         }
         self.take_frames(ended)?;
+        self.begin_allowed();
         self.send()?;
         Ok(true)
     }
@@ -141,6 +161,7 @@ impl Connection {
         match frame.kind {
             SETTINGS if frame.flags & ACK == 0 => {
                 self.greeted = true;
+                self.most = frames::max_concurrent_streams(frame.payload).unwrap_or(self.most);
                 frames::frame(&mut self.outgoing, SETTINGS, ACK, 0, &[]);
             }
             PING if frame.flags & ACK == 0 => {
@@ -156,54 +177,4 @@ impl Connection {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    use std::net::TcpListener;
-    use std::thread;
-
-    use super::*;
-
-    /// A call to a server that says this and nothing else.
-    fn call(answer: Vec<u8>) -> Result<()> {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut connection = Connection::open(listener.local_addr().unwrap()).unwrap();
-        let (mut peer, _) = listener.accept().unwrap();
-        let server = thread::spawn(move || {
-            peer.write_all(&answer).unwrap();
-            // Until the client is gone: closed with unread bytes, the answer could be lost.
-            drop(peer.shutdown(std::net::Shutdown::Write));
-            drop(peer.read_to_end(&mut Vec::new()));
-        });
-        let result = connection.call_and_wait();
-        drop(connection);
-        server.join().unwrap();
-        result
-    }
-
-    fn answer(data: usize, trailers: u8) -> Vec<u8> {
-        let mut answer = Vec::new();
-        frames::frame(&mut answer, SETTINGS, 0, 0, &[]);
-        frames::frame(&mut answer, HEADERS, 4, 1, &[0x88]);
-        frames::frame(&mut answer, DATA, 0, 1, &vec![0; data]);
-        frames::frame(&mut answer, HEADERS, trailers, 1, &[]);
-        answer
-    }
-
-    #[test]
-    fn a_call_is_answered_by_a_whole_reply() {
-        assert!(call(answer(REPLY, 4 | END_STREAM)).is_ok());
-    }
-
-    #[test]
-    fn anything_less_is_an_error() {
-        let said = |answer| call(answer).unwrap_err().to_string();
-        assert!(said(answer(0, 4 | END_STREAM)).contains("0 instead of 18"));
-        assert!(said(answer(REPLY, 4)).contains("closed"));
-        for (kind, expected) in [(RST_STREAM, "reset stream 1"), (GOAWAY, "go")] {
-            let mut answer = Vec::new();
-            frames::frame(&mut answer, kind, 0, 1, &[0; 8]);
-            assert!(said(answer).contains(expected));
-        }
-    }
-}
+mod tests;

@@ -84,9 +84,24 @@ pub(crate) fn take<'a>(bytes: &mut &'a [u8]) -> Option<Frame<'a>> {
     Some(Frame { kind: *kind, flags: *flags, stream, payload })
 }
 
+/// Reads the setting of that name, if SETTINGS have it: each is two bytes, and four of its value.
+pub(crate) fn max_concurrent_streams(settings: &[u8]) -> Option<u64> {
+    settings.chunks_exact(6).find_map(|setting| match *setting {
+        [0, 3, v0, v1, v2, v3] => Some(u32::from_be_bytes([v0, v1, v2, v3]).into()),
+        _ => None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_setting_is_found_by_its_number() {
+        let settings = [0, 4, 0, 0, 0, 3, 0, 3, 0, 0, 1, 0];
+        assert_eq!(max_concurrent_streams(&settings), Some(256));
+        assert_eq!(max_concurrent_streams(&settings[..6]), None);
+    }
 
     #[test]
     fn frames_are_taken_when_they_are_whole() {
