@@ -14,6 +14,7 @@ const STEPS: &[(&str, Check)] = &[
     // The README's test command. It covers the default members, their doctests and examples included.
     ("test", || cargo(&["test"])),
     ("test the tasks", || cargo(&["test", "--package", "xtask"])),
+    ("test the benchmark's client", || cargo(&["test", BENCH, "--package", "client"])),
     ("format", || cargo(&["fmt", "--all", "--check"])),
     ("format of the fuzz targets", || cargo(&["fmt", "--check", fuzz::MANIFEST])),
     ("format of the benchmark", || cargo(&["fmt", "--all", "--check", BENCH])),
@@ -70,7 +71,7 @@ fn with(tools: Result<(), String>, check: Check) -> Result<(), Box<dyn Error>> {
 
 /// The benchmark's smoke.
 fn benchmark() -> Result<(), Box<dyn Error>> {
-    bench::run(&bench::Options { plan: bench::Plan::Smoke, json: None })
+    bench::run(&bench::Options { plan: bench::Plan::Smoke, ..Default::default() })
 }
 
 fn cargo(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
