@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::bench::{Options, Plan};
+use crate::bench::{self, Options, Plan};
 use crate::codegen::Mode;
 
 /// What `cargo xtask help` prints.
@@ -14,15 +14,25 @@ Tasks:
   ci                 Runs all that CI checks, and stops at the first step that fails
   codegen [--check]  Writes the generated files that are committed
       --check          Writes nothing; fails if one of them is not up to date
-  bench              Compares the greeter with a bare tonic server, side by side
-      --quick          Fewer rounds: under two minutes after building
+  bench              Compares Rootcap with others, side by side, and writes target/bench
+      --quick          Fewer rounds: some minutes after building
       --smoke          One tiny round: tells whether the benchmark works, and nothing about speed
-      --json <file>    Also writes the results to a file
+      --only <names>   These measurements alone, such as `cpu,memory`
+      --json <file>    Writes the results to this file
+      --compare <file> Also shows what has moved since the results in this file
+  bench --draw <file>
+                     Writes the tables and pictures of docs/performance.md anew, from results in a file
   fuzz               Runs each fuzz target of `fuzz/` for a moment, always with the same inputs
   help               Prints this text
 
 Times and ratios are only worth reading from a machine that does nothing else.
 ";
+
+/// What `cargo xtask help` adds: what `--only` takes.
+pub(crate) fn measurements_known() -> String {
+    let line = |one: &bench::Measurement| format!("  {:<18} {}\n", one.name, one.about);
+    "\nMeasurements:\n".to_owned() + &bench::MEASUREMENTS.iter().map(line).collect::<String>()
+}
 
 /// What was asked for.
 #[derive(Debug, PartialEq)]
@@ -31,6 +41,7 @@ pub(crate) enum Task {
     Ci,
     Codegen(Mode),
     Bench(Options),
+    Draw(PathBuf),
     Fuzz,
 }
 
@@ -68,24 +79,39 @@ fn codegen(arguments: impl Iterator<Item = OsString>) -> Result<Task, String> {
 }
 
 fn bench(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, String> {
-    let mut plan = None;
-    let mut json = None;
+    let mut options = Options::default();
     while let Some(argument) = arguments.next() {
-        let chosen = match argument.to_str() {
-            Some("--quick") => Plan::Quick,
-            Some("--smoke") => Plan::Smoke,
-            Some("--json") => {
-                json = Some(arguments.next().map(PathBuf::from).ok_or("`--json` needs a file")?);
-                continue;
+        let mut file = |option: &str| {
+            arguments.next().map(PathBuf::from).ok_or_else(|| format!("`{option}` needs a file"))
+        };
+        match argument.to_str() {
+            Some("--quick") => choose(&mut options, Plan::Quick)?,
+            Some("--smoke") => choose(&mut options, Plan::Smoke)?,
+            Some("--json") => options.json = Some(file("--json")?),
+            Some("--compare") => options.compare = Some(file("--compare")?),
+            Some("--only") => options.only = measurements(arguments.next())?,
+            Some("--draw") if options == Options::default() => {
+                let path = file("--draw")?;
+                return arguments.next().map_or(Ok(Task::Draw(path)), |more| Err(unknown(&more)));
             }
             Some("--help" | "-h") => return Ok(Task::Help),
             _ => return Err(unknown(&argument)),
-        };
-        if plan.replace(chosen).is_some_and(|earlier| earlier != chosen) {
-            return Err("`--quick` and `--smoke` exclude each other".to_owned());
         }
     }
-    Ok(Task::Bench(Options { plan: plan.unwrap_or(Plan::Full), json }))
+    Ok(Task::Bench(options))
+}
+
+fn choose(options: &mut Options, plan: Plan) -> Result<(), String> {
+    if options.plan != Plan::Full && options.plan != plan {
+        return Err("`--quick` and `--smoke` exclude each other".to_owned());
+    }
+    options.plan = plan;
+    Ok(())
+}
+
+fn measurements(names: Option<OsString>) -> Result<Vec<&'static str>, String> {
+    let names = names.ok_or("`--only` needs names of measurements, separated by commas")?;
+    names.to_string_lossy().split(',').map(|name| Ok(bench::named(name)?.name)).collect()
 }
 
 fn unknown(argument: &OsString) -> String {
@@ -102,16 +128,28 @@ mod tests {
 
     #[test]
     fn tasks_and_options_are_known() {
-        let bench = |plan, json: Option<&str>| {
-            Ok(Task::Bench(Options { plan, json: json.map(PathBuf::from) }))
-        };
+        let bench = |options| Ok(Task::Bench(options));
+        let file = || Some(PathBuf::from("a.json"));
         assert_eq!(parsed("ci"), Ok(Task::Ci));
         assert_eq!(parsed("fuzz"), Ok(Task::Fuzz));
         assert_eq!(parsed("codegen"), Ok(Task::Codegen(Mode::Write)));
         assert_eq!(parsed("codegen --check"), Ok(Task::Codegen(Mode::Check)));
-        assert_eq!(parsed("bench"), bench(Plan::Full, None));
-        assert_eq!(parsed("bench --quick --json out.json"), bench(Plan::Quick, Some("out.json")));
-        assert_eq!(parsed("bench --smoke"), bench(Plan::Smoke, None));
+        let (quick, smoke) = (Plan::Quick, Plan::Smoke);
+        assert_eq!(parsed("bench"), bench(Options::default()));
+        assert_eq!(
+            parsed("bench --quick --json a.json"),
+            bench(Options { plan: quick, json: file(), ..Options::default() })
+        );
+        assert_eq!(
+            parsed("bench --compare a.json --smoke --only cpu,memory"),
+            bench(Options {
+                plan: smoke,
+                compare: file(),
+                only: vec!["cpu", "memory"],
+                json: None
+            })
+        );
+        assert_eq!(parsed("bench --draw a.json"), Ok(Task::Draw(PathBuf::from("a.json"))));
         for help in ["help", "--help", "-h", "bench --help", "codegen -h"] {
             assert_eq!(parsed(help), Ok(Task::Help), "{help}");
         }
@@ -128,6 +166,12 @@ mod tests {
             ("bench --quickly", "`--quickly`"),
             ("bench --json", "--json"),
             ("bench --quick --smoke", "exclude"),
+            ("bench --only", "--only"),
+            ("bench --only cpu,speed", "`speed`; there are cpu,"),
+            ("bench --compare", "--compare"),
+            ("bench --draw", "--draw"),
+            ("bench --draw a.json --quick", "--quick"),
+            ("bench --quick --draw a.json", "--draw"),
         ] {
             let error = parsed(line).expect_err(line);
             assert!(error.contains(named), "{line}: {error}");

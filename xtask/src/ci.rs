@@ -70,7 +70,7 @@ fn with(tools: Result<(), String>, check: Check) -> Result<(), Box<dyn Error>> {
 
 /// The benchmark's smoke.
 fn benchmark() -> Result<(), Box<dyn Error>> {
-    bench::run(&bench::Options { plan: bench::Plan::Smoke, json: None })
+    bench::run(&bench::Options { plan: bench::Plan::Smoke, ..Default::default() })
 }
 
 fn cargo(arguments: &[&str]) -> Result<(), Box<dyn Error>> {

@@ -35,10 +35,11 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<(), Box<dyn Error>> {
     match task {
-        Task::Help => print!("{}", args::USAGE),
+        Task::Help => print!("{}{}", args::USAGE, args::measurements_known()),
         Task::Ci => ci::run()?,
         Task::Codegen(mode) => codegen::run(mode)?,
         Task::Bench(options) => bench::run(&options)?,
+        Task::Draw(results) => bench::publish(&results)?,
         Task::Fuzz => fuzz::run()?,
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! What the benchmark needs of the machine: two cores, and a few tools.
+//! What the benchmark needs of the machine: two cores, and some tools.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -37,16 +37,32 @@ pub(crate) fn tools() -> std::result::Result<(), String> {
             "the benchmark needs Linux: it reads the kernel's accounting in /proc".to_owned()
         );
     }
-    let origins = [("h2load", "nghttp2-client"), ("taskset", "util-linux")];
-    let missing: Vec<_> = origins
-        .iter()
-        .filter(|(tool, _)| !starts(tool))
-        .map(|(tool, package)| format!("`{tool}` (Debian package {package})"))
-        .collect();
-    if missing.is_empty() {
+    let missing: Vec<_> =
+        ["h2load", "taskset", "prlimit"].into_iter().filter_map(|name| tool(name).err()).collect();
+    if missing.is_empty() { Ok(()) } else { Err(missing.join("; ")) }
+}
+
+/// What the benchmark runs, and the Debian package that has it.
+const TOOLS: [(&str, &str); 6] = [
+    ("h2load", "nghttp2-client"),
+    ("prlimit", "util-linux"),
+    ("strace", "strace"),
+    ("strip", "binutils"),
+    ("taskset", "util-linux"),
+    ("valgrind", "valgrind"),
+];
+
+/// Checks that a tool is there.
+///
+/// # Errors
+///
+/// When it is not; the text says where it comes from.
+pub(crate) fn tool(name: &str) -> std::result::Result<(), String> {
+    if starts(name) {
         return Ok(());
     }
-    Err(format!("the benchmark needs {}, which cannot be found", missing.join(" and ")))
+    let package = TOOLS.iter().find(|(tool, _)| *tool == name).map_or(name, |(_, package)| package);
+    Err(format!("`{name}` is missing (Debian package {package})"))
 }
 
 fn starts(tool: &str) -> bool {

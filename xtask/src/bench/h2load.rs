@@ -3,15 +3,11 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::Result;
-use super::plan::Case;
-
-/// Who is greeted.
-const NAME: &str = "world";
-/// A gRPC message's prefix (one byte for compression, four for the length), and the key and length of its only field.
-const PREFIXES: usize = 5 + 2;
+use super::case::Case;
+use super::client::said;
 
 /// What a client saw.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,59 +22,54 @@ pub(crate) struct Load {
     pub(crate) data: u64,
 }
 
-/// The bytes of one reply's DATA frames. A call that fails has none, while its HTTP status still is 200.
-pub(crate) fn reply_bytes() -> u64 {
-    (PREFIXES + "Hello ".len() + NAME.len()) as u64
-}
-
-/// A client for unary calls, pinned to a core.
+/// A client that has so many calls in flight, pinned to a core.
 #[derive(Debug)]
 pub(crate) struct Client {
     core: usize,
+    /// Where the message lies that is sent.
     request: PathBuf,
 }
 
 impl Client {
-    /// Writes the request's message into a directory, for `h2load` to send.
-    pub(crate) fn new(core: usize, directory: &Path) -> Result<Self> {
-        let request = directory.join("request");
-        fs::write(&request, message())?;
-        Ok(Self { core, request })
+    pub(crate) fn new(core: usize, directory: &Path) -> Self {
+        Self { core, request: directory.join("request") }
     }
 
     /// Makes the calls of a case, and waits for the last.
     pub(crate) fn run(&self, server: SocketAddr, case: &Case) -> Result<Load> {
+        fs::write(&self.request, case.kind.request())?;
+        let mut command = self.command(case.calls, case.connections, case.streams);
+        load(command.arg(format!("http://{server}{}", case.kind.path)))
+    }
+
+    /// Makes a call to each of so many methods of the service `bench.Many`, which is to end with a status.
+    pub(crate) fn run_each(&self, server: SocketAddr, methods: u64, code: u64) -> Result<Load> {
+        fs::write(&self.request, [0; 5])?;
+        let addresses = self.request.with_extension("addresses");
+        let address = |method| format!("http://{server}/bench.Many/M{method}\n");
+        fs::write(&addresses, (0..methods).map(address).collect::<String>())?;
+        let mut command = self.command(methods, 1, 10);
+        command.arg("--header").arg(format!("bench-code: {code}"));
+        load(command.arg("--input-file").arg(addresses))
+    }
+
+    /// `h2load` on its core, for where to call to follow.
+    fn command(&self, calls: u64, connections: u64, streams: u64) -> Command {
         let mut command = Command::new("taskset");
         command.args(["--cpu-list", &self.core.to_string(), "h2load"]);
-        command.args([
-            "--requests",
-            &case.calls.to_string(),
-            "--clients",
-            &case.connections.to_string(),
-        ]);
-        command.args(["--max-concurrent-streams", &case.streams.to_string()]);
+        command.args(["--requests", &calls.to_string(), "--clients", &connections.to_string()]);
+        command.args(["--max-concurrent-streams", &streams.to_string()]);
         // A server that falls silent must not keep the benchmark waiting.
         command.args(["--connection-inactivity-timeout", "10"]);
         command.args(["--header", "content-type: application/grpc", "--header", "te: trailers"]);
+        command.arg("--data").arg(&self.request);
         command
-            .arg("--data")
-            .arg(&self.request)
-            .arg(format!("http://{server}/helloworld.Greeter/SayHello"));
-        let output = command.stdin(Stdio::null()).output()?;
-        let said = String::from_utf8_lossy(&output.stdout);
-        if !output.status.success() {
-            let error = String::from_utf8_lossy(&output.stderr);
-            return Err(format!("h2load ended with {}: {said}{error}", output.status).into());
-        }
-        parse(&said).ok_or_else(|| format!("h2load said something unexpected: {said}").into())
     }
 }
 
-/// A `HelloRequest` as it is sent: uncompressed, its length in network order, then field 1.
-fn message() -> Vec<u8> {
-    let name = NAME.as_bytes();
-    let lengths = u8::try_from(name.len()).expect("the name is short");
-    [&[0, 0, 0, 0, lengths + 2, 0x0a, lengths], name].concat()
+fn load(command: &mut Command) -> Result<Load> {
+    let said = said(command)?;
+    parse(&said).ok_or_else(|| format!("h2load said something unexpected: {said}").into())
 }
 
 /// Reads the four lines that matter.
@@ -136,13 +127,5 @@ time for request:       42us      6.08ms       814us       368us    81.29%
         }
         assert_eq!(parse(""), None);
         assert_eq!(parse(&SAID.replace("800000", "many")), None);
-    }
-
-    #[test]
-    fn the_message_is_one_whole_request() {
-        let message = message();
-        assert_eq!(message[..7], [0, 0, 0, 0, 7, 0x0a, 5]);
-        assert_eq!(&message[7..], b"world");
-        assert_eq!(reply_bytes(), 5 + 2 + 11);
     }
 }

@@ -8,7 +8,12 @@ use super::Result;
 
 /// Calls that were handled, by code.
 const HANDLED: &str = "grpc_server_handled_total";
-const SERVICE: &str = "grpc_service=\"helloworld.Greeter\"";
+/// What the benchmark calls: a probe of the health service is not one of its calls.
+const SERVICES: [&str; 3] = [
+    "grpc_service=\"helloworld.Greeter\"",
+    "grpc_service=\"bench.Load\"",
+    "grpc_service=\"bench.Many\"",
+];
 const OK: &str = "grpc_code=\"OK\"";
 /// Lines that went to the output.
 const LINES_WRITTEN: &str = "rootcap_log_lines_written_total";
@@ -18,12 +23,19 @@ const LINES_DROPPED: &str = "rootcap_log_lines_dropped_total";
 /// How much a server has done since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Tally {
-    /// Calls of the Greeter, whatever their end.
+    /// Calls of the benchmark, whatever their end.
     pub(crate) handled: u64,
     /// Those of them that ended well.
     pub(crate) ok: u64,
-    pub(crate) lines_written: u64,
-    pub(crate) lines_dropped: u64,
+    /// `None` from a server that does not count its lines.
+    pub(crate) lines: Option<Lines>,
+}
+
+/// The lines of a log that may drop some.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Lines {
+    pub(crate) written: u64,
+    pub(crate) dropped: u64,
 }
 
 impl Tally {
@@ -32,27 +44,31 @@ impl Tally {
         Self {
             handled: self.handled.saturating_sub(earlier.handled),
             ok: self.ok.saturating_sub(earlier.ok),
-            lines_written: self.lines_written.saturating_sub(earlier.lines_written),
-            lines_dropped: self.lines_dropped.saturating_sub(earlier.lines_dropped),
+            lines: self.lines.zip(earlier.lines).map(|(lines, earlier)| Lines {
+                written: lines.written.saturating_sub(earlier.written),
+                dropped: lines.dropped.saturating_sub(earlier.dropped),
+            }),
         }
     }
 
-    /// Reads the metrics as text.
+    /// Reads the metrics as text, with or without the counts of lines.
     ///
     /// # Errors
     ///
     /// When a metric is missing that the benchmark relies on.
-    pub(crate) fn parse(text: &str) -> Result<Self> {
-        let sum = |name: &str, labels: &[&str]| {
-            total(text, name, labels)
-                .ok_or_else(|| format!("/metrics has no `{name}` with {labels:?}"))
+    pub(crate) fn parse(text: &str, counts_lines: bool) -> Result<Self> {
+        // A service that was not called yet need not have a series, nor the metric any.
+        let calls = |labels: &[&str]| {
+            let of = |service: &&str| total(text, HANDLED, &[labels, &[*service]].concat());
+            SERVICES.iter().filter_map(of).reduce(|one, other| one + other).unwrap_or(0)
         };
-        Ok(Self {
-            handled: sum(HANDLED, &[SERVICE])?,
-            ok: sum(HANDLED, &[SERVICE, OK])?,
-            lines_written: sum(LINES_WRITTEN, &[])?,
-            lines_dropped: sum(LINES_DROPPED, &[])?,
-        })
+        let count =
+            |name: &str| total(text, name, &[]).ok_or_else(|| format!("/metrics has no `{name}`"));
+        let lines = || -> Result<_> {
+            Ok(Lines { written: count(LINES_WRITTEN)?, dropped: count(LINES_DROPPED)? })
+        };
+        let lines = counts_lines.then(lines).transpose()?;
+        Ok(Self { handled: calls(&[]), ok: calls(&[OK]), lines })
     }
 }
 
@@ -102,6 +118,7 @@ mod tests {
 # TYPE grpc_server_handled_total counter
 grpc_server_handled_total{grpc_type="unary",grpc_service="helloworld.Greeter",grpc_method="SayHello",grpc_code="OK"} 120
 grpc_server_handled_total{grpc_type="unary",grpc_service="helloworld.Greeter",grpc_method="SayHello",grpc_code="Internal"} 3
+grpc_server_handled_total{grpc_code="OK",grpc_method="Echo",grpc_service="bench.Load",grpc_type="unary"} 10
 grpc_server_handled_total{grpc_type="unary",grpc_service="grpc.health.v1.Health",grpc_method="Check",grpc_code="OK"} 7
 grpc_server_handled_total_bogus 1
 rootcap_log_lines_written_total 240.0
@@ -111,26 +128,28 @@ rootcap_log_lines_dropped_total{reason="}"} 1
 
     #[test]
     fn the_tally_is_read() {
-        let tally = Tally::parse(TEXT).unwrap();
-        assert_eq!(tally, Tally { handled: 123, ok: 120, lines_written: 240, lines_dropped: 6 });
+        let tally = Tally { handled: 133, ok: 130, lines: None };
+        assert_eq!(Tally::parse(TEXT, false).unwrap(), tally);
+        let lines = Some(Lines { written: 240, dropped: 6 });
+        assert_eq!(Tally::parse(TEXT, true).unwrap(), Tally { lines, ..tally });
     }
 
     #[test]
     fn a_missing_metric_is_named() {
-        for missing in [HANDLED, LINES_WRITTEN, LINES_DROPPED] {
+        for missing in [LINES_WRITTEN, LINES_DROPPED] {
             let text = TEXT.replace(missing, "something_else");
-            assert!(Tally::parse(&text).unwrap_err().to_string().contains(missing));
+            assert!(Tally::parse(&text, true).unwrap_err().to_string().contains(missing));
         }
     }
 
     #[test]
     fn a_tally_since_another_is_the_difference() {
-        let earlier = Tally { handled: 1, ok: 1, lines_written: 2, lines_dropped: 0 };
-        let later = Tally { handled: 5, ok: 4, lines_written: 9, lines_dropped: 1 };
-        assert_eq!(
-            later.since(earlier),
-            Tally { handled: 4, ok: 3, lines_written: 7, lines_dropped: 1 }
-        );
+        let tally = |handled, ok, written, dropped| Tally {
+            handled,
+            ok,
+            lines: Some(Lines { written, dropped }),
+        };
+        assert_eq!(tally(5, 4, 9, 1).since(tally(1, 1, 2, 0)), tally(4, 3, 7, 1));
     }
 
     /// Answers one request, and returns what was asked.

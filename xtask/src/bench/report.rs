@@ -1,167 +1,139 @@
-//! The results, as a table for people and as JSON for programs.
+//! The results as tables. They are Markdown, which people can also read in a terminal.
 
 use std::fmt::Write;
 
-use serde_json::{Value, json};
-
-use super::measure::{CaseResult, Results, Run};
+use super::results::{Number, Reached, Results};
 use super::statistics::Summary;
-
-/// The version of the JSON's shape.
-const FORMAT: u32 = 1;
-
-impl CaseResult {
-    /// What one contender reached, over all rounds.
-    fn of(&self, contender: usize, value: fn(&Run) -> f64) -> Summary {
-        let values = self.rounds.iter().map(|round| value(&round[contender]));
-        Summary::of(values).expect("a case has a round that counts")
-    }
-
-    /// The same as ratios to the first contender, round by round.
-    fn ratios(&self, contender: usize, value: fn(&Run) -> f64) -> Summary {
-        let pairs = self.rounds.iter().map(|round| (value(&round[contender]), value(&round[0])));
-        Summary::of_ratios(pairs).expect("a case has a round that counts")
-    }
-}
-
-fn cpu(run: &Run) -> f64 {
-    run.cpu
-}
-
-fn rate(run: &Run) -> f64 {
-    run.rate
-}
-
-/// Medians, with the lowest and the highest value.
-pub(crate) fn table(results: &Results) -> String {
-    let mut rows = vec![
-        ["case", "server", "CPU us/call", "ratio", "calls/s", "ratio", "rounds"].map(str::to_owned),
-    ];
-    for case in &results.cases {
-        for (index, name) in results.names.iter().enumerate() {
-            rows.push([
-                case.case.name(),
-                (*name).to_owned(),
-                cell(&case.of(index, cpu), 2),
-                cell(&case.ratios(index, cpu), 2),
-                cell(&case.of(index, rate), 0),
-                cell(&case.ratios(index, rate), 2),
-                format!("{} of {}", case.rounds.len(), case.case.rounds),
-            ]);
-        }
-    }
-    let mut text = format!("\n{}\n", aligned(&rows));
-    for (name, count) in results.names.iter().zip(&results.allocations) {
-        let ratio = count / results.allocations[0];
-        writeln!(text, "heap allocations per call, {name}: {count:.1} (ratio {ratio:.2})")
-            .expect(IN_MEMORY);
-    }
-    for reason in &results.discarded {
-        writeln!(text, "did not count: {reason}").expect(IN_MEMORY);
-    }
-    text + &format!(
-        "\nCases are connections x calls in flight on each; values are medians (lowest to highest);\nratios are to {}, round by round.\n",
-        results.names[0]
-    )
-}
 
 const IN_MEMORY: &str = "writing to a string cannot fail";
 
-fn cell(summary: &Summary, decimals: usize) -> String {
-    let Summary { median, low, high, .. } = summary;
+/// A table for each thing that was measured, and what there is to say besides.
+pub(crate) fn tables(results: &Results) -> String {
+    let mut text = String::new();
+    let mut numbers = &results.numbers[..];
+    while let Some(first) = numbers.first() {
+        let same = numbers.iter().take_while(|number| number.of == first.of).count();
+        let (table, rest) = numbers.split_at(same);
+        writeln!(text, "\n### {}\n\n{}", first.of, aligned(&rows(table))).expect(IN_MEMORY);
+        text += &note(first);
+        numbers = rest;
+    }
+    let notes = [
+        ("not measured", &results.not_measured),
+        ("did not count", &results.discarded),
+        ("FAILED", &results.failed),
+    ];
+    for (kind, reasons) in notes {
+        for reason in reasons {
+            writeln!(text, "\n{kind}: {reason}").expect(IN_MEMORY);
+        }
+    }
+    text
+}
+
+/// The contenders of numbers that were measured together.
+fn rows(numbers: &[Number]) -> Vec<Vec<String>> {
+    // One alone is compared with nobody.
+    let columns = if numbers[0].contenders.len() > 1 { 2 } else { 1 };
+    let mut head = vec!["server".to_owned()];
+    for number in numbers {
+        head.extend([number.name.clone(), "ratio".to_owned()].into_iter().take(columns));
+    }
+    let row = |(index, first): (usize, &Reached)| {
+        let mut row = vec![first.contender.clone()];
+        for number in numbers {
+            let reached = &number.contenders[index];
+            let ratio = reached.ratio.as_ref().map_or_else(String::new, cell);
+            row.extend([cell(&reached.value), ratio].into_iter().take(columns));
+        }
+        row
+    };
+    let rows = numbers[0].contenders.iter().enumerate().map(row);
+    [head].into_iter().chain(rows).collect()
+}
+
+fn note(number: &Number) -> String {
+    let counted = number.contenders.first().map_or(0, |reached| reached.samples.len());
+    let rounds = match (counted, number.rounds) {
+        (1, 1) => "one round".to_owned(),
+        (counted, made) if counted == made => format!("{made} rounds"),
+        (counted, made) => format!("{counted} of {made} rounds count"),
+    };
+    match number.contenders.len() {
+        1 => format!("{rounds}\n"),
+        _ => format!("{rounds}; ratios to `{}`\n", number.base),
+    }
+}
+
+/// A median, and how far the values spread if they do.
+fn cell(summary: &Summary) -> String {
+    let Summary { median, low, high } = *summary;
+    let decimals = decimals(median);
+    if low == high {
+        return number(median);
+    }
     format!("{median:.decimals$} ({low:.decimals$} to {high:.decimals$})")
 }
 
-/// Pads every column to its widest cell.
-fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let widths: [usize; N] = std::array::from_fn(width);
-    let line = |row: &[String; N]| {
-        let cells: Vec<_> =
-            row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        cells.join("  ").trim_end().to_owned() + "\n"
-    };
-    rows.iter().map(line).collect()
+/// A number with as many digits as say something.
+pub(crate) fn number(value: f64) -> String {
+    format!("{value:.0$}", decimals(value))
 }
 
-/// Everything that the table shows, and every round.
-pub(crate) fn json(results: &Results) -> Value {
-    let case = |case: &CaseResult| {
-        let contender = |(index, name): (usize, &&str)| {
-            let rounds =
-                case.rounds.iter().map(|round| json!([round[index].cpu, round[index].rate]));
-            let value = json!({
-                "cpu_us_per_call": case.of(index, cpu).json(),
-                "cpu_ratio": case.ratios(index, cpu).json(),
-                "calls_per_second": case.of(index, rate).json(),
-                "calls_ratio": case.ratios(index, rate).json(),
-                "rounds": rounds.collect::<Vec<_>>(),
-            });
-            ((*name).to_owned(), value)
-        };
-        json!({
-            "case": case.case.name(),
-            "connections": case.case.connections,
-            "streams": case.case.streams,
-            "calls": case.case.calls,
-            "contenders": results.names.iter().enumerate().map(contender).collect::<serde_json::Map<_, _>>(),
-        })
+fn decimals(value: f64) -> usize {
+    match value.abs() {
+        0.0..10.0 => 2,
+        10.0..1000.0 => 1,
+        _ => 0,
+    }
+}
+
+/// A Markdown table, every column as wide as its widest cell.
+pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0).max(3);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |cells: &[String]| {
+        let cells: Vec<_> =
+            cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        format!("| {} |\n", cells.join(" | "))
     };
-    let allocations = results.names.iter().zip(&results.allocations);
-    json!({
-        "format": FORMAT,
-        "plan": results.plan.name(),
-        "base": results.names[0],
-        "cases": results.cases.iter().map(case).collect::<Vec<_>>(),
-        "allocations_per_call": allocations.map(|(name, count)| ((*name).to_owned(), json!(count))).collect::<serde_json::Map<_, _>>(),
-        "discarded": results.discarded,
-    })
+    let rule: Vec<_> = widths.iter().map(|width| "-".repeat(*width)).collect();
+    let mut lines: Vec<_> = rows.iter().map(|row| line(row)).collect();
+    lines.insert(lines.len().min(1), line(&rule));
+    lines.concat()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::plan::{Case, Plan};
-
-    fn results() -> Results {
-        let case = Case { connections: 10, streams: 10, calls: 100, rounds: 3 };
-        let round = |base: f64| {
-            vec![Run { cpu: base, rate: 1000.0 }, Run { cpu: base / 2.0, rate: 2000.0 }]
-        };
-        Results {
-            plan: Plan::Smoke,
-            names: vec!["bare", "rootcap"],
-            cases: vec![CaseResult { case, rounds: vec![round(8.0), round(16.0)] }],
-            allocations: vec![37.0, 18.5],
-            discarded: vec!["10x10: rootcap: it fell over".to_owned()],
-        }
-    }
+    use crate::bench::results::tests::results;
 
     #[test]
-    fn the_table_shows_medians_spreads_and_ratios() {
+    fn tables_show_medians_spreads_and_ratios() {
         let expected = "
-case   server   CPU us/call            ratio                calls/s              ratio                rounds
-10x10  bare     12.00 (8.00 to 16.00)  1.00 (1.00 to 1.00)  1000 (1000 to 1000)  1.00 (1.00 to 1.00)  2 of 3
-10x10  rootcap  6.00 (4.00 to 8.00)    0.50 (0.50 to 0.50)  2000 (2000 to 2000)  2.00 (2.00 to 2.00)  2 of 3
+### unary 10x10
 
-heap allocations per call, bare: 37.0 (ratio 1.00)
-heap allocations per call, rootcap: 18.5 (ratio 0.50)
-did not count: 10x10: rootcap: it fell over
+| server  | CPU us/call         | ratio |
+| ------- | ------------------- | ----- |
+| bare    | 12.0 (8.0 to 16.0)  | 1.00  |
+| rootcap | 6.00 (4.00 to 8.00) | 0.50  |
 
-Cases are connections x calls in flight on each; values are medians (lowest to highest);
-ratios are to bare, round by round.
+3 of 4 rounds count; ratios to `bare`
+
+### heap
+
+| server  | allocations/call | ratio |
+| ------- | ---------------- | ----- |
+| bare    | 37.0             | 1.00  |
+| rootcap | 18.5             | 0.50  |
+
+3 rounds; ratios to `bare`
+
+not measured: instructions: valgrind is missing
+
+did not count: unary 10x10: rootcap: it fell over
 ";
-        assert_eq!(table(&results()), expected);
-    }
-
-    #[test]
-    fn the_json_holds_every_round() {
-        let json = json(&results());
-        assert_eq!(json["base"], "bare");
-        let rootcap = &json["cases"][0]["contenders"]["rootcap"];
-        assert_eq!(rootcap["cpu_ratio"]["median"], 0.5);
-        assert_eq!(rootcap["rounds"], json!([[4.0, 2000.0], [8.0, 2000.0]]));
-        assert_eq!(json["allocations_per_call"]["rootcap"], 18.5);
-        assert_eq!(json["discarded"][0], "10x10: rootcap: it fell over");
+        assert_eq!(tables(&results(0.5)), expected);
     }
 }

@@ -1,9 +1,10 @@
-//! The contender `bare`: tonic's own server and the service, nothing else, out of the box.
+//! The contender `bare`: tonic's own server and the services, nothing else, out of the box.
 
 use std::env;
 use std::error::Error;
 
 use contender::Greeter;
+use contender::load::{Load, LoadServer};
 use rootcap_proto::helloworld::greeter_server::GreeterServer;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -19,6 +20,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     println!("listening on {}", incoming.local_addr()?);
     Server::builder()
         .add_service(GreeterServer::new(Greeter))
+        .add_service(LoadServer::new(Load))
         .serve_with_incoming(incoming)
         .await?;
     Ok(())

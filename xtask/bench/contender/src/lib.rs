@@ -1,6 +1,8 @@
 //! What all contenders share: the business logic, and the allocator that counts.
 
 pub mod allocations;
+pub mod load;
+pub mod many;
 
 use rootcap_proto::helloworld::greeter_server::Greeter as Service;
 use rootcap_proto::helloworld::{HelloReply, HelloRequest};

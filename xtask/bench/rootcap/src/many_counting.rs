@@ -1,0 +1,16 @@
+//! The contender `rootcap` with many methods, counting its heap allocations.
+
+#[path = "many.rs"]
+mod server;
+
+use std::error::Error;
+
+use contender::allocations::{self, Counting};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    allocations::tell()?;
+    server::main()
+}

@@ -1,0 +1,68 @@
+//! How many instructions of its own a server takes for a call, counted by valgrind.
+
+use std::fs::{self, File};
+
+use crate::bench::Result;
+use crate::bench::bench::{Bench, Table};
+use crate::bench::build::Built;
+use crate::bench::case::Case;
+use crate::bench::contender::Group;
+use crate::bench::cores;
+use crate::bench::lines;
+use crate::bench::results::Results;
+
+pub(super) fn run(bench: &Bench, results: &mut Results) -> Result<()> {
+    if let Err(missing) = cores::tool("valgrind") {
+        results.not_measured(format!("instructions: {missing}"));
+        return Ok(());
+    }
+    let mut contenders = bench.group(Group::Headline);
+    for built in contenders.extract_if(.., |built| built.contender.source.package().is_none()) {
+        let name = built.contender.name;
+        results.not_measured(format!("instructions: {name} does not run under valgrind"));
+    }
+    let table = Table {
+        of: "instructions, unary, 10x10".to_owned(),
+        numbers: &["instructions/call"],
+        contenders,
+        rounds: bench.plan.pick(3, 1, 1),
+    };
+    bench.rounds(results, &table, |built| bench.per_call(|case| Ok([counted(bench, built, case)?])))
+}
+
+/// The instructions of a server from its start to its end, with the calls of a case between.
+fn counted(bench: &Bench, built: &Built, case: &Case) -> Result<u64> {
+    let path = bench.file("callgrind");
+    let out = format!("--callgrind-out-file={}", path.display());
+    // One worker: valgrind lets one thread run at a time, and others would spend their turns in search of work.
+    let under = ["env", "TOKIO_WORKER_THREADS=1", "valgrind", "--tool=callgrind", &out];
+    let under = under.map(Into::into).to_vec();
+    let output = bench.file("lines");
+    let server = bench.start_as(built, &built.binary, under, File::create(&output)?.into())?;
+    bench.load(&server, case)?;
+    // No look at `/metrics`: to collect what it has of the process takes valgrind down.
+    if let Some(accounts) = &built.contender.accounts {
+        lines::arrive(accounts, &output, case.calls)?;
+    }
+    server.cpu_at_rest()?;
+    server.terminate()?;
+    totals(&fs::read_to_string(path)?).ok_or_else(|| "callgrind wrote no totals".into())
+}
+
+/// Reads what callgrind writes at the end of a file of one process and one event.
+fn totals(text: &str) -> Option<u64> {
+    text.lines().rev().find_map(|line| line.strip_prefix("totals: "))?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_totals_are_read() {
+        let text = "version: 1\nevents: Ir\n\nfn=(1) main\n12 34\n\ntotals: 123456789\n";
+        assert_eq!(totals(text), Some(123_456_789));
+        assert_eq!(totals("version: 1\nevents: Ir\n"), None);
+        assert_eq!(totals("totals: 12 34\n"), None, "there are two events");
+    }
+}
