@@ -146,7 +146,7 @@ mod tests {
                 plan: smoke,
                 compare: file(),
                 only: vec!["cpu", "memory"],
-                json: None
+                ..Options::default()
             })
         );
         assert_eq!(parsed("bench --draw a.json"), Ok(Task::Draw(PathBuf::from("a.json"))));

@@ -58,9 +58,8 @@ fn docs() -> Result<(), Box<dyn Error>> {
 
 /// Runs a check that needs tools. A machine of our own may lack them; one of CI may not.
 fn with(tools: Result<(), String>, check: Check) -> Result<(), Box<dyn Error>> {
-    let in_ci = env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
     match tools {
-        Err(missing) if !in_ci => {
+        Err(missing) if !is_ci() => {
             println!("SKIPPED: {missing}");
             Ok(())
         }
@@ -69,9 +68,13 @@ fn with(tools: Result<(), String>, check: Check) -> Result<(), Box<dyn Error>> {
     }
 }
 
+fn is_ci() -> bool {
+    env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"))
+}
+
 /// The benchmark's smoke.
 fn benchmark() -> Result<(), Box<dyn Error>> {
-    bench::run(&bench::Options { plan: bench::Plan::Smoke, ..Default::default() })
+    bench::run(&bench::Options { plan: bench::Plan::Smoke, is_ci: is_ci(), ..Default::default() })
 }
 
 fn cargo(arguments: &[&str]) -> Result<(), Box<dyn Error>> {

@@ -125,15 +125,17 @@ fn algorithms_are_pure() {
 fn metrics_are_recorded_through_their_table() {
     let macros = ["counter!(", "gauge!(", "histogram!("];
     let all = sources(&root().join("crates/rootcap/src"));
-    let files: Vec<_> = all.iter().filter(|file| !is_table_of_metrics(file)).collect();
+    let files: Vec<_> = all.iter().filter(|file| !may_record(file)).collect();
     assert!(files.len() + 3 < all.len(), "the table of metrics has moved");
     let found: Vec<_> = files.iter().flat_map(|file| violations(file, &macros)).collect();
     assert!(found.is_empty(), "{found:#?}");
 }
 
-fn is_table_of_metrics(file: &Path) -> bool {
+/// What shows nothing to anybody may record what it likes: the tests of the recorder.
+fn may_record(file: &Path) -> bool {
     let source = file.strip_prefix(root().join("crates/rootcap/src")).expect("a file below it");
-    source.starts_with("metrics") || source == Path::new("metrics.rs")
+    let files = ["metrics.rs", "telemetry/recorder/tests.rs"];
+    source.starts_with("metrics") || files.iter().any(|file| source == Path::new(file))
 }
 
 #[test]

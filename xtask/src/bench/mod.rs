@@ -18,6 +18,7 @@ mod draw;
 mod environment;
 mod goals;
 mod h2load;
+mod limits;
 mod lines;
 mod machine;
 mod measure;
@@ -52,13 +53,15 @@ pub(crate) struct Options {
     pub(crate) json: Option<PathBuf>,
     /// The JSON of an earlier run, to compare with.
     pub(crate) compare: Option<PathBuf>,
+    /// Everything that has a limit has to be measured.
+    pub(crate) is_ci: bool,
 }
 
 /// Builds the contenders, measures them, and shows the tables; writes the JSON and draws the pictures.
 ///
 /// # Errors
 ///
-/// When a tool is missing, a contender does not build, or a measurement gives no number.
+/// When a tool is missing, a contender does not build, a measurement gives no number, or one is over its limit.
 pub(crate) fn run(options: &Options) -> Result<()> {
     tools()?;
     // Before anything that takes long: a file that cannot be read would else be found at the end.
@@ -69,8 +72,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         print!("{}", compare::table(earlier, &results));
     }
     write(&results, options.json.as_deref())?;
+    let broken = limits::broken(&results, options.is_ci);
     match results.failed.len() {
-        0 => Ok(()),
+        0 if broken.is_empty() => Ok(()),
+        0 => Err(broken.join("; ").into()),
         count => Err(format!("{count} of the measurements failed").into()),
     }
 }

@@ -38,5 +38,5 @@ mod stats;
 pub use histogram::{Histogram, HistogramSnapshot};
 pub use metric::{Metric, MetricKind};
 pub use observer::CallMetrics;
-pub use render::{render, rendered};
+pub use render::{Escaped, render, rendered};
 pub use stats::{Stats, StatsSnapshot};

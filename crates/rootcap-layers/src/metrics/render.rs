@@ -37,8 +37,9 @@ impl Row {
     }
 }
 
-/// A label's value: backslash, quote and line feed are escaped.
-struct Escaped<'a>(&'a str);
+/// A label's value, as Prometheus' text format has it: backslash, quote and line feed are escaped.
+#[derive(Debug, Clone, Copy)]
+pub struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,7 +7,7 @@ mod phases;
 use std::{
     convert::Infallible,
     future::{Future, poll_fn},
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::Poll,
     time::Duration,
@@ -32,7 +32,7 @@ use phases::{Facts, GREETING, Phases, Step};
 use super::{
     begun::Begun,
     coalesce::{Coalesce, CoalesceWrites},
-    connections::Registered,
+    connections::{Connection, Registered},
     executor::{AtOnce, Executor, Slot},
     io_stats::IoStats,
     sending::{SendFuture, Sending},
@@ -107,40 +107,57 @@ pub(super) enum ConnectInfo {
 pub(super) type TlsInfo = TlsConnectInfo<TcpConnectInfo>;
 
 /// Serves one connection to its end; returns why it ended.
-pub(super) async fn drive<IO, A: App>(
+///
+/// What it is made of lies in memory for as long as the connection does. Hence a block and not an `async fn`, which
+/// keeps room for its arguments beside what they are moved into; and a box for each part that ends before another.
+pub(super) fn drive<IO, A: App>(
     io: IO,
     stack: Stack<A>,
     info: Option<ConnectInfo>,
     registered: Registered,
     settings: Arc<ConnectionSettings>,
     mut life: watch::Receiver<Phase>,
-) -> CloseReason
+) -> impl Future<Output = CloseReason> + Send
 where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let (began, connection) = (Instant::now(), Arc::clone(&registered.connection));
+    let (began, front) = (Instant::now(), Box::new(Front { stack: Mutex::new(stack), info }));
+    async move {
+        let deadline = began + settings.limits.preface;
+        match Box::pin(begin(io, &registered.connection, deadline, &mut life)).await {
+            Err(reason) => reason,
+            Ok(io) => match io.spoken() {
+                Spoken::Http1 => Box::pin(last_word(io, HTTP1, CloseReason::Http1, life)).await,
+                Spoken::Tls => {
+                    Box::pin(last_word(io, TLS_ALERT, CloseReason::TlsToPlaintext, life)).await
+                }
+                // What is no protocol at all is told so in HTTP/2.
+                Spoken::Http2 | Spoken::Other => {
+                    converse(io, front, registered, &settings, (began, life)).await
+                }
+            },
+        }
+    }
+}
+
+/// Waits for the peer's first bytes; fails with the reason why there will be none.
+async fn begin<IO: AsyncRead + Unpin>(
+    io: IO,
+    connection: &Connection,
+    deadline: Instant,
+    life: &mut watch::Receiver<Phase>,
+) -> Result<Begun<IO>, CloseReason> {
     let close = |reason| {
         connection.close(reason);
-        reason
+        Err(reason)
     };
-    let io = tokio::select! {
+    tokio::select! {
         begun = Begun::wait(io) => match begun {
-            Ok(Some(io)) => io,
-            Ok(None) => return CloseReason::Done,
-            Err(_) => return CloseReason::Error,
+            Ok(begun) => begun.ok_or(CloseReason::Done),
+            Err(_) => Err(CloseReason::Error),
         },
-        () = tokio::time::sleep_until(began + settings.limits.preface) => {
-            return close(CloseReason::PrefaceTimeout);
-        }
-        () = given_up(&mut life) => return close(CloseReason::Drain),
-    };
-    match io.spoken() {
-        Spoken::Http1 => last_word(io, HTTP1, CloseReason::Http1, life).await,
-        Spoken::Tls => last_word(io, TLS_ALERT, CloseReason::TlsToPlaintext, life).await,
-        // What is no protocol at all is told so in HTTP/2. In a box, which a silent connection does not have.
-        Spoken::Http2 | Spoken::Other => {
-            Box::pin(converse(io, stack, info, registered, settings, (began, life))).await
-        }
+        () = tokio::time::sleep_until(deadline) => close(CloseReason::PrefaceTimeout),
+        () = given_up(life) => close(CloseReason::Drain),
     }
 }
 
@@ -153,14 +170,13 @@ pub(super) async fn given_up(life: &mut watch::Receiver<Phase>) {
 }
 
 /// Speaks HTTP/2 to the end of the connection; returns why it ended.
-async fn converse<IO, A: App>(
+fn converse<IO, A: App>(
     io: IO,
-    stack: Stack<A>,
-    info: Option<ConnectInfo>,
+    front: Box<Front<A>>,
     registered: Registered,
-    settings: Arc<ConnectionSettings>,
+    settings: &ConnectionSettings,
     (began, mut life): (Instant, watch::Receiver<Phase>),
-) -> CloseReason
+) -> impl Future<Output = CloseReason> + Send + use<IO, A>
 where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -170,53 +186,60 @@ where
     let io = Coalesce::new(io, Arc::clone(&connection.io), settings.coalesce);
     let io = Noticed::new(io, notice.clone());
     let sending = connection.send_with(settings.http2.max_buffered.as_usize());
-    let service = CallService { stack: Mutex::new(stack), info, slot: slot.clone(), sending };
+    let service = CallService { front, slot: slot.clone(), sending };
     let executor =
         Executor::new(Arc::clone(connection), slot, settings.limits.stall, settings.at_once);
-    let mut hyper = pin!(builder(&settings, executor).serve_connection(TokioIo::new(io), service));
+    let mut hyper =
+        Box::pin(builder(settings, executor).serve_connection(TokioIo::new(io), service));
     let limits = settings.limits.with_jitter(fastrand::f64());
     let mut phases = Phases::new(connection.accepted, began, limits);
-    loop {
-        let phase = *life.borrow_and_update();
-        if phase == Phase::Cut {
-            send_what_is_ready(hyper, &connection.io).await;
-            connection.close(CloseReason::Drain);
-            return CloseReason::Drain;
-        }
-        let facts = Facts {
-            now: Instant::now(),
-            preface_seen: connection.io.bytes_in() >= PREFACE_BYTES,
-            open_calls: connection.io.open_calls(),
-            last_call: connection.io.last_call(),
-            last_write: connection.io.last_write(),
-            unsent: connection.unsent(),
-            draining: phase >= Phase::Draining,
-        };
-        match phases.step(&facts) {
-            Step::Close(reason) => {
-                send_what_is_ready(hyper, &connection.io).await;
-                connection.close(reason);
-                return reason;
+    async move {
+        let connection = &registered.connection;
+        loop {
+            let phase = *life.borrow_and_update();
+            if phase == Phase::Cut {
+                send_what_is_ready(hyper.as_mut(), &connection.io).await;
+                connection.close(CloseReason::Drain);
+                return CloseReason::Drain;
             }
-            Step::Notice => notice.give(),
-            Step::GoAway => Pin::as_mut(&mut hyper).graceful_shutdown(),
-            Step::WaitUntil(instant) => tokio::select! {
-                // In this order: what has come in is read first.
-                biased;
-                ended = poll_fn(|cx| connection.io.burst.poll(hyper.as_mut(), cx)) => {
-                    if let Err(error) = &ended {
-                        connection.note_failure(error);
-                    }
-                    return phases.ended(ended.err().as_ref().map(CloseReason::of));
+            let (step, greeting) = {
+                let facts = Facts {
+                    now: Instant::now(),
+                    preface_seen: connection.io.bytes_in() >= PREFACE_BYTES,
+                    open_calls: connection.io.open_calls(),
+                    last_call: connection.io.last_call(),
+                    last_write: connection.io.last_write(),
+                    unsent: connection.unsent(),
+                    draining: phase >= Phase::Draining,
+                };
+                (phases.step(&facts), facts.draining && !facts.preface_seen)
+            };
+            match step {
+                Step::Close(reason) => {
+                    send_what_is_ready(hyper.as_mut(), &connection.io).await;
+                    connection.close(reason);
+                    return reason;
                 }
-                () = tokio::time::sleep_until(instant) => {}
-                changed = life.changed() => if changed.is_err() {
-                    // The server is gone, without a word.
-                    return CloseReason::Drain;
+                Step::Notice => notice.give(),
+                Step::GoAway => hyper.as_mut().graceful_shutdown(),
+                Step::WaitUntil(instant) => tokio::select! {
+                    // In this order: what has come in is read first.
+                    biased;
+                    ended = poll_fn(|cx| connection.io.burst.poll(hyper.as_mut(), cx)) => {
+                        if let Err(error) = &ended {
+                            connection.note_failure(error);
+                        }
+                        return phases.ended(ended.err().as_ref().map(CloseReason::of));
+                    }
+                    () = tokio::time::sleep_until(instant) => {}
+                    changed = life.changed() => if changed.is_err() {
+                        // The server is gone, without a word.
+                        return CloseReason::Drain;
+                    },
+                    // A drain asks it to go as soon as it can be asked.
+                    () = greeted(&connection.io), if greeting => {}
                 },
-                // A drain asks it to go as soon as it can be asked.
-                () = greeted(&connection.io), if facts.draining && !facts.preface_seen => {}
-            },
+            }
         }
     }
 }
@@ -261,11 +284,16 @@ fn builder(
     builder
 }
 
-/// Passes the calls of one connection to its stack.
-struct CallService<A: App> {
+/// What a connection's calls come to first.
+struct Front<A: App> {
     /// hyper calls with `&self`, always from the connection's own task: never contended.
     stack: Mutex<Stack<A>>,
     info: Option<ConnectInfo>,
+}
+
+/// Passes the calls of one connection to its stack.
+struct CallService<A: App> {
+    front: Box<Front<A>>,
     slot: Slot,
     sending: Arc<Sending>,
 }
@@ -277,7 +305,7 @@ impl<A: App> hyper::service::Service<Request<Incoming>> for CallService<A> {
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         // What tonic's `Request::remote_addr`, `local_addr` and `peer_certs` read.
-        match &self.info {
+        match &self.front.info {
             Some(ConnectInfo::Tcp(info)) => {
                 request.extensions_mut().insert(info.clone());
             }
@@ -286,7 +314,7 @@ impl<A: App> hyper::service::Service<Request<Incoming>> for CallService<A> {
             }
             None => {}
         }
-        let future = self.stack.lock().unwrap_or_else(PoisonError::into_inner).call(request);
+        let future = self.front.stack.lock().unwrap_or_else(PoisonError::into_inner).call(request);
         if let Some(call) = future.observed() {
             self.slot.put(call.clone());
         }

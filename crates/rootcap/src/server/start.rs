@@ -91,7 +91,6 @@ where
         settings: loaded,
     };
     let thread = admin_thread(listeners.admin, admin_settings, process)?;
-    thread.runtime().spawn(metrics.keep_up());
     thread.runtime().spawn(logs.clone().end_changes());
     thread.runtime().spawn(lifecycle::keep_awake(Handle::current(), connections.clone()));
     thread.runtime().spawn(life.clone().drain_when_stopped(times, connections.clone()));

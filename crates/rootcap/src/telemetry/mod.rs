@@ -7,6 +7,7 @@ mod last;
 pub(crate) mod logs;
 pub(crate) mod metrics;
 pub(crate) mod panic_hook;
+mod recorder;
 pub(crate) mod sink;
 pub(crate) mod span_ids;
 

@@ -1,0 +1,72 @@
+use ::metrics::{counter, describe_counter, gauge, histogram, with_local_recorder};
+
+use super::*;
+
+/// What the recorder shows after `record`.
+fn shown(record: impl FnOnce()) -> String {
+    let recorder = Recorder::new(&[0.5, 1.0]);
+    with_local_recorder(&recorder, record);
+    recorder.render()
+}
+
+#[test]
+fn counters_and_gauges_are_shown_by_name_and_labels() {
+    let text = shown(|| {
+        gauge!("b", "of" => "y").set(1.5);
+        gauge!("b", "of" => "y").decrement(2.0);
+        gauge!("b", "of" => "x").increment(1.0);
+        describe_counter!("a_total", "An a.");
+        describe_counter!("a_total", "Another.");
+        counter!("a_total").increment(1);
+        counter!("a_total").increment(2);
+        counter!("a_total").absolute(2);
+    });
+    let expected = "# HELP a_total An a.\n# TYPE a_total counter\na_total 3\n\
+        # HELP b Recorded by the program, without a description.\n# TYPE b gauge\n\
+        b{of=\"x\"} 1\nb{of=\"y\"} -0.5\n";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn a_histogram_counts_into_buckets_that_hold_those_below() {
+    let text = shown(|| {
+        for value in [0.5, 0.75, 2.0] {
+            histogram!("h_seconds", "of" => "x").record(value);
+        }
+        histogram!("plain").record(f64::INFINITY);
+    });
+    for line in [
+        "# TYPE h_seconds histogram",
+        "h_seconds_bucket{of=\"x\",le=\"0.5\"} 1",
+        "h_seconds_bucket{of=\"x\",le=\"1\"} 2",
+        "h_seconds_bucket{of=\"x\",le=\"+Inf\"} 3",
+        "h_seconds_sum{of=\"x\"} 3.25",
+        "h_seconds_count{of=\"x\"} 3",
+        "plain_bucket{le=\"1\"} 0",
+        "plain_bucket{le=\"+Inf\"} 1",
+        "plain_count 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+}
+
+#[test]
+fn whatever_the_program_says_is_one_line_of_the_format() {
+    let text = shown(|| {
+        describe_counter!("1-a.b:c", "One\\two\nthree");
+        counter!("1-a.b:c", "the key" => "a\"b\\c\nd").increment(1);
+    });
+    let expected = "# HELP __a_b:c One\\\\two\\nthree\n# TYPE __a_b:c counter\n\
+        __a_b:c{the_key=\"a\\\"b\\\\c\\nd\"} 1\n";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn names_that_become_one_are_one_family() {
+    let text = shown(|| {
+        counter!("a.b", "of" => "x").increment(1);
+        counter!("a_b", "of" => "y").increment(2);
+    });
+    assert_eq!(text.matches("# TYPE a_b counter").count(), 1, "{text}");
+    assert!(text.ends_with("a_b{of=\"x\"} 1\na_b{of=\"y\"} 2\n"), "{text}");
+}
