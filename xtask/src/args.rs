@@ -30,7 +30,10 @@ Times and ratios are only worth reading from a machine that does nothing else.
 
 /// What `cargo xtask help` adds: what `--only` takes.
 pub(crate) fn measurements_known() -> String {
-    let line = |one: &bench::Measurement| format!("  {:<18} {}\n", one.name, one.about);
+    let line = |one: &bench::Measurement| {
+        let note = if one.is_long { " (in full runs, or by name)" } else { "" };
+        format!("  {:<18} {}{note}\n", one.name, one.about)
+    };
     "\nMeasurements:\n".to_owned() + &bench::MEASUREMENTS.iter().map(line).collect::<String>()
 }
 
