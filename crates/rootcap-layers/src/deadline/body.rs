@@ -20,7 +20,6 @@ pin_project! {
         // `None` when the time is up.
         #[pin]
         inner: Option<B>,
-        #[pin]
         timer: Timer,
     }
 }
@@ -54,7 +53,7 @@ impl<B: Body<Data = Bytes>> Body for DeadlineBody<B> {
             if let Poll::Ready(frame) = inner.poll_frame(cx) {
                 if !matches!(&frame, Some(Ok(frame)) if frame.is_data()) {
                     // The call has its status: it cannot get another one.
-                    this.timer.set(Timer::new(None));
+                    *this.timer = Timer::new(None);
                 }
                 return Poll::Ready(frame);
             }

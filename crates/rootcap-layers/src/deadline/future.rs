@@ -22,7 +22,6 @@ pin_project! {
     pub struct DeadlineFuture<F> {
         #[pin]
         state: State<F>,
-        #[pin]
         timer: Timer,
     }
 }

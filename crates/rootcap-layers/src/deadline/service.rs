@@ -37,8 +37,8 @@ impl<S> Deadline<S> {
             None => self.of_request(request),
         });
         match deadline {
-            Ok(Some(deadline)) if deadline <= Instant::now() => Err(exceeded()),
-            Ok(deadline) => Ok(deadline),
+            Ok(Some((began, deadline))) if deadline <= began => Err(exceeded()),
+            Ok(times) => Ok(times.map(|(_, deadline)| deadline)),
             Err(Malformed) => {
                 reject::note(POLICY);
                 Err(Status::internal("malformed grpc-timeout: not 1 to 8 digits and a unit"))
@@ -46,8 +46,8 @@ impl<S> Deadline<S> {
         }
     }
 
-    /// Under `Observe`, which has read the header: the call's deadline, with the maximum applied to it.
-    fn of_call(&self, call: &Call) -> Result<Option<Instant>, Malformed> {
+    /// Under `Observe`, which has read the header: the call's beginning, and its deadline, with the maximum applied to it.
+    fn of_call(&self, call: &Call) -> Result<Option<(Instant, Instant)>, Malformed> {
         if let Some(Err(malformed)) = call.timeout() {
             return Err(*malformed);
         }
@@ -56,15 +56,16 @@ impl<S> Deadline<S> {
         {
             call.limit_to(max);
         }
-        Ok(call.deadline())
+        Ok(call.deadline().map(|deadline| (call.started(), deadline)))
     }
 
-    fn of_request<B>(&self, request: &Request<B>) -> Result<Option<Instant>, Malformed> {
+    fn of_request<B>(&self, request: &Request<B>) -> Result<Option<(Instant, Instant)>, Malformed> {
         let header = request.headers().get("grpc-timeout");
         let asked = header.map(|value| grpc_timeout::parse(value.as_bytes())).transpose()?;
         let timeout = asked.into_iter().chain(self.max(request.uri().path())).min();
         // A time that is beyond the clock's end is as good as none.
-        Ok(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
+        let began = Instant::now();
+        Ok(timeout.and_then(|timeout| Some((began, began.checked_add(timeout)?))))
     }
 
     fn max(&self, path: &str) -> Option<Duration> {

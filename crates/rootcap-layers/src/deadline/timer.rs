@@ -6,18 +6,15 @@ use std::{
     task::{Context, Poll},
 };
 
-use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
 
-pin_project! {
-    /// Tells when the time is up; without a deadline, never.
-    #[derive(Debug)]
-    pub(super) struct Timer {
-        at: Option<Instant>,
-        // Made when the call first has to wait: most calls never do, and a timer costs a wake-up of the driver.
-        #[pin]
-        sleep: Option<Sleep>,
-    }
+/// Tells when the time is up; without a deadline, never.
+#[derive(Debug)]
+pub(super) struct Timer {
+    at: Option<Instant>,
+    // Made when the call first has to wait: most calls never do, and a timer costs a wake-up of the driver. In a box: all
+    // calls are moved.
+    sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Timer {
@@ -37,16 +34,12 @@ impl Timer {
     ///
     /// The clock decides, not the timer: a task that uses up tokio's budget each time it is polled would
     /// never get to see its timer fire.
-    pub(super) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.is_up() {
             return Poll::Ready(());
         }
-        let this = self.project();
-        let Some(at) = *this.at else { return Poll::Pending };
-        let mut sleep = this.sleep;
-        if sleep.is_none() {
-            sleep.set(Some(tokio::time::sleep_until(at)));
-        }
-        sleep.as_pin_mut().map_or(Poll::Pending, |sleep| sleep.poll(cx))
+        let Some(at) = self.at else { return Poll::Pending };
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        sleep.as_mut().poll(cx)
     }
 }

@@ -21,10 +21,10 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker, ready},
-    time::Instant,
 };
 
 use rootcap_layers::{Call, method::FirstPoll};
+use tokio::time::Instant;
 
 use super::task::CallTask;
 use crate::server::{burst::Burst, open_calls::OpenCall};
@@ -110,11 +110,17 @@ impl<F: Future<Output = ()> + 'static> Place<F> {
 
     /// The first poll, from which the method learns; a call that has ended is gone when this returns.
     fn poll_first(&mut self) -> Poll<()> {
-        let (began, connection) = (Instant::now(), Arc::clone(self.open().connection()));
+        let connection = Arc::clone(self.open().connection());
         let call = self.open().call().cloned();
+        // Its head has come in just now.
+        let began = call.as_ref().map_or_else(Instant::now, Call::started);
         // Nobody is woken: a call that waits is polled again, by its own task.
         let polled = Pin::new(&mut *self).poll(&mut Context::from_waker(Waker::noop()));
-        let took = began.elapsed();
+        let took = match connection.io.last_call().checked_duration_since(began) {
+            // It is the last call that has ended, and when was noted.
+            Some(took) if polled.is_ready() => took,
+            _ => began.elapsed(),
+        };
         connection.io.burst.spend(took);
         if let Some(call) = call {
             call.method().brevity().learn(FirstPoll::of(polled, took));
