@@ -62,6 +62,13 @@ impl Call {
             _not_send: PhantomData,
         }
     }
+
+    /// [`enter`](Self::enter), unless this is the current call already: whoever polls a call may have entered it once for
+    /// all that is polled.
+    pub(crate) fn enter_unless_current(&self) -> Option<Scope> {
+        let current = Self::with_current(|call| call.is_some_and(|call| call.is_same(self)));
+        (!current).then(|| self.enter())
+    }
 }
 
 /// Ends the scope of [`Call::enter`] when dropped.

@@ -82,7 +82,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if !this.guard.has_ended() {
-                let _current = this.guard.call().enter();
+                let _current = this.guard.call().enter_unless_current();
                 this.body.set(None);
             }
         }
@@ -112,7 +112,7 @@ impl<O: Observer, B: Body<Data = Bytes>> Body for ObservedResponse<O, B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut this = self.project();
         let mut frame = {
-            let _current = this.guard.call().enter();
+            let _current = this.guard.call().enter_unless_current();
             let body = this.body.as_mut().as_pin_mut().expect("it is there until the drop");
             ready!(body.poll_frame(cx))
         };

@@ -33,7 +33,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let Some(guard) = this.guard {
-                let _current = guard.call().enter();
+                let _current = guard.call().enter_unless_current();
                 this.inner.set(None);
             }
         }
@@ -63,7 +63,7 @@ where
         let this = self.project();
         let guard = this.guard.as_mut().expect("a future is not polled after completion");
         let result = {
-            let _current = guard.call().enter();
+            let _current = guard.call().enter_unless_current();
             let inner = this.inner.as_pin_mut().expect("it is there until the drop");
             ready!(inner.poll(cx))
         };

@@ -48,7 +48,10 @@ impl<F: Future<Output = ()>> Future for CallTask<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let learns = mem::take(self.as_mut().project().learns).then(Instant::now);
+        // Once for all that hyper polls of it: the head, and each frame.
+        let current = self.open.call().map(Call::enter);
         let polled = self.as_mut().poll_call(cx);
+        drop(current);
         if let Some((began, call)) = learns.zip(self.open.call()) {
             call.method().brevity().learn(FirstPoll::of(polled, began.elapsed()));
         }
