@@ -71,6 +71,8 @@ pub(super) fn started(call: &Call) {
     let common = Common::of(call);
     tracing::info!(
         target: TARGET,
+        // They have all that the call's span has.
+        parent: None,
         request_id = call.request_id().as_str(),
         trace_id = %call.trace().trace_id(),
         span_id = %call.trace().span_id(),
@@ -96,6 +98,7 @@ pub(super) fn finished(level: Level, call: &Call, outcome: &Outcome) {
                 let message = message.as_ref().map(|message| safe(message.as_bytes()));
                 tracing::event!(
                     target: TARGET,
+                    parent: None,
                     $level,
                     request_id = call.request_id().as_str(),
                     trace_id = %call.trace().trace_id(),

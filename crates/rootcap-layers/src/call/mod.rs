@@ -97,6 +97,7 @@ struct Inner {
     sent: Traffic,
     unsent: Unsent,
     answered: AtomicBool,
+    handled: AtomicBool,
     panicked: AtomicBool,
     cut: OnceLock<(Code, &'static str)>,
     end_unsent: AtomicBool,
@@ -149,6 +150,7 @@ impl Call {
             sent: Traffic::default(),
             unsent: Unsent::default(),
             answered: AtomicBool::new(false),
+            handled: AtomicBool::new(false),
             panicked: AtomicBool::new(false),
             cut: OnceLock::new(),
             end_unsent: AtomicBool::new(false),
@@ -286,6 +288,15 @@ impl Call {
     /// Whether the head of the response is out.
     pub fn is_answered(&self) -> bool {
         self.inner().answered.load(Relaxed)
+    }
+
+    pub(crate) fn set_handled(&self) {
+        self.inner().handled.store(true, Relaxed);
+    }
+
+    /// Whether the answer came from the method, as far as can be seen: not from a policy, nor from a layer that refuses.
+    pub fn is_handled(&self) -> bool {
+        self.inner().handled.load(Relaxed)
     }
 
     /// Bytes of the response that wait for the peer.

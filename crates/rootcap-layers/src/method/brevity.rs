@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use crate::call::Call;
+
 /// A call that takes no longer than this is short: some times what the framework and gRPC take themselves, so that a
 /// busy machine does not make all calls long.
 const SHORT: Duration = Duration::from_micros(50);
@@ -28,17 +30,20 @@ pub struct Brevity(AtomicU32);
 /// What came of the first poll of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FirstPoll {
-    /// The call has ended, this long after it began.
+    /// The handler has answered, and the call has ended, this long after it began.
     Ended(Duration),
+    /// The call has ended without an answer of the handler: it was refused, or given up. How short it was says nothing.
+    Refused(Duration),
     /// It waits for something.
     Waits,
 }
 
 impl FirstPoll {
-    /// What it was that answered `polled`, and `took` this long.
-    pub fn of(polled: Poll<()>, took: Duration) -> Self {
+    /// What it was of `call` that answered `polled`, and `took` this long.
+    pub fn of(call: &Call, polled: Poll<()>, took: Duration) -> Self {
         match polled {
-            Poll::Ready(()) => FirstPoll::Ended(took),
+            Poll::Ready(()) if call.is_handled() => FirstPoll::Ended(took),
+            Poll::Ready(()) => FirstPoll::Refused(took),
             Poll::Pending => FirstPoll::Waits,
         }
     }
@@ -55,7 +60,9 @@ impl Brevity {
         let before = self.0.load(Relaxed);
         let after = match first {
             FirstPoll::Ended(time) if time <= SHORT => (before + 1).min(FULL),
-            FirstPoll::Ended(time) => before.saturating_sub(shorts(time)),
+            FirstPoll::Ended(time) | FirstPoll::Refused(time) => {
+                before.saturating_sub(shorts(time))
+            }
             FirstPoll::Waits => before.saturating_sub(WAITED),
         };
         // What does not change is not written: all cores share it.
@@ -102,6 +109,13 @@ mod tests {
         assert!(!after(earned.clone().chain([BLOCKED])));
         assert!(!after(earned.clone().chain([BLOCKED]).chain(calls(TRUSTED as usize - 1, BRIEF))));
         assert!(after(earned.chain([BLOCKED]).chain(calls(TRUSTED as usize, BRIEF))));
+    }
+
+    #[test]
+    fn refusals_earn_no_trust_however_many() {
+        assert!(!after(calls(100_000, FirstPoll::Refused(Duration::from_micros(1)))));
+        let overload = calls(1_000, FirstPoll::Refused(Duration::from_micros(1))).chain([BLOCKED]);
+        assert!(!after(calls(10_000, BRIEF).chain(overload)));
     }
 
     #[test]

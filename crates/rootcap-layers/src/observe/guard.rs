@@ -65,8 +65,11 @@ impl<O: Observer> Guard<O> {
     /// The head of the response has been seen; `end` is its status, if it has one.
     pub(super) fn answered(&mut self, end: Option<End>) {
         self.call.set_answered();
-        if self.method == MethodIs::Provisional && self.proves_the_method(end.as_ref()) {
-            self.shared.methods.adopt(self.call.method());
+        if self.comes_from_the_method(end.as_ref()) {
+            self.call.set_handled();
+            if self.method == MethodIs::Provisional {
+                self.shared.methods.adopt(self.call.method());
+            }
         }
         if let Some(end) = end {
             self.set_end(end);
@@ -76,7 +79,7 @@ impl<O: Observer> Guard<O> {
     /// Whether this answer came from the method. A service answers UNIMPLEMENTED for a method that it does
     /// not have. Policies, and the usual interceptors and auth layers, answer before anyone has looked
     /// whether the method exists: if their answers counted, a caller could invent methods.
-    fn proves_the_method(&self, end: Option<&End>) -> bool {
+    fn comes_from_the_method(&self, end: Option<&End>) -> bool {
         if self.call.rejected_by().is_some() || self.call.panicked() {
             return false;
         }

@@ -6,6 +6,9 @@
 //! goes to the back of the queue, in both of tokio's schedulers, and is woken by nothing else meanwhile, because it
 //! already is. When it runs again, all that was runnable before has run, and one write carries what came of it.
 //!
+//! While calls are answered within a poll of their connection, all writes are held, to its end: see [`Burst`]. What
+//! follows is said of all other writes.
+//!
 //! What a caller may rely on:
 //! - **No wake-up is lost.** A write that is held has woken the task that asked for it, so it is asked for again without
 //!   any help from outside; and the next write goes out, whatever was read, flushed or asked for in between.
@@ -15,6 +18,9 @@
 //! - **A lone call does not wait**: a write is held only while two or more calls are open.
 //! - **Nor does a large response**: a write of [`LARGE`] bytes or more goes out, and so does one that had to wait for the
 //!   socket already.
+
+//!
+//! [`Burst`]: super::burst::Burst
 
 mod gate;
 #[cfg(test)]
@@ -93,8 +99,10 @@ impl<IO> Coalesce<IO> {
                 && size() < LARGE
         };
         if *mode == CoalesceWrites::On && stats.burst.lasts() && !stats.writes_through() {
-            // Whoever drives the connection comes back when the burst is over.
-            stats.count_held();
+            // Whoever drives the connection comes back when the burst is over: nobody has to be woken.
+            if gate.wait() {
+                stats.count_held();
+            }
             return Poll::Pending;
         }
         if gate.write(others_may_join) == Turn::Hold {

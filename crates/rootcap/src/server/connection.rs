@@ -19,6 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
+    task::coop::unconstrained,
     time::Instant,
 };
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
@@ -71,9 +72,10 @@ impl ConnectionSettings {
                 Switch::On => CoalesceWrites::On,
                 Switch::Off => CoalesceWrites::Off,
             },
-            at_once: match connection.short_calls_at_once {
-                Switch::On => AtOnce::Short,
-                Switch::Off => AtOnce::Off,
+            at_once: match (connection.short_calls_at_once, connection.coalesce_writes) {
+                (Switch::On, Switch::On) => AtOnce::Short,
+                // Each would be a write of its own, on the connection's task.
+                (Switch::Off, _) | (_, Switch::Off) => AtOnce::Off,
             },
             keepalive: connection,
         }
@@ -189,11 +191,13 @@ where
     let service = CallService { front, slot: slot.clone(), sending };
     let executor =
         Executor::new(Arc::clone(connection), slot, settings.limits.stall, settings.at_once);
-    let mut hyper =
-        Box::pin(builder(settings, executor).serve_connection(TokioIo::new(io), service));
+    let hyper = Box::pin(builder(settings, executor).serve_connection(TokioIo::new(io), service));
     let limits = settings.limits.with_jitter(fastrand::f64());
     let mut phases = Phases::new(connection.accepted, began, limits);
     async move {
+        // Dropped in the reverse order: the connection's place is given back when its socket is closed.
+        let registered = registered;
+        let mut hyper = hyper;
         let connection = &registered.connection;
         loop {
             let phase = *life.borrow_and_update();
@@ -231,8 +235,9 @@ where
                         }
                         return phases.ended(ended.err().as_ref().map(CloseReason::of));
                     }
-                    () = tokio::time::sleep_until(instant) => {}
-                    changed = life.changed() => if changed.is_err() {
+                    // A burst may use up the task's budget, again and again: these are seen all the same.
+                    () = unconstrained(tokio::time::sleep_until(instant)) => {}
+                    changed = unconstrained(life.changed()) => if changed.is_err() {
                         // The server is gone, without a word.
                         return CloseReason::Drain;
                     },

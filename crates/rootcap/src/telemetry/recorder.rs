@@ -11,10 +11,12 @@ mod tests;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock, atomic::AtomicU64},
+    sync::{Arc, PoisonError, RwLock},
 };
 
-use ::metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
+use ::metrics::{
+    Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit, atomics::AtomicU64,
+};
 
 use distribution::Distribution;
 
@@ -78,7 +80,7 @@ impl ::metrics::Recorder for Recorder {
     }
 }
 
-/// A map that only grows: whoever asks for what is there excludes nobody else.
+/// A map that only grows. Whoever asks for what is there waits for new entries alone.
 #[derive(Debug)]
 struct Table<K, V>(RwLock<HashMap<K, V>>);
 
@@ -100,8 +102,15 @@ impl<K: Eq + std::hash::Hash + Clone, V: Clone> Table<K, V> {
         })
     }
 
-    fn all(&self) -> Vec<(K, V)> {
+    /// By key: of two that are shown as one, it is always the same one that stands.
+    fn all(&self) -> Vec<(K, V)>
+    where
+        K: Ord,
+    {
         let map = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+        let mut all: Vec<_> = map.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        drop(map);
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all
     }
 }

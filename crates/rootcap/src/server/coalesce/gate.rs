@@ -49,6 +49,11 @@ impl Gate {
         *self = Gate::Waited;
     }
 
+    /// A write waits for the end of a burst: it goes out when it comes again. Returns whether it is the first to wait.
+    pub(super) fn wait(&mut self) -> bool {
+        std::mem::replace(self, Gate::Waited) != Gate::Waited
+    }
+
     /// There is nothing more to read: the burst that was being written, if any, is over.
     pub(super) fn read_pending(&mut self) {
         if *self == Gate::Open {
@@ -144,6 +149,15 @@ mod tests {
     fn a_write_that_the_transport_blocked_is_not_held_when_it_comes_again() {
         use Turn::Go;
         assert_eq!(turns(&[OtherWrite, WriteBlocked, ReadPending, WriteWorthHolding]), [Go, Go]);
+    }
+
+    #[test]
+    fn a_write_that_waited_for_a_burst_goes_out_when_it_comes_again() {
+        for (mut gate, first) in [(Gate::Idle, true), (Gate::Waited, false), (Gate::Open, true)] {
+            assert_eq!(gate.wait(), first);
+            assert!(!gate.wait(), "it is the same write");
+            assert_eq!(gate.write(|| true), Turn::Go);
+        }
     }
 
     #[test]

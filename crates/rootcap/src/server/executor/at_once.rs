@@ -6,8 +6,10 @@
 //! is still in the cache. If it has to wait after all, it gets its task then, which polls it again.
 //!
 //! What a caller may rely on:
-//! - **A handler that computes or blocks has a task of its own**, which other threads may take: [`Brevity`] trusts no
-//!   method before it has proved itself, and ends the trust when a call is long.
+//! - **A handler that computes has a task of its own**, which other threads may take: [`Brevity`] trusts no method before
+//!   it has proved itself, and ends the trust when a call was long. The call that ends it has held up its connection. One
+//!   that blocks its thread for what another call of the same connection does would do so for ever: such a handler
+//!   needs `connection.short_calls_at_once = "off"`.
 //! - **A connection does not keep the others waiting**: [`Burst`] bounds the time of all that run at once in one poll.
 //! - **A panic that no layer has caught** ends the call and no other, as in a task of tokio's.
 //!
@@ -17,6 +19,7 @@ use std::{
     any::Any,
     cell::RefCell,
     future::Future,
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
@@ -24,10 +27,10 @@ use std::{
 };
 
 use rootcap_layers::{Call, method::FirstPoll};
-use tokio::time::Instant;
+use tokio::{task::coop, time::Instant};
 
 use super::task::CallTask;
-use crate::server::{burst::Burst, open_calls::OpenCall};
+use crate::server::burst::Burst;
 
 /// Which calls run at once.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -51,22 +54,52 @@ impl AtOnce {
             #[cfg(test)]
             AtOnce::All => true,
         };
-        short && burst.has_time()
+        // Without budget, what a handler asks tokio for has it wait, although it is there.
+        short && burst.has_time() && coop::has_budget_remaining()
     }
 }
 
-/// Polls a call, and gives it a task of its own if it has to wait.
+/// Polls a call, and gives it a task of its own if it has to wait. Its method learns from it.
 pub(super) fn run<F>(task: CallTask<F>)
 where
     F: Future<Output = ()> + Send + 'static,
 {
+    let (connection, call) = (Arc::clone(task.open().connection()), task.open().call().cloned());
+    // Its head has come in just now.
+    let began = call.as_ref().map_or_else(Instant::now, Call::started);
     let mut place = Place::with(task);
-    match catch_unwind(AssertUnwindSafe(|| place.poll_first())) {
-        Ok(Poll::Ready(())) => place.keep(),
-        Ok(Poll::Pending) => drop(tokio::spawn(place)),
-        // The panic hook has told of it. What is left of the call may panic once more.
-        Err(_) => drop(catch_unwind(AssertUnwindSafe(|| drop(place)))),
+    // Nobody is woken: a call that waits is polled again, by its own task.
+    let mut cx = Context::from_waker(Waker::noop());
+    let polled = unpanicked(|| Pin::new(&mut place).poll(&mut cx));
+    let took = match connection.io.last_call().checked_duration_since(began) {
+        // It is the last call that has ended, and when was noted.
+        Some(took) if polled == Some(Poll::Ready(())) => took,
+        _ => began.elapsed(),
+    };
+    connection.io.burst.spend(took);
+    if let Some(call) = &call {
+        let polled = polled.unwrap_or(Poll::Ready(()));
+        call.method().brevity().learn(FirstPoll::of(call, polled, took));
     }
+    match polled {
+        Some(Poll::Ready(())) => place.keep(),
+        Some(Poll::Pending) => drop(tokio::spawn(place)),
+        // What is left of it may panic once more.
+        None => drop(unpanicked(|| drop(place))),
+    }
+}
+
+/// What `piece` returns; `None` if it panics, which the panic hook has told of.
+fn unpanicked<T>(piece: impl FnOnce() -> T) -> Option<T> {
+    let payload = match catch_unwind(AssertUnwindSafe(piece)) {
+        Ok(value) => return Some(value),
+        Err(payload) => payload,
+    };
+    // A payload may panic too when it is dropped; that one's payload is better leaked than dropped.
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        mem::forget(another);
+    }
+    None
 }
 
 thread_local! {
@@ -75,7 +108,7 @@ thread_local! {
     static FREE: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Where a call is polled: it stays, while calls of one type come and go.
+/// Where a call is polled: it stays, while calls of one type come and go. A call that has ended is gone.
 struct Place<F>(Pin<Box<Option<CallTask<F>>>>);
 
 impl<F: Future<Output = ()> + 'static> Place<F> {
@@ -106,30 +139,6 @@ impl<F: Future<Output = ()> + 'static> Place<F> {
                 free.push(self);
             }
         });
-    }
-
-    /// The first poll, from which the method learns; a call that has ended is gone when this returns.
-    fn poll_first(&mut self) -> Poll<()> {
-        let connection = Arc::clone(self.open().connection());
-        let call = self.open().call().cloned();
-        // Its head has come in just now.
-        let began = call.as_ref().map_or_else(Instant::now, Call::started);
-        // Nobody is woken: a call that waits is polled again, by its own task.
-        let polled = Pin::new(&mut *self).poll(&mut Context::from_waker(Waker::noop()));
-        let took = match connection.io.last_call().checked_duration_since(began) {
-            // It is the last call that has ended, and when was noted.
-            Some(took) if polled.is_ready() => took,
-            _ => began.elapsed(),
-        };
-        connection.io.burst.spend(took);
-        if let Some(call) = call {
-            call.method().brevity().learn(FirstPoll::of(polled, took));
-        }
-        polled
-    }
-
-    fn open(&self) -> &OpenCall {
-        self.0.as_ref().as_pin_ref().expect("a call is in it").get_ref().open()
     }
 }
 

@@ -53,7 +53,7 @@ impl<F: Future<Output = ()>> Future for CallTask<F> {
         let polled = self.as_mut().poll_call(cx);
         drop(current);
         if let Some((began, call)) = learns.zip(self.open.call()) {
-            call.method().brevity().learn(FirstPoll::of(polled, began.elapsed()));
+            call.method().brevity().learn(FirstPoll::of(call, polled, began.elapsed()));
         }
         polled
     }

@@ -1,11 +1,8 @@
 //! A histogram of any numbers, of atomics.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
-};
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use ::metrics::{GaugeFn, HistogramFn};
+use ::metrics::{GaugeFn, HistogramFn, atomics::AtomicU64};
 
 /// How many of some numbers fell into each bucket, and their sum.
 #[derive(Debug)]

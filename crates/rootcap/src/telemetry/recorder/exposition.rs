@@ -3,10 +3,10 @@
 use std::{
     collections::BTreeMap,
     fmt::{Display, Write},
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::Ordering::Relaxed,
 };
 
-use ::metrics::Key;
+use ::metrics::{Key, atomics::AtomicU64};
 use rootcap_layers::metrics::{Escaped, MetricKind};
 
 use super::{Recorded, distribution::Distribution};
@@ -99,11 +99,15 @@ fn buckets(name: &str, labels: &str, values: &Distribution) -> String {
     lines
 }
 
+/// Each name once, or a scrape would be refused as a whole: the last of a name stands. `le` is the histograms' own.
 fn labels(key: &Key) -> String {
-    let label = |label: &::metrics::Label| {
-        format!("{}=\"{}\"", word(label.key(), ""), Escaped(label.value()))
+    let name = |label: &::metrics::Label| match word(label.key(), "") {
+        le if le == "le" => "le_".to_owned(),
+        name => name,
     };
-    key.labels().map(label).collect::<Vec<_>>().join(",")
+    let labels: BTreeMap<_, _> = key.labels().map(|label| (name(label), label.value())).collect();
+    let label = |(name, value)| format!("{name}=\"{}\"", Escaped(value));
+    labels.into_iter().map(label).collect::<Vec<_>>().join(",")
 }
 
 /// The name of a metric, in the characters that it may have.

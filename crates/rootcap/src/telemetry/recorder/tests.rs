@@ -70,3 +70,13 @@ fn names_that_become_one_are_one_family() {
     assert_eq!(text.matches("# TYPE a_b counter").count(), 1, "{text}");
     assert!(text.ends_with("a_b{of=\"x\"} 1\na_b{of=\"y\"} 2\n"), "{text}");
 }
+
+#[test]
+fn a_label_is_there_once_and_le_is_the_histograms_own() {
+    let text = shown(|| {
+        counter!("c", "a" => "1", "b" => "2", "a" => "3").increment(1);
+        histogram!("h", "le" => "x").record(0.1);
+    });
+    assert!(text.contains("c{a=\"3\",b=\"2\"} 1\n"), "{text}");
+    assert!(text.contains("h_bucket{le_=\"x\",le=\"0.5\"} 1\n"), "{text}");
+}
