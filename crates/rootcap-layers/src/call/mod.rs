@@ -28,7 +28,7 @@ use tokio::time::Instant;
 use tonic::Code;
 
 use crate::{
-    deadline::grpc_timeout,
+    deadline::{GRPC_TIMEOUT, grpc_timeout},
     method::Method,
     trace::{Propagation, TraceContext},
 };
@@ -125,7 +125,7 @@ pub(crate) struct Start<'a> {
 
 impl Call {
     pub(crate) fn new(start: Start<'_>) -> Self {
-        let timeout = start.headers.get(&grpc_timeout::NAME);
+        let timeout = start.headers.get(&GRPC_TIMEOUT);
         let timeout = timeout.map(|value| grpc_timeout::parse(value.as_bytes()));
         let deadline = match &timeout {
             Some(Ok(timeout)) => nanos(*timeout),

@@ -2,10 +2,6 @@
 
 use std::time::Duration;
 
-use http::HeaderName;
-
-pub(crate) static NAME: HeaderName = HeaderName::from_static("grpc-timeout");
-
 /// The header is not 1 to 8 digits followed by one of `H`, `M`, `S`, `m`, `u`, `n`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Malformed;

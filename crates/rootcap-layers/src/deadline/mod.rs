@@ -71,7 +71,11 @@ pub use future::DeadlineFuture;
 pub use layer::DeadlineLayer;
 pub use service::Deadline;
 
+use http::HeaderName;
 use tonic::Status;
+
+/// The header that [`grpc_timeout`] reads.
+pub(crate) static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// The policy, as [`Call::rejected_by`](crate::Call::rejected_by) names it.
 const POLICY: &str = "deadline";

@@ -13,7 +13,7 @@ use tonic::Status;
 use tower_service::Service;
 
 use super::{
-    DeadlineBody, DeadlineFuture, DeadlineLayer, POLICY, exceeded,
+    DeadlineBody, DeadlineFuture, DeadlineLayer, GRPC_TIMEOUT, POLICY, exceeded,
     grpc_timeout::{self, Malformed},
 };
 use crate::{call::Call, reject};
@@ -60,7 +60,7 @@ impl<S> Deadline<S> {
     }
 
     fn of_request<B>(&self, request: &Request<B>) -> Result<Option<(Instant, Instant)>, Malformed> {
-        let header = request.headers().get("grpc-timeout");
+        let header = request.headers().get(&GRPC_TIMEOUT);
         let asked = header.map(|value| grpc_timeout::parse(value.as_bytes())).transpose()?;
         let timeout = asked.into_iter().chain(self.max(request.uri().path())).min();
         // A time that is beyond the clock's end is as good as none.
