@@ -65,6 +65,9 @@ async fn a_call_allocates_no_more_than_it_did() {
     assert!(per_call <= MOST_ALLOCATIONS, "{per_call} allocations per call");
 }
 
+/// A busy machine takes a worker its time in the middle of a burst, which is then two: that only adds writes.
+const LOADS: usize = 5;
+
 /// What the server has written to its sockets, once all connections are closed.
 async fn writes(server: &Measured) -> f64 {
     let closed = async || server.example.admin.connections().await.is_empty().then_some(());
@@ -76,10 +79,15 @@ async fn writes(server: &Measured) -> f64 {
 async fn calls_in_flight_together_are_answered_in_few_writes() {
     for (workers, most) in MOST_WRITES {
         let server = Measured::start(&[("TOKIO_WORKER_THREADS", workers)]).await;
-        load(&server, SHORT).await;
-        let after_short = writes(&server).await;
-        load(&server, LONG).await;
-        let per_response = (writes(&server).await - 2.0 * after_short) / MORE;
+        let mut per_response = f64::INFINITY;
+        for _ in 0..LOADS {
+            let before = writes(&server).await;
+            load(&server, SHORT).await;
+            let short = writes(&server).await - before;
+            load(&server, LONG).await;
+            let long = writes(&server).await - before - short;
+            per_response = per_response.min((long - short) / MORE);
+        }
         println!("workers: {workers}; {per_response:.3} writes per response");
         assert!(per_response <= most, "{workers} workers, {per_response} writes per response");
     }
