@@ -94,10 +94,12 @@ impl Server {
     }
 
     async fn held(&self) -> Held {
+        // First: whoever has just asked over a connection still finds it among the files.
+        let files = process::open_files(self.0.example.pid());
         let metrics = self.0.example.admin.metrics().await;
         Held {
             tasks: metrics.sum("rootcap_runtime_alive_tasks", &[]) as usize,
-            files: process::open_files(self.0.example.pid()),
+            files,
             heap: self.0.heap().await.in_use,
             resident: process::resident(self.0.example.pid()),
         }
