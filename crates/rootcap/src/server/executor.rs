@@ -59,11 +59,11 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, future: F) {
-        let open = self.connection.open_call(self.slot.take());
-        let at_once = self.at_once.admits(open.call(), &self.connection.io.burst);
+        let (connection, io) = (&self.connection, &self.connection.io);
+        let open = connection.open_call(self.slot.take());
         let task = CallTask::new(future, self.stall_timeout, open);
-        if at_once {
-            at_once::run(task);
+        if self.at_once.admits(task.call(), &io.burst) {
+            at_once::run(task, io);
         } else {
             tokio::spawn(task.learning());
         }

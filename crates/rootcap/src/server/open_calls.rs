@@ -45,7 +45,7 @@ impl OpenCall {
         self.listed.as_ref().map(|(call, _)| call)
     }
 
-    pub(super) fn connection(&self) -> &Arc<Connection> {
+    pub(super) fn connection(&self) -> &Connection {
         &self.connection
     }
 }

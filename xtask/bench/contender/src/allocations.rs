@@ -74,3 +74,17 @@ fn answer(mut peer: TcpStream) -> io::Result<()> {
     let (allocations, bytes) = (ALLOCATIONS.load(Ordering::Relaxed), BYTES.load(Ordering::Relaxed));
     peer.write_all(format!("{allocations} {bytes}\n").as_bytes())
 }
+
+/// The rest of a binary that counts: its allocator, and a `main` around the one of the server that it measures.
+#[macro_export]
+macro_rules! counting {
+    ($main:path) => {
+        #[global_allocator]
+        static ALLOCATOR: $crate::allocations::Counting = $crate::allocations::Counting;
+
+        fn main() -> Result<(), Box<dyn std::error::Error>> {
+            $crate::allocations::tell()?;
+            $main().map_err(Into::into)
+        }
+    };
+}

@@ -13,6 +13,7 @@ const UNSAMPLED: (&str, &str) = ("ROOTCAP_TRACE__RATIO", "0");
 const UNLIMITED: (&str, &str) = ("ROOTCAP_LIMITS__RATE", "off");
 const ENDLESS: (&str, &str) = ("ROOTCAP_DEADLINE__MAX", "off");
 const UNWATCHED: (&str, &str) = ("ROOTCAP_CONNECTION__STALL_TIMEOUT", "off");
+const QUEUED: (&str, &str) = ("ROOTCAP_CONNECTION__SHORT_CALLS_AT_ONCE", "off");
 const SCATTERED: (&str, &str) = ("ROOTCAP_CONNECTION__COALESCE_WRITES", "off");
 
 /// All contenders, those that ratios are to before the others of their group.
@@ -44,6 +45,8 @@ pub(crate) const CONTENDERS: &[Contender] = &[
         &[FILE, UNLOGGED, UNSAMPLED, UNLIMITED, ENDLESS, UNWATCHED],
         &[],
     ),
+    without("rootcap without calls at once", &[FILE, QUEUED], STARTED_AND_FINISHED),
+    // Then no call runs at once either.
     without("rootcap without coalesced writes", &[FILE, SCATTERED], STARTED_AND_FINISHED),
     Contender { name: "bare, lto", ..lto(BARE) },
     Contender { name: "rootcap, lto", ..lto(ROOTCAP) },

@@ -22,7 +22,6 @@ use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, Waker, ready},
 };
 
@@ -30,7 +29,7 @@ use rootcap_layers::{Call, method::FirstPoll};
 use tokio::{task::coop, time::Instant};
 
 use super::task::CallTask;
-use crate::server::burst::Burst;
+use crate::server::{burst::Burst, io_stats::IoStats};
 
 /// Which calls run at once.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -59,24 +58,24 @@ impl AtOnce {
     }
 }
 
-/// Polls a call, and gives it a task of its own if it has to wait. Its method learns from it.
-pub(super) fn run<F>(task: CallTask<F>)
+/// Polls a call of the connection of `io`, and gives it a task of its own if it has to wait. Its method learns from it.
+pub(super) fn run<F>(task: CallTask<F>, io: &IoStats)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let (connection, call) = (Arc::clone(task.open().connection()), task.open().call().cloned());
+    let call = task.call().cloned();
     // Its head has come in just now.
     let began = call.as_ref().map_or_else(Instant::now, Call::started);
     let mut place = Place::with(task);
     // Nobody is woken: a call that waits is polled again, by its own task.
     let mut cx = Context::from_waker(Waker::noop());
     let polled = unpanicked(|| Pin::new(&mut place).poll(&mut cx));
-    let took = match connection.io.last_call().checked_duration_since(began) {
+    let took = match io.last_call().checked_duration_since(began) {
         // It is the last call that has ended, and when was noted.
         Some(took) if polled == Some(Poll::Ready(())) => took,
         _ => began.elapsed(),
     };
-    connection.io.burst.spend(took);
+    io.burst.spend(took);
     if let Some(call) = &call {
         let polled = polled.unwrap_or(Poll::Ready(()));
         call.method().brevity().learn(FirstPoll::of(call, polled, took));

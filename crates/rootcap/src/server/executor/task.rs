@@ -38,8 +38,8 @@ impl<F> CallTask<F> {
         Self { learns: true, ..self }
     }
 
-    pub(super) fn open(&self) -> &OpenCall {
-        &self.open
+    pub(super) fn call(&self) -> Option<&Call> {
+        self.open.call()
     }
 }
 

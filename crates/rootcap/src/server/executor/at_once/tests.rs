@@ -3,7 +3,10 @@
 
 use std::{
     future::{pending, poll_fn},
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use hyper::rt::Executor as _;
