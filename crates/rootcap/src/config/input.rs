@@ -10,7 +10,7 @@ use toml::de::{DeValue, ValueDeserializer};
 use super::error::{ConfigError, one_line, quoted};
 use super::schema::Section;
 use super::setting::Leaf;
-use super::source::Source;
+use super::source::{Source, place};
 use super::suggest::nearest;
 use super::value::{Problem, Problems, Step};
 
@@ -79,6 +79,22 @@ impl Input<'_> {
             }
         };
         set.map_err(|problems| problems.0.iter().map(|p| self.error(leaf, p)).collect())
+    }
+
+    /// Where the values of a list of tables stand, if it is one.
+    pub(super) fn places(&self) -> Vec<(String, Source)> {
+        let Raw::Toml { value, file } = &self.raw else { return Vec::new() };
+        let DeValue::Array(tables) = value.get_ref() else { return Vec::new() };
+        let tables = tables
+            .iter()
+            .enumerate()
+            .filter_map(|(i, table)| Some((i, table.get_ref().as_table()?)));
+        let fields = tables.flat_map(|(index, table)| table.keys().map(move |name| (index, name)));
+        fields
+            .map(|(index, name)| {
+                (place(&self.key, index, name.get_ref()), file.source(&name.span()))
+            })
+            .collect()
     }
 
     fn error(&self, leaf: &Leaf<'_>, problem: &Problem) -> ConfigError {

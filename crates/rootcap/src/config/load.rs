@@ -110,7 +110,10 @@ fn apply<S: Section>(found: Found<'_>) -> Read<S> {
     section.visit("", &mut |mut leaf| {
         for input in by_key.remove(&leaf.key).unwrap_or_default() {
             match input.apply(&mut leaf) {
-                Ok(()) => sources.set(&leaf.key, input.source),
+                Ok(()) => {
+                    sources.set(&leaf.key, input.source.clone());
+                    input.places().into_iter().for_each(|(key, source)| sources.set(&key, source));
+                }
                 Err(wrong) if input.foreign => {
                     warnings.extend(wrong.iter().map(|error| format!("ignored: {error}")));
                 }

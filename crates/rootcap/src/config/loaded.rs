@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::error::{ConfigError, ConfigErrors};
 use super::schema::{Section, join};
 use super::settings::{Config, Tls};
-use super::source::{Source, Sources};
+use super::source::{Source, Sources, place};
 use super::value::{Auto, Endpoint};
 
 /// Settings, and how they came to be.
@@ -94,6 +94,7 @@ fn contradictions(loaded: &Loaded) -> Vec<ConfigError> {
                 .to_owned(),
         ));
     }
+    errors.extend(doubled_names(loaded));
     let otlp = &loaded.config.otlp;
     let mut contradiction = |key: &str, value: String, sentence: String| {
         let source = loaded.sources.of(key).clone();
@@ -113,6 +114,30 @@ fn contradictions(loaded: &Loaded) -> Vec<ConfigError> {
         contradiction("otlp.ca_file", format!("{:?}", file.display().to_string()), sentence.into());
     }
     errors
+}
+
+/// Rules of limits that have the name of an earlier one: nobody could tell them apart.
+fn doubled_names(loaded: &Loaded) -> Vec<ConfigError> {
+    let Config { rate_limit, concurrency, .. } = &loaded.config;
+    let rates =
+        rate_limit.iter().enumerate().map(|(i, rule)| (place("rate_limit", i, "name"), &rule.name));
+    let others = concurrency
+        .iter()
+        .enumerate()
+        .map(|(i, rule)| (place("concurrency", i, "name"), &rule.name));
+    let mut first = BTreeMap::new();
+    let doubled = rates.chain(others).filter_map(|(key, name)| {
+        let before =
+            first.insert(name, key.clone()).map(|before| loaded.sources.of(&before).to_string());
+        let sentence = format!("another rule has this name ({}); expected one of its own", before?);
+        Some(ConfigError::of_value(
+            &key,
+            format!("{name:?}"),
+            loaded.sources.of(&key).clone(),
+            sentence,
+        ))
+    });
+    doubled.collect()
 }
 
 /// What is missing beside the settings of TLS, whose section is `section`.

@@ -64,13 +64,13 @@ pub use example::example;
 pub use loaded::Loaded;
 pub(crate) use names::Served;
 pub use settings::{
-    Admin, Config, Connection, Deadline, Drain, Http2, Limits, Log, Metrics, Otlp, Service, Tls,
-    Trace,
+    Admin, Concurrency, Config, Connection, Deadline, Drain, Http2, Limits, Log, Metrics, Otlp,
+    RateLimit, Service, Tls, Trace,
 };
 pub use source::{Source, Sources};
 pub(crate) use suggest::within;
 pub(crate) use value::optional_duration;
 pub use value::{
-    Auto, ClientAuth, Endpoint, Listener, LogCalls, LogFormat, Propagator, Rate, Secret, Size,
-    Switch,
+    Auto, ClientAuth, Endpoint, Listener, LogCalls, LogFormat, Propagator, Rate, Secret, ShedCode,
+    Size, Switch,
 };

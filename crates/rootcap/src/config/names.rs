@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::{ConfigError, ConfigErrors};
 use super::loaded::Loaded;
+use super::settings::Config;
+use super::source::place;
 use super::suggest::nearest;
 
 /// What is served: services, each with the methods that descriptors tell of, or with none where nothing is known.
@@ -66,7 +68,29 @@ impl Loaded {
                 let source = self.sources.of(key).clone();
                 Some(ConfigError::of_key(key, source, format!("entry {name:?}: {}", problem?)))
             });
-        ConfigErrors::check(errors.collect())
+        ConfigErrors::check(errors.chain(self.unknown_matches(served)).collect())
+    }
+
+    /// Rules of limits that match nothing.
+    fn unknown_matches(&self, served: &Served<'_>) -> impl Iterator<Item = ConfigError> {
+        let Config { rate_limit, concurrency, .. } = &self.config;
+        let rates = rate_limit
+            .iter()
+            .enumerate()
+            .map(|(i, rule)| (place("rate_limit", i, "match"), &rule.r#match));
+        let others = concurrency
+            .iter()
+            .enumerate()
+            .map(|(i, rule)| (place("concurrency", i, "match"), &rule.r#match));
+        rates.chain(others).filter_map(move |(key, calls)| {
+            let problem = match (calls.method(), calls.service()) {
+                (Some(path), _) => served.check_method(path),
+                (None, Some(service)) => served.check_service(service),
+                (None, None) => None,
+            };
+            let value = format!("{:?}", calls.to_string());
+            Some(ConfigError::of_value(&key, value, self.sources.of(&key).clone(), problem?))
+        })
     }
 }
 

@@ -50,6 +50,14 @@ pub(super) fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
+/// The name of a field as it is written in settings: some are words of Rust, as `r#match`.
+pub(super) const fn written(field: &'static str) -> &'static str {
+    match field.as_bytes() {
+        [b'r', b'#', ..] => field.split_at(2).1,
+        _ => field,
+    }
+}
+
 /// Declares structs of settings: the one place that knows what settings there are.
 ///
 /// A field is a setting, with its default and perhaps a rule (`name: Type = default, in rule;`), or a section, which
@@ -113,7 +121,7 @@ macro_rules! settings {
 
         impl crate::config::schema::Section for $Section {
             const ABOUT: &'static [&'static str] = &[$($about),+];
-            const FIELDS: &'static [&'static str] = &[$( stringify!($name) ),+];
+            const FIELDS: &'static [&'static str] = &[$( crate::config::schema::written(stringify!($name)) ),+];
 
             fn visit(
                 &mut self,
@@ -123,7 +131,10 @@ macro_rules! settings {
                 $(
                     settings!(
                         @visit self.$name, &[$($doc),+],
-                        crate::config::schema::join(path, stringify!($name)), visit
+                        crate::config::schema::join(
+                            path,
+                            crate::config::schema::written(stringify!($name)),
+                        ), visit
                         $(, $default $(, $rule)?)?
                     );
                 )+
@@ -136,7 +147,7 @@ macro_rules! settings {
             ) -> Result<(), A::Error> {
                 match name {
                     $(
-                        stringify!($name) => {
+                        _ if name == crate::config::schema::written(stringify!($name)) => {
                             settings!(@deserialize self.$name, map $(, $default $(, $rule)?)?)
                         }
                     )+

@@ -87,7 +87,7 @@ impl<T: Value, R: Rule<T>> Setting for Slot<'_, T, R> {
     }
 
     fn check(&self) -> Result<(), Problems> {
-        self.rule.check(self.value)
+        Problems::gather([self.value.check(), self.rule.check(self.value)])
     }
 
     fn to_toml(&self) -> toml::Value {

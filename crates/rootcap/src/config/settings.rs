@@ -6,12 +6,16 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rootcap_layers::DEFAULT_BUCKETS;
+use rootcap_layers::{
+    DEFAULT_BUCKETS,
+    admission::{Match, Mode, Per},
+};
 
 use super::schema::settings;
 use super::value::{
-    Ascending, Attributes, Auto, ClientAuth, Directives, Endpoint, Headers, Internet, Keys,
-    Listener, LogCalls, LogFormat, MetadataKeys, NotEmpty, Propagator, Rate, Secret, Size, Switch,
+    Ascending, AtMost, Attributes, Auto, ClientAuth, Directives, Element, Endpoint, Headers,
+    Internet, Keys, Listener, LogCalls, LogFormat, MetadataKeys, NotEmpty, Propagator, Rate,
+    RuleName, Secret, ShedCode, Size, Switch,
 };
 
 /// Ten years: longer than anything here makes sense, and far from where clocks overflow.
@@ -36,6 +40,10 @@ settings! {
     pub struct Config {
         /// Where calls are accepted: one place or several. `":8081"` is port 8081 on all interfaces.
         listen: Vec<Listener> = vec![Listener::Port(8081)], in NotEmpty;
+        /// Limits on the calls begun in a time.
+        rate_limit: Vec<RateLimit> = Vec::new(), in AtMost(100);
+        /// Limits on the calls in flight.
+        concurrency: Vec<Concurrency> = Vec::new(), in AtMost(100);
         /// The admin port.
         admin: Admin;
         /// How the server stops.
@@ -168,6 +176,47 @@ settings! {
         connection_window: Size = Size::mib(20), in Size::bytes(65_535)..=Size::bytes(HTTP2_MAX as u64);
     }
 
+    /// A limit on the calls begun in a time: a table `[[rate_limit]]`.
+    pub struct RateLimit {
+        /// The name of the rule, in metrics, errors and pages.
+        name: String = String::new(), in RuleName;
+        /// Which calls: "*" for all, "/helloworld.Greeter/*" for those of a service, or
+        /// "/helloworld.Greeter/SayHello" for those of a method.
+        r#match: Match = Match::ALL;
+        /// What has a quota of its own: "all" for one that all callers share, "peer" for each address (of IPv6: each
+        /// /64), "metadata:x-tenant" for each value of that key, or "tls-identity" for each identity that a
+        /// certificate proves. Calls without one share one. A key of metadata is as trustworthy as what
+        /// authenticates it.
+        per: Per = Per::All;
+        /// How many calls may begin in how much time.
+        quota: Rate = ONE_PER_SECOND;
+        /// How many may begin at once, after a pause. "auto" is the number in `quota`.
+        burst: Auto<NonZeroU32> = Auto::Auto;
+        /// Whether calls beyond it are refused: "enforce", or "observe" to count them only.
+        mode: Mode = Mode::Enforce;
+        /// The most callers that are told apart: each takes at most 100 bytes, and the length of its key. Those beyond
+        /// inherit what the least active one has used up.
+        max_keys: usize = 100_000, in 1..=10 * MILLION;
+    }
+
+    /// A limit on the calls in flight: a table `[[concurrency]]`.
+    pub struct Concurrency {
+        /// The name of the rule, in metrics, errors and pages.
+        name: String = String::new(), in RuleName;
+        /// Which calls, as in `[[rate_limit]]`.
+        r#match: Match = Match::ALL;
+        /// What has a limit of its own, as in `[[rate_limit]]`.
+        per: Per = Per::All;
+        /// The most calls in flight at a time.
+        limit: NonZeroU32 = NonZeroU32::MIN, in NonZeroU32::MIN..=MOST_CALLS;
+        /// How many calls may wait for one to end; those beyond are refused at once.
+        queue: usize = 0, in 0..=MILLION;
+        /// How long a call may wait.
+        queue_timeout: Duration = SECOND, in TIMEOUT;
+        /// Whether calls beyond it are refused: "enforce", or "observe" to count them only.
+        mode: Mode = Mode::Enforce;
+    }
+
     /// Limits on calls, over all connections. Health is never limited.
     pub struct Limits {
         /// The most calls in flight at a time, or "off".
@@ -176,6 +225,12 @@ settings! {
         rate: Option<Rate> = None;
         /// How many calls may begin at once, after a pause. "auto" is the number in `limits.rate`.
         rate_burst: Auto<NonZeroU32> = Auto::Auto;
+        /// The most bytes of requests that are held for handlers at a time, or "off": many large messages would exhaust
+        /// the memory. Calls are refused, and cut, while there are more.
+        request_bytes: Option<Size> = Some(Size::mib(512)), in Size::kib(64)..=Size::mib(1 << 20);
+        /// The status of calls that are refused for want of room (concurrency, bytes): "UNAVAILABLE", after which a
+        /// client may go to another server, or "RESOURCE_EXHAUSTED".
+        shed_code: ShedCode = ShedCode::Unavailable;
     }
 
     /// Limits on the time that a call takes. The least of what the caller asks for and what is set here counts.
@@ -260,6 +315,16 @@ settings! {
         attributes: BTreeMap<String, String> = BTreeMap::new(), in Attributes;
     }
 }
+
+impl Element for RateLimit {
+    const REQUIRED: &'static [&'static str] = &["name", "quota"];
+}
+
+impl Element for Concurrency {
+    const REQUIRED: &'static [&'static str] = &["name", "limit"];
+}
+
+const ONE_PER_SECOND: Rate = Rate::new(NonZeroU32::MIN, SECOND).expect("it is a rate");
 
 const MOST_CALLS: NonZeroU32 = NonZeroU32::new(MILLION as u32).expect("a million is not zero");
 

@@ -47,11 +47,21 @@ pub struct Sources(BTreeMap<String, Source>);
 
 impl Sources {
     /// Where the value of the setting `key` (`"limits.rate"`) came from.
+    ///
+    /// A value within a list of tables is `"rate_limit[0].quota"`; where that was not set by itself, the whole was.
     pub fn of(&self, key: &str) -> &Source {
-        self.0.get(key).unwrap_or(&Source::Default)
+        let whole = || self.0.get(key.split('[').next().unwrap_or_default());
+        self.0.get(key).or_else(whole).unwrap_or(&Source::Default)
     }
 
+    /// Sets the source of a setting, whose parts have none of their own any more.
     pub(super) fn set(&mut self, key: &str, source: Source) {
+        self.0.retain(|old, _| !old.strip_prefix(key).is_some_and(|rest| rest.starts_with('[')));
         self.0.insert(key.to_owned(), source);
     }
+}
+
+/// The key of a value within a list of tables.
+pub(super) fn place(list: &str, index: usize, field: &str) -> String {
+    format!("{list}[{index}].{field}")
 }

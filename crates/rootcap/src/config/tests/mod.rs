@@ -7,6 +7,7 @@ mod example;
 mod listing;
 mod loading;
 mod mistakes;
+mod rules;
 mod secrets;
 
 use super::*;

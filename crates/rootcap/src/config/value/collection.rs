@@ -15,16 +15,21 @@ fn decode(part: &str) -> String {
     percent_encoding::percent_decode_str(part.trim()).decode_utf8_lossy().into_owned()
 }
 
+/// A list as `a,b`.
+pub(super) fn list_from_text<T: Value>(text: &str) -> Result<Vec<T>, Problems> {
+    let element = |(index, part)| T::from_text(part).map_err(|p| p.under(&Step::Index(index)));
+    Problems::gather(parts(text).enumerate().map(element))
+}
+
 impl<T: Value> Value for Vec<T> {
     const SECRET: bool = T::SECRET;
 
     fn accepts() -> String {
-        format!("a list of these, separated by commas: {}", T::accepts())
+        T::accepts_many()
     }
 
     fn from_text(text: &str) -> Result<Self, Problems> {
-        let element = |(index, part)| T::from_text(part).map_err(|p| p.under(&Step::Index(index)));
-        Problems::gather(parts(text).enumerate().map(element))
+        T::many_from_text(text)
     }
 
     fn from_toml(value: &toml::Value) -> Result<Self, Problems> {
@@ -38,6 +43,12 @@ impl<T: Value> Value for Vec<T> {
 
     fn to_toml(&self) -> toml::Value {
         toml::Value::Array(self.iter().map(T::to_toml).collect())
+    }
+
+    fn check(&self) -> Result<(), Problems> {
+        let element =
+            |(index, part): (usize, &T)| part.check().map_err(|p| p.under(&Step::Index(index)));
+        Problems::gather(self.iter().enumerate().map(element))
     }
 }
 

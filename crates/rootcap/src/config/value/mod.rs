@@ -9,6 +9,7 @@ mod choice;
 mod collection;
 mod duration;
 mod endpoint;
+mod layers;
 mod listener;
 mod number;
 mod optional;
@@ -17,6 +18,7 @@ mod rate;
 mod rule;
 mod secret;
 mod size;
+mod table;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -24,17 +26,19 @@ mod text;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-pub use choice::{ClientAuth, LogCalls, LogFormat, Propagator, Switch};
+pub use choice::{ClientAuth, LogCalls, LogFormat, Propagator, ShedCode, Switch};
 pub use endpoint::Endpoint;
 pub use listener::Listener;
 pub use optional::Auto;
 pub(super) use problem::{Problem, Problems, Step};
 pub use rate::Rate;
 pub(super) use rule::{
-    Ascending, Attributes, Directives, Headers, Internet, Keys, MetadataKeys, NotEmpty, Rule,
+    Ascending, AtMost, Attributes, Directives, Headers, Internet, Keys, MetadataKeys, NotEmpty,
+    Rule, RuleName,
 };
 pub use secret::Secret;
 pub use size::Size;
+pub(super) use table::Element;
 
 /// A type that a setting can have.
 pub(super) trait Value: Sized {
@@ -49,8 +53,18 @@ pub(super) trait Value: Sized {
         if Self::SECRET { Cow::Borrowed("***") } else { Cow::Borrowed(text) }
     }
 
+    /// What can be written for a list of them.
+    fn accepts_many() -> String {
+        format!("a list of these, separated by commas: {}", Self::accepts())
+    }
+
     /// Parses what a variable of the environment or a TOML string holds.
     fn from_text(text: &str) -> Result<Self, Problems>;
+
+    /// Parses a list of them from such a text.
+    fn many_from_text(text: &str) -> Result<Vec<Self>, Problems> {
+        collection::list_from_text(text)
+    }
 
     /// Parses what a TOML file holds; a type that can only be written as a string needs nothing else than this.
     fn from_toml(value: &toml::Value) -> Result<Self, Problems> {
@@ -62,6 +76,11 @@ pub(super) trait Value: Sized {
 
     /// The value as it would be written in a TOML file.
     fn to_toml(&self) -> toml::Value;
+
+    /// Tests the rules of what it holds, which code that sets a field goes past.
+    fn check(&self) -> Result<(), Problems> {
+        Ok(())
+    }
 }
 
 /// A [`Value`] for which a range can be stated, or that holds such values.

@@ -16,6 +16,8 @@ pub(in crate::config) struct Problem {
     pub(in crate::config) path: Vec<Step>,
     /// What is wrong, where it does not follow from what is accepted.
     pub(in crate::config) detail: Option<String>,
+    /// What is accepted there, where it is not what the whole setting accepts.
+    pub(in crate::config) accepts: Option<String>,
 }
 
 /// All that is wrong with a value; never empty.
@@ -30,13 +32,21 @@ impl Problems {
 
     /// The value is not accepted, for a reason worth a phrase.
     pub(in crate::config) fn because(detail: impl Into<String>) -> Self {
-        Self(vec![Problem { path: Vec::new(), detail: Some(detail.into()) }])
+        Self(vec![Problem { detail: Some(detail.into()), ..Problem::default() }])
     }
 
     /// The same, seen from the value that holds this one.
     pub(in crate::config) fn under(mut self, step: &Step) -> Self {
         for problem in &mut self.0 {
             problem.path.insert(0, step.clone());
+        }
+        self
+    }
+
+    /// The same, of a value that accepts something else than the setting that holds it.
+    pub(in crate::config) fn expecting(mut self, accepts: &str) -> Self {
+        for problem in &mut self.0 {
+            problem.accepts.get_or_insert_with(|| accepts.to_owned());
         }
         self
     }
@@ -72,6 +82,6 @@ impl Problem {
         if let Some(detail) = &self.detail {
             sentence += &format!("{detail}; ");
         }
-        sentence + "expected " + accepts
+        sentence + "expected " + self.accepts.as_deref().unwrap_or(accepts)
     }
 }

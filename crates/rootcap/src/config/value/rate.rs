@@ -35,9 +35,10 @@ impl Rate {
     /// `count` in every `per`.
     ///
     /// `None` if `per` is longer than a day, or if that makes more than one in a nanosecond (so `per` is not zero).
-    pub fn new(count: NonZeroU32, per: Duration) -> Option<Self> {
-        let valid = per <= Self::MAX_PER && per.as_nanos() >= u128::from(count.get());
-        valid.then_some(Self { count, per })
+    pub const fn new(count: NonZeroU32, per: Duration) -> Option<Self> {
+        let valid =
+            per.as_nanos() <= Self::MAX_PER.as_nanos() && per.as_nanos() >= count.get() as u128;
+        if valid { Some(Self { count, per }) } else { None }
     }
 
     /// How many.

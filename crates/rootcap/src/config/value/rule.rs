@@ -59,6 +59,37 @@ impl<T> Rule<Vec<T>> for NotEmpty {
     }
 }
 
+/// A list of at most so many.
+pub(in crate::config) struct AtMost(pub(in crate::config) usize);
+
+impl<T> Rule<Vec<T>> for AtMost {
+    fn accepts(&self, by_type: String) -> String {
+        format!("{by_type}; at most {} of them", self.0)
+    }
+
+    fn check(&self, value: &Vec<T>) -> Result<(), Problems> {
+        if value.len() <= self.0 {
+            return Ok(());
+        }
+        Err(Problems::because(format!("there are {}", value.len())))
+    }
+}
+
+/// The name of a rule: it stands in labels, messages and the paths of pages.
+pub(in crate::config) struct RuleName;
+
+impl Rule<String> for RuleName {
+    fn accepts(&self, _: String) -> String {
+        "a name of a-z, A-Z, 0-9, `_` and `-`, of at most 64 characters".to_owned()
+    }
+
+    fn check(&self, value: &String) -> Result<(), Problems> {
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+        let valid = !value.is_empty() && value.len() <= 64 && value.bytes().all(is_plain);
+        if valid { Ok(()) } else { Err(Problems::plain()) }
+    }
+}
+
 /// An address of the internet, and no Unix socket; or "off".
 pub(in crate::config) struct Internet;
 
@@ -201,7 +232,12 @@ where
 
 /// An error for each of the steps, which lead to what is wrong.
 fn all_hold(wrong: impl Iterator<Item = Step>, detail: &str) -> Result<(), Problems> {
-    let problems: Vec<_> =
-        wrong.map(|step| Problem { path: vec![step], detail: Some(detail.to_owned()) }).collect();
+    let problems: Vec<_> = wrong
+        .map(|step| Problem {
+            path: vec![step],
+            detail: Some(detail.to_owned()),
+            ..Problem::default()
+        })
+        .collect();
     if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
 }

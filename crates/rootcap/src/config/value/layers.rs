@@ -1,0 +1,29 @@
+//! Values that the layers parse themselves, from the same words as a page or a program of the user's.
+
+use rootcap_layers::admission::{Malformed, Match, Mode, Per};
+
+use super::{Problems, Value};
+
+macro_rules! parsed {
+    ($($Type:ty: $accepts:expr;)+) => {$(
+        impl Value for $Type {
+            fn accepts() -> String {
+                $accepts.to_owned()
+            }
+
+            fn from_text(text: &str) -> Result<Self, Problems> {
+                text.parse().map_err(|error: Malformed| Problems::because(error.wrong()))
+            }
+
+            fn to_toml(&self) -> toml::Value {
+                self.to_string().into()
+            }
+        }
+    )+};
+}
+
+parsed! {
+    Match: r#""*", "/package.Service/*" or "/package.Service/Method""#;
+    Per: r#""all", "peer", "metadata:" and a key such as "metadata:x-tenant", or "tls-identity""#;
+    Mode: r#""enforce" or "observe""#;
+}
