@@ -8,9 +8,6 @@ use std::{
 
 use crate::call::Call;
 
-/// A call that takes no longer than this is short: some times what the framework and gRPC take themselves, so that a
-/// busy machine does not make all calls long.
-const SHORT: Duration = Duration::from_micros(50);
 /// So many short calls in a row earn full trust.
 const FULL: u32 = 1_024;
 /// From here on a method is trusted.
@@ -23,7 +20,8 @@ const WAITED: u32 = 16;
 /// An account: a call that ends in its first poll and is short pays in one; one that is longer takes out as many as
 /// there are short ones in its time; one that has to wait for something takes out sixteen. A method is trusted while the
 /// account holds half of what it can. So it is not trusted before it has proved itself, one call in a hundred may wait
-/// or be interrupted by the machine without a change, and a single call of 50 ms ends the trust.
+/// or be interrupted by the machine without a change, and a single call of a thousand times the short ones ends the
+/// trust.
 #[derive(Debug, Default)]
 pub struct Brevity(AtomicU32);
 
@@ -55,13 +53,14 @@ impl Brevity {
         self.0.load(Relaxed) >= TRUSTED
     }
 
-    /// Learns from one call. Calls at the same time may be learnt from only in part: the account is an estimate.
-    pub fn learn(&self, first: FirstPoll) {
+    /// Learns from one call; one that takes no longer than `short` is a short one. Calls at the same time may be learnt
+    /// from only in part: the account is an estimate.
+    pub fn learn(&self, first: FirstPoll, short: Duration) {
         let before = self.0.load(Relaxed);
         let after = match first {
-            FirstPoll::Ended(time) if time <= SHORT => (before + 1).min(FULL),
+            FirstPoll::Ended(time) if time <= short => (before + 1).min(FULL),
             FirstPoll::Ended(time) | FirstPoll::Refused(time) => {
-                before.saturating_sub(shorts(time))
+                before.saturating_sub(shorts(time, short))
             }
             FirstPoll::Waits => before.saturating_sub(WAITED),
         };
@@ -73,8 +72,8 @@ impl Brevity {
 }
 
 /// How many short calls there are in `time`.
-fn shorts(time: Duration) -> u32 {
-    u32::try_from(time.as_nanos() / SHORT.as_nanos()).unwrap_or(u32::MAX)
+fn shorts(time: Duration, short: Duration) -> u32 {
+    u32::try_from(time.as_nanos() / short.as_nanos().max(1)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -85,7 +84,7 @@ mod tests {
 
     fn after(calls: impl IntoIterator<Item = FirstPoll>) -> bool {
         let brevity = Brevity::default();
-        calls.into_iter().for_each(|call| brevity.learn(call));
+        calls.into_iter().for_each(|call| brevity.learn(call, SHORT));
         brevity.is_trusted()
     }
 
@@ -93,6 +92,7 @@ mod tests {
         std::iter::repeat_n(call, count)
     }
 
+    const SHORT: Duration = Duration::from_micros(50);
     const BRIEF: FirstPoll = FirstPoll::Ended(SHORT);
     const BLOCKED: FirstPoll = FirstPoll::Ended(Duration::from_millis(100));
 

@@ -24,6 +24,9 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 const WAIT: RangeInclusive<Duration> = Duration::ZERO..=LONGEST;
 /// A time after which something is given up: with none, it would never begin.
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=LONGEST;
+/// A few times what the framework and gRPC take of a call, so that a busy machine does not make all calls long; and what
+/// the other calls of a connection can wait for.
+const SHORT: RangeInclusive<Duration> = Duration::from_micros(1)..=Duration::from_millis(10);
 /// The largest window of HTTP/2's flow control, and the greatest number of its streams (RFC 9113, 6.9.1 and 5.1.1).
 const HTTP2_MAX: u32 = (1 << 31) - 1;
 /// A million: more than one process serves, and far from what semaphores hold.
@@ -123,10 +126,11 @@ settings! {
         reuse_port: Switch = Switch::Off;
         /// Whether small writes of several calls on one connection are sent together.
         coalesce_writes: Switch = Switch::On;
-        /// Whether calls of methods that have proved to be short (50 microseconds, without waiting for anything) run
-        /// where they come in, on their connection's task, and not each in a task of its own. With `coalesce_writes`
-        /// alone. A handler that blocks its thread for what another call of the same connection does needs "off".
-        short_calls_at_once: Switch = Switch::On;
+        /// Calls of methods that have proved to take no longer than this, without waiting for anything, run where they
+        /// come in, on their connection's task, and not each in a task of its own; "off" for none. With
+        /// `coalesce_writes` alone. A handler that blocks its thread for what another call of the same connection does
+        /// needs "off".
+        short_calls_at_once: Option<Duration> = Some(Duration::from_micros(50)), in SHORT;
     }
 
     /// TLS of a port. The service port has it on TCP alone: who may open a Unix socket is a matter of its file.

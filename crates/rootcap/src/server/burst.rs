@@ -12,10 +12,6 @@ use std::{
     time::Duration,
 };
 
-/// The calls that are answered at once in one poll of a connection take this long in all; those that come then get a
-/// task each, which others may run.
-const MAX: Duration = Duration::from_millis(1);
-
 /// The burst of one connection. All of it happens on the connection's task: nothing is published through it.
 #[derive(Debug, Default)]
 pub(crate) struct Burst {
@@ -32,8 +28,7 @@ impl Burst {
 
     /// A call was polled at once, which took this long.
     pub(super) fn spend(&self, time: Duration) {
-        let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.left.store(self.left.load(Relaxed).saturating_sub(time), Relaxed);
+        self.left.store(self.left.load(Relaxed).saturating_sub(nanos(time)), Relaxed);
         self.answered.store(true, Relaxed);
     }
 
@@ -47,18 +42,19 @@ impl Burst {
         self.answered.swap(false, Relaxed)
     }
 
-    /// There is all the time again.
-    pub(super) fn renew(&self) {
-        self.left.store(MAX.as_nanos() as u64, Relaxed);
+    /// There is this much time.
+    pub(super) fn renew(&self, time: Duration) {
+        self.left.store(nanos(time), Relaxed);
     }
 
-    /// Polls a connection to the end of its burst.
+    /// Polls a connection to the end of its burst, in which calls may take this long.
     pub(super) fn poll<C: Future>(
         &self,
+        time: Duration,
         mut connection: Pin<&mut C>,
         cx: &mut Context<'_>,
     ) -> Poll<C::Output> {
-        self.renew();
+        self.renew(time);
         let polled = connection.as_mut().poll(cx);
         if polled.is_ready() || !self.let_out() {
             return polled;
@@ -70,4 +66,8 @@ impl Burst {
         }
         polled
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -15,7 +15,7 @@ use std::{
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
@@ -36,6 +36,7 @@ use super::{
     connections::{Connection, Registered},
     executor::{AtOnce, Executor, Slot},
     io_stats::IoStats,
+    polled::Polled,
     sending::{SendFuture, Sending},
     spoken::{HTTP1, Spoken, TLS_ALERT},
 };
@@ -73,9 +74,9 @@ impl ConnectionSettings {
                 Switch::Off => CoalesceWrites::Off,
             },
             at_once: match (connection.short_calls_at_once, connection.coalesce_writes) {
-                (Switch::On, Switch::On) => AtOnce::Short,
+                (Some(time), Switch::On) => AtOnce::Short(time),
                 // Each would be a write of its own, on the connection's task.
-                (Switch::Off, _) | (_, Switch::Off) => AtOnce::Off,
+                (None, _) | (_, Switch::Off) => AtOnce::Off,
             },
             keepalive: connection,
         }
@@ -191,7 +192,10 @@ where
     let service = CallService { front, slot: slot.clone(), sending };
     let executor =
         Executor::new(Arc::clone(connection), slot, settings.limits.stall, settings.at_once);
-    let hyper = Box::pin(builder(settings, executor).serve_connection(TokioIo::new(io), service));
+    let io_stats = Arc::clone(&connection.io);
+    let hyper =
+        Box::pin(builder(settings, io_stats, executor).serve_connection(TokioIo::new(io), service));
+    let burst = settings.at_once.burst();
     let limits = settings.limits.with_jitter(fastrand::f64());
     let mut phases = Phases::new(connection.accepted, began, limits);
     async move {
@@ -229,7 +233,10 @@ where
                 Step::WaitUntil(instant) => tokio::select! {
                     // In this order: what has come in is read first.
                     biased;
-                    ended = poll_fn(|cx| connection.io.burst.poll(hyper.as_mut(), cx)) => {
+                    ended = poll_fn(|cx| {
+                        connection.io.begin_poll();
+                        connection.io.burst.poll(burst, hyper.as_mut(), cx)
+                    }) => {
                         if let Err(error) = &ended {
                             connection.note_failure(error);
                         }
@@ -268,12 +275,13 @@ async fn send_what_is_ready(mut hyper: Pin<&mut impl Future>, io: &IoStats) {
 /// Every limit is set, and finite: leaving one out would remove hyper's own default.
 fn builder(
     settings: &ConnectionSettings,
+    io: Arc<IoStats>,
     executor: Executor,
 ) -> hyper::server::conn::http2::Builder<Executor> {
     let (http2, connection) = (&settings.http2, &settings.keepalive);
     let mut builder = hyper::server::conn::http2::Builder::new(executor);
     builder
-        .timer(TokioTimer::new())
+        .timer(Polled::new(io))
         // No gRPC client reads it: rendering and compressing it for each answer is work for nothing.
         .auto_date_header(false)
         .max_concurrent_streams(http2.max_concurrent_streams)

@@ -61,11 +61,11 @@ where
     fn execute(&self, future: F) {
         let (connection, io) = (&self.connection, &self.connection.io);
         let open = connection.open_call(self.slot.take());
-        let task = CallTask::new(future, self.stall_timeout, open);
+        let task = CallTask::new(future, self.stall_timeout, self.at_once.short(), open);
         if self.at_once.admits(task.call(), &io.burst) {
             at_once::run(task, io);
         } else {
-            tokio::spawn(task.learning());
+            tokio::spawn(task);
         }
     }
 }

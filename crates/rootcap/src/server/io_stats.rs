@@ -22,6 +22,7 @@ pub(crate) struct IoStats {
     last_read: AtomicU64,
     last_write: AtomicU64,
     last_call: AtomicU64,
+    last_poll: AtomicU64,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     writes: AtomicU64,
@@ -40,6 +41,7 @@ impl Default for IoStats {
             last_read: AtomicU64::new(0),
             last_write: AtomicU64::new(0),
             last_call: AtomicU64::new(0),
+            last_poll: AtomicU64::new(0),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             writes: AtomicU64::new(0),
@@ -67,6 +69,16 @@ impl IoStats {
     /// When the last of the open calls ended; the beginning of the connection before the first one.
     pub(crate) fn last_call(&self) -> Instant {
         self.instant(&self.last_call)
+    }
+
+    /// When the connection was last polled.
+    pub(super) fn last_poll(&self) -> Instant {
+        self.instant(&self.last_poll)
+    }
+
+    /// The connection is about to be polled.
+    pub(super) fn begin_poll(&self) {
+        self.set_to_now(&self.last_poll);
     }
 
     fn instant(&self, time: &AtomicU64) -> Instant {

@@ -23,6 +23,7 @@ mod listeners;
 pub(crate) mod open_calls;
 pub(crate) mod open_files;
 mod pings;
+mod polled;
 pub(crate) mod refusals;
 pub(crate) mod router;
 pub(crate) mod running;

@@ -23,6 +23,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll, Waker, ready},
+    time::Duration,
 };
 
 use rootcap_layers::{Call, method::FirstPoll};
@@ -34,10 +35,10 @@ use crate::server::{burst::Burst, io_stats::IoStats};
 /// Which calls run at once.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AtOnce {
-    /// Those of methods whose calls have proved to be short.
-    #[default]
-    Short,
+    /// Those of methods whose calls have proved to take no longer than this.
+    Short(Duration),
     /// None.
+    #[default]
     Off,
     /// All, proved or not.
     #[cfg(test)]
@@ -45,10 +46,26 @@ pub(crate) enum AtOnce {
 }
 
 impl AtOnce {
+    /// What a method's calls have to prove: how long they take at most.
+    pub(super) fn short(self) -> Option<Duration> {
+        match self {
+            AtOnce::Short(time) => Some(time),
+            AtOnce::Off => None,
+            #[cfg(test)]
+            AtOnce::All => Some(Duration::from_micros(50)),
+        }
+    }
+
+    /// How long the calls that are answered in one poll of a connection may take in all: those that come then get a task
+    /// each, which others may run.
+    pub(in crate::server) fn burst(self) -> Duration {
+        20 * self.short().unwrap_or_default()
+    }
+
     /// Whether this call does.
     pub(super) fn admits(self, call: Option<&Call>, burst: &Burst) -> bool {
         let short = match self {
-            AtOnce::Short => call.is_some_and(|call| call.method().brevity().is_trusted()),
+            AtOnce::Short(_) => call.is_some_and(|call| call.method().brevity().is_trusted()),
             AtOnce::Off => false,
             #[cfg(test)]
             AtOnce::All => true,
@@ -59,10 +76,11 @@ impl AtOnce {
 }
 
 /// Polls a call of the connection of `io`, and gives it a task of its own if it has to wait. Its method learns from it.
-pub(super) fn run<F>(task: CallTask<F>, io: &IoStats)
+pub(super) fn run<F>(mut task: CallTask<F>, io: &IoStats)
 where
     F: Future<Output = ()> + Send + 'static,
 {
+    let learns = task.stop_learning();
     let call = task.call().cloned();
     // Its head has come in just now.
     let began = call.as_ref().map_or_else(Instant::now, Call::started);
@@ -76,9 +94,9 @@ where
         _ => began.elapsed(),
     };
     io.burst.spend(took);
-    if let Some(call) = &call {
+    if let Some((call, short)) = call.as_ref().zip(learns) {
         let polled = polled.unwrap_or(Poll::Ready(()));
-        call.method().brevity().learn(FirstPoll::of(call, polled, took));
+        call.method().brevity().learn(FirstPoll::of(call, polled, took), short);
     }
     match polled {
         Some(Poll::Ready(())) => place.keep(),

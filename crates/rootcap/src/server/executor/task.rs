@@ -2,7 +2,6 @@
 
 use std::{
     future::Future,
-    mem,
     pin::Pin,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
@@ -22,20 +21,27 @@ pin_project! {
         #[pin]
         future: F,
         watch: Watch,
-        // Whether its method learns from the first poll.
-        learns: bool,
+        // That its method learns from the first poll, and how long a short one is.
+        learns: Option<Duration>,
         open: OpenCall,
     }
 }
 
 impl<F> CallTask<F> {
-    pub(super) fn new(future: F, stall_timeout: Option<Duration>, open: OpenCall) -> Self {
-        Self { future, watch: Watch::new(stall_timeout), learns: false, open }
+    /// Its method learns from its first poll whether the next calls may run at once, if that is not to take longer than
+    /// `short`.
+    pub(super) fn new(
+        future: F,
+        stall_timeout: Option<Duration>,
+        short: Option<Duration>,
+        open: OpenCall,
+    ) -> Self {
+        Self { future, watch: Watch::new(stall_timeout), learns: short, open }
     }
 
-    /// Its method learns from it whether the next calls may run at once.
-    pub(super) fn learning(self) -> Self {
-        Self { learns: true, ..self }
+    /// Whoever polls it has its method learn.
+    pub(super) fn stop_learning(&mut self) -> Option<Duration> {
+        self.learns.take()
     }
 
     pub(super) fn call(&self) -> Option<&Call> {
@@ -47,13 +53,13 @@ impl<F: Future<Output = ()>> Future for CallTask<F> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let learns = mem::take(self.as_mut().project().learns).then(Instant::now);
+        let learns = self.as_mut().project().learns.take().map(|short| (short, Instant::now()));
         // Once for all that hyper polls of it: the head, and each frame.
         let current = self.open.call().map(Call::enter);
         let polled = self.as_mut().poll_call(cx);
         drop(current);
-        if let Some((began, call)) = learns.zip(self.open.call()) {
-            call.method().brevity().learn(FirstPoll::of(call, polled, began.elapsed()));
+        if let Some(((short, began), call)) = learns.zip(self.open.call()) {
+            call.method().brevity().learn(FirstPoll::of(call, polled, began.elapsed()), short);
         }
         polled
     }

@@ -71,7 +71,7 @@ impl<A: App> Server<A> {
         // These tests are compiled twice.
         let at_once = match module_path!().contains("tests_at_once") {
             true => AtOnce::All,
-            false => AtOnce::Short,
+            false => AtOnce::Short(config.connection.short_calls_at_once.unwrap()),
         };
         Self {
             stack: layers.around(app(calls.clone()), &health),

@@ -48,7 +48,7 @@ impl Connection {
             Poll::<()>::Pending
         }));
         poll_fn(|cx| {
-            let _ = burst.poll(connection.as_mut(), cx);
+            let _ = burst.poll(AtOnce::All.burst(), connection.as_mut(), cx);
             Poll::Ready(())
         })
         .await;
@@ -112,7 +112,7 @@ async fn a_panic_ends_its_call_and_no_other() {
     connection
         .poll(|executor| {
             // The panic hook may use up the time.
-            let renew = || connection.registered.connection.io.burst.renew();
+            let renew = || connection.registered.connection.io.burst.renew(AtOnce::All.burst());
             executor.execute(async { panic!("on purpose") });
             renew();
             executor.execute(async { drop(PanicsToo) });
@@ -145,7 +145,7 @@ async fn when_the_time_of_a_burst_is_over_calls_get_a_task_until_the_next_poll()
 async fn a_call_may_run_calls_of_another_connection_meanwhile() {
     let (outer, inner) = (Connection::new(), Connection::new());
     let executor = inner.executor.clone();
-    inner.registered.connection.io.burst.renew();
+    inner.registered.connection.io.burst.renew(AtOnce::All.burst());
     let mut call = Some(async move { executor.execute(async {}) });
     outer.poll(|executor| executor.execute(call.take().unwrap())).await;
     assert_eq!((outer.open_calls(), inner.open_calls()), (0, 0));
