@@ -24,6 +24,7 @@ const PURE: &[&str] = &[
     "crates/rootcap/src/health/checks/record.rs",
     "crates/rootcap/src/health/latches.rs",
     "crates/rootcap/src/health/state.rs",
+    "crates/rootcap/src/in_force.rs",
     "crates/rootcap/src/server/activation/protocol.rs",
     "crates/rootcap/src/server/backoff.rs",
     "crates/rootcap/src/server/caps.rs",
@@ -34,7 +35,6 @@ const PURE: &[&str] = &[
     "crates/rootcap/src/server/spoken.rs",
     "crates/rootcap/src/telemetry/export/report.rs",
     "crates/rootcap/src/telemetry/export/timestamp.rs",
-    "crates/rootcap/src/telemetry/logs/in_force.rs",
     "crates/rootcap/src/tls/expiry.rs",
 ];
 

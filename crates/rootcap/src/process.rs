@@ -18,6 +18,7 @@ use crate::{
     },
     config::Loaded,
     health::{CheckState, Checks, Health, Held, Known, Listed, ServingStatus},
+    in_force::{InForce, Replaced},
     lifecycle::{DrainTimes, Heartbeat, Life},
     metrics,
     server::{
@@ -26,7 +27,7 @@ use crate::{
     },
     stack,
     telemetry::{
-        logs::{InForce, Logs, LogsError, Replaced},
+        logs::{Logs, LogsError},
         metrics::Metrics,
     },
     tls::{self, Tls},
@@ -119,7 +120,7 @@ impl admin::Process for Process {
         draining::rows(&self.life, self.times, &self.connections)
     }
 
-    fn log_filter(&self) -> Option<InForce> {
+    fn log_filter(&self) -> Option<InForce<String>> {
         self.logs.in_force()
     }
 }
@@ -130,7 +131,7 @@ impl admin::Controls for Process {
         filter: &str,
         peer: Option<String>,
         lasts: Option<Duration>,
-    ) -> Result<Replaced, LogsError> {
+    ) -> Result<Replaced<String>, LogsError> {
         self.logs.change_filter(filter, peer, lasts)
     }
 
@@ -138,7 +139,7 @@ impl admin::Controls for Process {
         self.life.ask(&self.connections)
     }
 
-    fn restore_log_filter(&self) -> Result<Replaced, LogsError> {
+    fn restore_log_filter(&self) -> Result<Replaced<String>, LogsError> {
         self.logs.fall_back()
     }
 }

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
-use crate::telemetry::logs::{InForce, LogsError, Replaced};
+use crate::in_force::{InForce, Replaced};
+use crate::telemetry::logs::LogsError;
 use crate::{BuildInfo, tls};
 
 /// The process that the admin port shows: its only view of the rest.
@@ -44,7 +45,7 @@ pub(crate) trait Process: Send + Sync + 'static {
     fn drain(&self) -> DrainRows;
 
     /// The filter of the log; `None` where the process has a log of its own.
-    fn log_filter(&self) -> Option<InForce>;
+    fn log_filter(&self) -> Option<InForce<String>>;
 }
 
 /// What the admin port can change in the process. Apart from [`Process`], so that no page has it that is only looked at.
@@ -58,7 +59,7 @@ pub(crate) trait Controls: Send + Sync + 'static {
         filter: &str,
         peer: Option<String>,
         lasts: Option<Duration>,
-    ) -> Result<Replaced, LogsError>;
+    ) -> Result<Replaced<String>, LogsError>;
 
     /// Begins a drain, unless one has begun: then `false`.
     fn start_drain(&self) -> bool;
@@ -67,7 +68,7 @@ pub(crate) trait Controls: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the process has a log of its own.
-    fn restore_log_filter(&self) -> Result<Replaced, LogsError>;
+    fn restore_log_filter(&self) -> Result<Replaced<String>, LogsError>;
 }
 
 /// What runs here, for `/info`.

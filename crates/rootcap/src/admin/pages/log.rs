@@ -21,7 +21,8 @@ use crate::admin::process::Controls;
 use crate::admin::routes::Admin;
 use crate::admin::text::plain_response;
 use crate::config::optional_duration;
-use crate::telemetry::logs::{ACCEPTED_FILTER, InForce, LogsError, Replaced, USUAL_CHANGE};
+use crate::in_force::{InForce, Replaced};
+use crate::telemetry::logs::{ACCEPTED_FILTER, LogsError, USUAL_CHANGE};
 
 /// How long a change may last that ends by itself.
 const LASTS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 60 * 60);
@@ -88,7 +89,7 @@ pub(in crate::admin) fn lasts(query: &str) -> Result<Option<Duration>, String> {
 
 /// The page as it is after the change; or why there was none.
 fn answer_of(
-    result: Result<Replaced, LogsError>,
+    result: Result<Replaced<String>, LogsError>,
     lasts: Option<Duration>,
     admin: &Admin,
     parts: &Parts,
@@ -128,18 +129,18 @@ struct Log {
 }
 
 impl Log {
-    fn of(state: Option<InForce>, now: SystemTime) -> Self {
+    fn of(state: Option<InForce<String>>, now: SystemTime) -> Self {
         let Some(state) = state else { return Self::default() };
         let (current, fallback) = (state.current(), state.fallback());
         let left = state.until().map(|until| until.saturating_duration_since(Instant::now()));
         let is_changed = current != fallback;
         Self {
-            filter: Some(current.text.clone()),
+            filter: Some(current.value.clone()),
             set_by: Some(current.by.to_string()),
             set_at: Some(rfc3339(current.at)),
             expires_at: left.and_then(|left| now.checked_add(left)).map(rfc3339),
             expires_in: left.map(go_duration),
-            falls_back_to: is_changed.then(|| fallback.text.clone()),
+            falls_back_to: is_changed.then(|| fallback.value.clone()),
             configured_by: is_changed.then(|| fallback.by.to_string()),
         }
     }

@@ -26,7 +26,8 @@ use super::{
     Info, LayerRow, OpenCallRow, OpenMethodRow, Process, ServiceRow, Settings, WaitingRow,
 };
 use crate::BuildInfo;
-use crate::telemetry::logs::{InForce, Logs, LogsError, Replaced};
+use crate::in_force::{InForce, Replaced};
+use crate::telemetry::logs::{Logs, LogsError};
 
 pub(super) const MARKUP: &str = "<script>alert('x')</script>\x1b[31m\"&";
 
@@ -196,7 +197,7 @@ impl Process for Fake {
         }
     }
 
-    fn log_filter(&self) -> Option<InForce> {
+    fn log_filter(&self) -> Option<InForce<String>> {
         self.logs.as_ref()?.in_force()
     }
 }
@@ -207,7 +208,7 @@ impl Controls for Fake {
         filter: &str,
         peer: Option<String>,
         lasts: Option<Duration>,
-    ) -> Result<Replaced, LogsError> {
+    ) -> Result<Replaced<String>, LogsError> {
         self.logs.as_ref().ok_or(LogsError::NotOurs)?.change_filter(filter, peer, lasts)
     }
 
@@ -215,7 +216,7 @@ impl Controls for Fake {
         !self.drains.swap(true, Relaxed)
     }
 
-    fn restore_log_filter(&self) -> Result<Replaced, LogsError> {
+    fn restore_log_filter(&self) -> Result<Replaced<String>, LogsError> {
         self.logs.as_ref().ok_or(LogsError::NotOurs)?.fall_back()
     }
 }
