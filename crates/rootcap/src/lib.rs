@@ -12,6 +12,7 @@ pub mod fuzzing;
 pub mod health;
 mod in_force;
 mod lifecycle;
+mod limits;
 pub mod metrics;
 mod pass_on;
 mod process;

@@ -14,8 +14,10 @@ use super::{Given, InForce, Origin, Replaced};
 pub(crate) struct Held<T, E> {
     state: Arc<watch::Sender<InForce<T>>>,
     /// Makes a value count.
-    apply: Arc<dyn Fn(&T) -> Result<(), E> + Send + Sync>,
+    apply: Arc<Apply<T, E>>,
 }
+
+type Apply<T, E> = dyn Fn(&T) -> Result<(), E> + Send + Sync;
 
 impl<T: Clone + PartialEq, E> Held<T, E> {
     /// What is in force already, and how another value is put in its place.
