@@ -16,6 +16,9 @@ const PURE: &[&str] = &[
     "crates/rootcap-layers/src/concurrency/limit.rs",
     "crates/rootcap-layers/src/deadline/grpc_timeout.rs",
     "crates/rootcap-layers/src/deadline/maxima.rs",
+    "crates/rootcap-layers/src/limits/arrivals.rs",
+    "crates/rootcap-layers/src/limits/decisions.rs",
+    "crates/rootcap-layers/src/limits/top.rs",
     "crates/rootcap-layers/src/method/brevity.rs",
     "crates/rootcap-layers/src/metrics/histogram.rs",
     "crates/rootcap-layers/src/rate_limit/direct.rs",
@@ -27,6 +30,7 @@ const PURE: &[&str] = &[
     "crates/rootcap/src/health/checks/record.rs",
     "crates/rootcap/src/health/latches.rs",
     "crates/rootcap/src/health/state.rs",
+    "crates/rootcap/src/in_force.rs",
     "crates/rootcap/src/server/activation/protocol.rs",
     "crates/rootcap/src/server/backoff.rs",
     "crates/rootcap/src/server/caps.rs",
@@ -37,7 +41,6 @@ const PURE: &[&str] = &[
     "crates/rootcap/src/server/spoken.rs",
     "crates/rootcap/src/telemetry/export/report.rs",
     "crates/rootcap/src/telemetry/export/timestamp.rs",
-    "crates/rootcap/src/telemetry/logs/in_force.rs",
     "crates/rootcap/src/tls/expiry.rs",
 ];
 

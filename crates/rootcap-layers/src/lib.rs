@@ -12,6 +12,7 @@ pub mod deadline;
 pub mod excerpt;
 mod hex;
 pub mod hold;
+pub mod limits;
 pub mod method;
 pub mod metrics;
 pub mod observe;

@@ -10,7 +10,9 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod health;
+mod in_force;
 mod lifecycle;
+mod limits;
 pub mod metrics;
 mod pass_on;
 mod process;

@@ -14,11 +14,13 @@ use crate::{
     BuildInfo,
     admin::{
         self, CheckRow, ConfigRow, ConnectionRow, DrainRows, ErrorRow, HealthRows, Info, LayerRow,
-        ServiceRow, WaitingRow,
+        LimitRows, ServiceRow, WaitingRow,
     },
     config::Loaded,
     health::{CheckState, Checks, Health, Held, Known, Listed, ServingStatus},
+    in_force::{InForce, Replaced},
     lifecycle::{DrainTimes, Heartbeat, Life},
+    limits::{LimitChange, LimitError, LimitSetting, Limits, WhatIf},
     metrics,
     server::{
         caps::Place,
@@ -26,7 +28,7 @@ use crate::{
     },
     stack,
     telemetry::{
-        logs::{InForce, Logs, LogsError, Replaced},
+        logs::{Logs, LogsError},
         metrics::Metrics,
     },
     tls::{self, Tls},
@@ -48,6 +50,7 @@ pub(crate) struct Process {
     pub(crate) times: DrainTimes,
     pub(crate) settings: Loaded,
     pub(crate) stack: stack::Layers,
+    pub(crate) limits: Limits,
     /// Of the ports that have it.
     pub(crate) tls: Vec<Tls>,
 }
@@ -119,8 +122,16 @@ impl admin::Process for Process {
         draining::rows(&self.life, self.times, &self.connections)
     }
 
-    fn log_filter(&self) -> Option<InForce> {
+    fn log_filter(&self) -> Option<InForce<String>> {
         self.logs.in_force()
+    }
+
+    fn limits(&self) -> LimitRows {
+        LimitRows::of(&self.limits)
+    }
+
+    fn what_if(&self, rule: &str, change: &LimitChange) -> Result<WhatIf, LimitError> {
+        self.limits.what_if(rule, change)
     }
 }
 
@@ -130,7 +141,7 @@ impl admin::Controls for Process {
         filter: &str,
         peer: Option<String>,
         lasts: Option<Duration>,
-    ) -> Result<Replaced, LogsError> {
+    ) -> Result<Replaced<String>, LogsError> {
         self.logs.change_filter(filter, peer, lasts)
     }
 
@@ -138,8 +149,22 @@ impl admin::Controls for Process {
         self.life.ask(&self.connections)
     }
 
-    fn restore_log_filter(&self) -> Result<Replaced, LogsError> {
+    fn restore_log_filter(&self) -> Result<Replaced<String>, LogsError> {
         self.logs.fall_back()
+    }
+
+    fn change_limit(
+        &self,
+        rule: &str,
+        change: &LimitChange,
+        peer: Option<String>,
+        lasts: Option<Duration>,
+    ) -> Result<Replaced<LimitSetting>, LimitError> {
+        self.limits.change(rule, change, peer, lasts)
+    }
+
+    fn restore_limit(&self, rule: &str) -> Result<Replaced<LimitSetting>, LimitError> {
+        self.limits.restore(rule)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The standard stack, outermost first, with a reason per line.
 
 mod describe;
+mod limits;
 
 use std::sync::Arc;
 

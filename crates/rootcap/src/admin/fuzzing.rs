@@ -5,9 +5,9 @@ use std::{net::IpAddr, path::Path, time::Duration};
 use http::request::Parts;
 
 use super::{
+    asked,
     guard::Guard,
     negotiate::{self, Format},
-    pages::log,
     token::Token,
 };
 use crate::telemetry::logs::check_filter;
@@ -39,12 +39,12 @@ pub fn format(request: &Parts) -> Option<&'static str> {
     })
 }
 
-/// What the query of a change of the log's filter says: for how long.
+/// What the query of a change says: for how long.
 ///
 /// # Errors
 /// The text of the answer.
 pub fn lasts(query: &str) -> Result<Option<Duration>, String> {
-    log::lasts(query)
+    asked::lasts(query, None)
 }
 
 /// Whether a filter is accepted.

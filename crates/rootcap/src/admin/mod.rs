@@ -18,6 +18,10 @@
 //! | `/debug/drain` | guarded | the drain and what it waits for; with `dry_run`, what one would wait for |
 //! | `/debug/drain` | guarded | `POST`: begins a drain |
 //! | `/debug/health` | guarded | the checks of what the server depends on, health by service, and what readiness waits for |
+//! | `/debug/limits` | guarded | the limits: every rule, who is being limited now, and the last decisions |
+//! | `/debug/limits/{rule}` | guarded | one rule; with whatif=50/s (and burst=10), what it would have made of the recent calls |
+//! | `/debug/limits/{rule}` | guarded | `PUT`: changes a rule, for good or for=10m: quota=50/s&burst=100&mode=observe |
+//! | `/debug/limits/{rule}` | guarded | `DELETE`: puts what is configured of a rule into force again |
 //! | `/debug/stack` | guarded | the layers that a call passes, outermost first |
 //! | `/debug/log` | guarded | the filter of the log |
 //! | `/debug/log` | guarded | `PUT`: puts another filter in force, for a time |
@@ -28,6 +32,7 @@
 //! What "guarded" means is written in [`guard`]. Behind a proxy, set a token: a proxy on this host
 //! makes every peer look local.
 
+mod asked;
 mod change;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -39,7 +44,9 @@ mod layers;
 mod negotiate;
 mod page;
 mod pages;
+mod path;
 mod process;
+mod query;
 mod routes;
 mod server;
 mod slots;
@@ -54,7 +61,7 @@ mod tests;
 
 pub(crate) use process::{
     CheckRow, ConfigRow, ConnectionRow, Controls, DrainRows, ErrorRow, HealthRows, Info, LayerRow,
-    OpenCallRow, OpenMethodRow, Process, ServiceRow, WaitingRow,
+    LimitRows, OpenCallRow, OpenMethodRow, Process, ServiceRow, WaitingRow,
 };
 pub(crate) use server::Settings;
 pub(crate) use thread::AdminThread;

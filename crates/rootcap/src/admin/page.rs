@@ -41,18 +41,20 @@ pub(super) enum Cell {
     Key(String),
     /// A number, which lines up with those above and below.
     Number(u64),
-    /// A path of this port.
-    Link(&'static str),
+    /// A path of this port, and the words that lead there.
+    Link { to: String, text: String },
 }
 
 impl Cell {
-    fn plain(&self) -> String {
+    /// As text.
+    pub(super) fn plain(&self) -> String {
         match self {
-            Self::Text(text) | Self::Code(text) | Self::Short(text) | Self::Key(text) => {
-                without_effects(text).into_owned()
-            }
+            Self::Text(text)
+            | Self::Code(text)
+            | Self::Short(text)
+            | Self::Key(text)
+            | Self::Link { text, .. } => without_effects(text).into_owned(),
             Self::Number(number) => number.to_string(),
-            Self::Link(path) => (*path).to_owned(),
         }
     }
 }
@@ -151,8 +153,11 @@ fn cell(html: &mut Html, value: &Cell) {
         Cell::Number(number) => {
             html.markup(" class=\"number\"><span>").text(number).markup("</span>")
         }
-        Cell::Link(path) => {
-            html.markup("><a href=\"").text(path).markup("\">").text(path).markup("</a>")
-        }
+        Cell::Link { to, text } => html
+            .markup("><a href=\"")
+            .text(to)
+            .markup("\">")
+            .text(without_effects(text))
+            .markup("</a>"),
     };
 }

@@ -1,12 +1,18 @@
 //! What the admin port asks of the process that it shows.
 
+mod limits;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
-use crate::telemetry::logs::{InForce, LogsError, Replaced};
+use crate::in_force::{InForce, Replaced};
+use crate::limits::{LimitChange, LimitError, LimitSetting, WhatIf};
+use crate::telemetry::logs::LogsError;
 use crate::{BuildInfo, tls};
+
+pub(crate) use limits::{DecisionRow, LimitRow, LimitRows};
 
 /// The process that the admin port shows: its only view of the rest.
 ///
@@ -44,7 +50,16 @@ pub(crate) trait Process: Send + Sync + 'static {
     fn drain(&self) -> DrainRows;
 
     /// The filter of the log; `None` where the process has a log of its own.
-    fn log_filter(&self) -> Option<InForce>;
+    fn log_filter(&self) -> Option<InForce<String>>;
+
+    /// The rules of the limits, and their last decisions.
+    fn limits(&self) -> LimitRows;
+
+    /// What a rule would have made of the recent calls, changed so.
+    ///
+    /// # Errors
+    /// When there is no such rule, or the change is none that it can take.
+    fn what_if(&self, rule: &str, change: &LimitChange) -> Result<WhatIf, LimitError>;
 }
 
 /// What the admin port can change in the process. Apart from [`Process`], so that no page has it that is only looked at.
@@ -58,7 +73,7 @@ pub(crate) trait Controls: Send + Sync + 'static {
         filter: &str,
         peer: Option<String>,
         lasts: Option<Duration>,
-    ) -> Result<Replaced, LogsError>;
+    ) -> Result<Replaced<String>, LogsError>;
 
     /// Begins a drain, unless one has begun: then `false`.
     fn start_drain(&self) -> bool;
@@ -67,7 +82,25 @@ pub(crate) trait Controls: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the process has a log of its own.
-    fn restore_log_filter(&self) -> Result<Replaced, LogsError>;
+    fn restore_log_filter(&self) -> Result<Replaced<String>, LogsError>;
+
+    /// Changes a rule of the limits, for so long, or until somebody says otherwise.
+    ///
+    /// # Errors
+    /// When there is no such rule, or the change is none that it can take.
+    fn change_limit(
+        &self,
+        rule: &str,
+        change: &LimitChange,
+        peer: Option<String>,
+        lasts: Option<Duration>,
+    ) -> Result<Replaced<LimitSetting>, LimitError>;
+
+    /// Puts what is configured of a rule into force again.
+    ///
+    /// # Errors
+    /// When there is no such rule.
+    fn restore_limit(&self, rule: &str) -> Result<Replaced<LimitSetting>, LimitError>;
 }
 
 /// What runs here, for `/info`.
@@ -259,7 +292,7 @@ pub(crate) struct ErrorRow {
 }
 
 /// A time as a number of seconds; none as `null`.
-fn seconds<S: Serializer>(
+pub(super) fn seconds<S: Serializer>(
     time: &(impl Into<Option<Duration>> + Copy),
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

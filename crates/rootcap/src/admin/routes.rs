@@ -18,8 +18,9 @@ use super::guard::{self, Access, Guard};
 use super::heavy::Turns;
 use super::layers;
 use super::pages::{
-    config, connections, drain, health, index, info, log, metrics, probes, stack, style,
+    config, connections, drain, health, index, info, limits, log, metrics, probes, stack, style,
 };
+use super::path::Head;
 use super::process::{Controls, Process};
 use super::text::plain_response;
 use Access::{Guarded, Public};
@@ -43,6 +44,10 @@ pub(super) fn rows() -> Vec<Row> {
         Row::heavy("/debug/drain", Guarded, drain::show, "the drain and what it waits for; with dry_run, what one would wait for"),
         Row::change(Method::POST, "/debug/drain", drain::start, "begins a drain"),
         Row::get("/debug/health", Guarded, health::show, "the checks of what the server depends on, health by service, and what readiness waits for"),
+        Row::heavy("/debug/limits", Guarded, limits::show, "the limits: every rule, who is being limited now, and the last decisions"),
+        Row::heavy("/debug/limits/{rule}", Guarded, limits::show_rule, "one rule; with whatif=50/s (and burst=10), what it would have made of the recent calls"),
+        Row::change(Method::PUT, "/debug/limits/{rule}", limits::change, "changes a rule, for good or for=10m: quota=50/s&burst=100&mode=observe"),
+        Row::change(Method::DELETE, "/debug/limits/{rule}", limits::restore, "puts what is configured of a rule into force again"),
         Row::get("/debug/stack", Guarded, stack::show, "the layers that a call passes, outermost first"),
         Row::get("/debug/log", Guarded, log::show, "the filter of the log"),
         Row::change(Method::PUT, "/debug/log", log::change, "puts another filter in force, for a time"),
@@ -74,6 +79,7 @@ type Make = fn(&Admin, &dyn Controls, &Parts, &[u8]) -> Response;
 /// One route.
 pub(super) struct Row {
     pub(super) method: Method,
+    /// Perhaps with a parameter, as axum has them: `/debug/limits/{rule}`.
     pub(super) path: &'static str,
     pub(super) access: Access,
     pub(super) description: &'static str,
@@ -84,7 +90,7 @@ pub(super) struct Row {
 impl Row {
     /// A page that is quickly rendered; it answers GET and HEAD and changes nothing.
     fn get(path: &'static str, access: Access, show: Show, description: &'static str) -> Self {
-        let handler = move |State(shared): State<Arc<Shared>>, parts: Parts| async move {
+        let handler = move |State(shared): State<Arc<Shared>>, Head(parts): Head| async move {
             show(&shared.admin, &parts)
         };
         Self::new(Method::GET, path, access, handler, description)
@@ -93,7 +99,7 @@ impl Row {
     /// A page that takes long to render, because it grows with what the process does.
     fn heavy(path: &'static str, access: Access, show: Show, description: &'static str) -> Self {
         let turns = Turns::new();
-        let handler = move |State(shared): State<Arc<Shared>>, parts: Parts| {
+        let handler = move |State(shared): State<Arc<Shared>>, Head(parts): Head| {
             turns.run(move || show(&shared.admin, &parts))
         };
         Self::new(Method::GET, path, access, handler, description)
@@ -107,7 +113,7 @@ impl Row {
         make: Make,
         description: &'static str,
     ) -> Self {
-        let handler = move |State(shared): State<Arc<Shared>>, parts: Parts, body: Bytes| async move {
+        let handler = move |State(shared): State<Arc<Shared>>, Head(parts): Head, body: Bytes| async move {
             make(&shared.admin, &*shared.controls, &parts, &body)
         };
         Self::new(method, path, Guarded, handler, description)

@@ -69,7 +69,7 @@ pub use settings::{
 };
 pub use source::{Source, Sources};
 pub(crate) use suggest::within;
-pub(crate) use value::optional_duration;
+pub(crate) use value::outside;
 pub use value::{
     Auto, ClientAuth, Endpoint, Listener, LogCalls, LogFormat, Propagator, Rate, Secret, ShedCode,
     Size, Switch,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rootcap_layers::{
     DEFAULT_BUCKETS,
-    admission::{Match, Mode, Per},
+    admission::{Cidr, Match, Mode, Per},
 };
 
 use super::schema::settings;
@@ -43,6 +43,9 @@ settings! {
     pub struct Config {
         /// Where calls are accepted: one place or several. `":8081"` is port 8081 on all interfaces.
         listen: Vec<Listener> = vec![Listener::Port(8081)], in NotEmpty;
+        /// The proxies whose `x-forwarded-for` is believed, as addresses or networks: of a call through one, the peer
+        /// of a limit is the last hop that is none of them.
+        trusted_proxies: Vec<Cidr> = Vec::new();
         /// Limits on the calls begun in a time.
         rate_limit: Vec<RateLimit> = Vec::new(), in AtMost(100);
         /// Limits on the calls in flight.

@@ -68,7 +68,7 @@ impl Running {
 
     /// The filter of the log that is in force; `None` where the process's `tracing` subscriber is not the framework's.
     pub fn log_filter(&self) -> Option<String> {
-        self.control.last.logs.in_force().map(|state| state.current().text.clone())
+        self.control.last.logs.in_force().map(|state| state.current().value.clone())
     }
 
     /// Replaces the filter of the log (the setting `log.filter`), for events and for the lines of calls. From now on

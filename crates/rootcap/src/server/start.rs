@@ -73,6 +73,7 @@ where
     let life = Life::new(parts.health.clone());
     let connections = Connections::default();
     let times = DrainTimes { deadline: config.drain.deadline, lame_duck: config.drain.lame_duck };
+    let limits = stack.limits(&loaded);
     let process = Process {
         build: parts.build_info,
         started: (SystemTime::now(), Instant::now()),
@@ -87,11 +88,15 @@ where
         life: life.clone(),
         times,
         stack: stack.clone(),
+        limits: limits.clone(),
         tls: all_tls.clone(),
         settings: loaded,
     };
     let thread = admin_thread(listeners.admin, admin_settings, process)?;
     thread.runtime().spawn(logs.clone().end_changes());
+    for limit in limits.iter() {
+        thread.runtime().spawn(limit.clone().end_changes());
+    }
     thread.runtime().spawn(lifecycle::keep_awake(Handle::current(), connections.clone()));
     thread.runtime().spawn(life.clone().drain_when_stopped(times, connections.clone()));
     if let Some(shutdown) = parts.shutdown {

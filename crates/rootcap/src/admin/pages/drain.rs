@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::response::Response;
 use http::StatusCode;
 use http::request::Parts;
+use rootcap_layers::excerpt::Excerpt;
 use serde::Serialize;
 
 use crate::admin::change::Change;
@@ -12,6 +13,7 @@ use crate::admin::go_duration::go_duration;
 use crate::admin::negotiate::{Format, answer};
 use crate::admin::page::{Cell, Page, Table};
 use crate::admin::process::{Controls, DrainRows, OpenCallRow, OpenMethodRow};
+use crate::admin::query::Fields;
 use crate::admin::routes::Admin;
 use crate::admin::text::plain_response;
 
@@ -45,22 +47,13 @@ pub(in crate::admin) fn start(
     response
 }
 
-/// Whether the query asks for a dry run; what is mistyped in it must not go unseen.
+/// Whether the query asks for a dry run.
 fn dry_run(query: &str) -> Result<bool, String> {
-    let mut dry_run = false;
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        match pair.split_once('=').unwrap_or((pair, "")) {
-            ("dry_run", "") => dry_run = true,
-            ("dry_run", value) => return Err(format!("dry_run has no value, not {value:?}")),
-            ("format", _) => {}
-            (name, _) => {
-                return Err(format!(
-                    "there is no parameter {name:?}; expected \"dry_run\" or \"format\""
-                ));
-            }
-        }
+    match Fields::read(query, &["dry_run", "format"])?.get("dry_run") {
+        None => Ok(false),
+        Some("") => Ok(true),
+        Some(value) => Err(format!("dry_run has no value, not \"{}\"", Excerpt(value))),
     }
-    Ok(dry_run)
 }
 
 #[derive(Serialize)]

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::admin::guard::Access;
 use crate::admin::negotiate::{Format, answer};
 use crate::admin::page::{Cell, Page, Table};
+use crate::admin::path::has_parameter;
 use crate::admin::routes::Admin;
 
 /// One route, as the index lists it.
@@ -55,9 +56,10 @@ impl Page for Index {
     fn table(&self) -> Table {
         let row = |entry: &Entry| {
             // A link is a GET; what changes something is not to be followed by a click.
-            let path = match entry.method.as_str() {
-                "GET" => Cell::Link(entry.path),
-                _ => Cell::Short(entry.path.to_owned()),
+            let is_link = entry.method == "GET" && !has_parameter(entry.path);
+            let path = match (is_link, entry.path.to_owned()) {
+                (true, path) => Cell::Link { to: path.clone(), text: path },
+                (false, path) => Cell::Short(path),
             };
             let texts = [entry.method.as_str(), entry.access, entry.description];
             let [method, access, description] = texts.map(|text| Cell::Text(text.to_owned()));

@@ -6,6 +6,7 @@ pub(super) mod drain;
 pub(super) mod health;
 pub(super) mod index;
 pub(super) mod info;
+pub(super) mod limits;
 pub(super) mod log;
 pub(super) mod metrics;
 pub(super) mod probes;

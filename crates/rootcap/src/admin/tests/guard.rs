@@ -9,7 +9,7 @@ use http::{Request, StatusCode};
 use tower::ServiceExt;
 
 use super::client::{Reply, get, raw, send};
-use super::{Fake, start, start_with, test_rows};
+use super::{Fake, example, start, start_with, test_rows};
 use crate::admin::guard::{Access, Guard, Peer};
 use crate::admin::routes::{router, rows};
 use crate::admin::token::Token;
@@ -68,9 +68,10 @@ async fn public_rows_are_for_everyone() {
 #[tokio::test]
 async fn all_else_is_guarded() {
     for row in rows().iter().filter(|row| row.access == Access::Guarded) {
-        let reply = from("203.0.113.9:1", None, page(row.path)).await;
+        let reply = from("203.0.113.9:1", None, page(&example(row.path))).await;
         assert_eq!(reply.status(), StatusCode::FORBIDDEN, "{}", row.path);
-        let reply = from("127.0.0.1:1", Some(token("s3cret").unwrap()), page(row.path)).await;
+        let reply =
+            from("127.0.0.1:1", Some(token("s3cret").unwrap()), page(&example(row.path))).await;
         assert_eq!(reply.status(), StatusCode::UNAUTHORIZED, "{}", row.path);
     }
 }

@@ -195,7 +195,7 @@ fn who_may_not_see_the_page_may_not_change_it() {
             assert_eq!(reply.status, 403, "{method} {headers:?}");
         }
     }
-    let current = |port: &Logging| port.log.logs.in_force().unwrap().current().text.clone();
+    let current = |port: &Logging| port.log.logs.in_force().unwrap().current().value.clone();
     assert_eq!(current(&port), "info");
     assert_eq!(port.send("PUT", PAGE, &authorized, b"debug").status, 200);
     assert_eq!(current(&port), "debug");

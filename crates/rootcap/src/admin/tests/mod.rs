@@ -4,6 +4,7 @@
 mod client;
 mod drain;
 mod guard;
+mod limiting;
 mod limits;
 mod log;
 mod pages;
@@ -23,10 +24,13 @@ use super::change::Change;
 use super::routes::{Admin, Row, rows};
 use super::{
     AdminThread, CheckRow, ConfigRow, ConnectionRow, Controls, DrainRows, ErrorRow, HealthRows,
-    Info, LayerRow, OpenCallRow, OpenMethodRow, Process, ServiceRow, Settings, WaitingRow,
+    Info, LayerRow, LimitRows, OpenCallRow, OpenMethodRow, Process, ServiceRow, Settings,
+    WaitingRow,
 };
 use crate::BuildInfo;
-use crate::telemetry::logs::{InForce, Logs, LogsError, Replaced};
+use crate::in_force::{InForce, Replaced};
+use crate::limits::{LimitChange, LimitError, LimitSetting, WhatIf};
+use crate::telemetry::logs::{Logs, LogsError};
 
 pub(super) const MARKUP: &str = "<script>alert('x')</script>\x1b[31m\"&";
 
@@ -39,6 +43,7 @@ pub(super) struct Fake {
     pub(super) drains: Arc<AtomicBool>,
     /// The log, where it is ours.
     pub(super) logs: Option<Logs>,
+    pub(super) limits: limiting::FakeLimits,
 }
 
 impl Process for Fake {
@@ -196,8 +201,16 @@ impl Process for Fake {
         }
     }
 
-    fn log_filter(&self) -> Option<InForce> {
+    fn log_filter(&self) -> Option<InForce<String>> {
         self.logs.as_ref()?.in_force()
+    }
+
+    fn limits(&self) -> LimitRows {
+        LimitRows::of(&self.limits.0)
+    }
+
+    fn what_if(&self, rule: &str, change: &LimitChange) -> Result<WhatIf, LimitError> {
+        self.limits.0.what_if(rule, change)
     }
 }
 
@@ -207,7 +220,7 @@ impl Controls for Fake {
         filter: &str,
         peer: Option<String>,
         lasts: Option<Duration>,
-    ) -> Result<Replaced, LogsError> {
+    ) -> Result<Replaced<String>, LogsError> {
         self.logs.as_ref().ok_or(LogsError::NotOurs)?.change_filter(filter, peer, lasts)
     }
 
@@ -215,8 +228,22 @@ impl Controls for Fake {
         !self.drains.swap(true, Relaxed)
     }
 
-    fn restore_log_filter(&self) -> Result<Replaced, LogsError> {
+    fn restore_log_filter(&self) -> Result<Replaced<String>, LogsError> {
         self.logs.as_ref().ok_or(LogsError::NotOurs)?.fall_back()
+    }
+
+    fn change_limit(
+        &self,
+        rule: &str,
+        change: &LimitChange,
+        peer: Option<String>,
+        lasts: Option<Duration>,
+    ) -> Result<Replaced<LimitSetting>, LimitError> {
+        self.limits.0.change(rule, change, peer, lasts)
+    }
+
+    fn restore_limit(&self, rule: &str) -> Result<Replaced<LimitSetting>, LimitError> {
+        self.limits.0.restore(rule)
     }
 }
 
@@ -258,6 +285,11 @@ pub(super) fn start_on(listener: TcpListener, fake: Fake, settings: Settings) ->
     let thread =
         AdminThread::spawn_rows(test_rows(), vec![listener], settings, Arc::new(fake)).unwrap();
     Running { address, thread }
+}
+
+/// A path of the real table as a request has it: with the name of a rule that there is.
+pub(super) fn example(path: &str) -> String {
+    path.replace("{rule}", "greetings")
 }
 
 /// The real table, and a route that changes nothing real.

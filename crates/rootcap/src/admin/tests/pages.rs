@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::client::{get, send};
-use super::{Fake, MARKUP, start, test_rows};
+use super::{Fake, MARKUP, example, start, test_rows};
 use crate::admin::routes::rows;
 
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
@@ -20,13 +20,16 @@ fn every_row_is_reachable_listed_and_documented() {
     assert_eq!(as_text.header("content-type"), "text/plain; charset=utf-8");
     assert_eq!(as_html.header("content-type"), "text/html; charset=utf-8");
     for row in rows() {
-        assert_eq!(get(server.address, row.path).status, 200, "{}", row.path);
+        assert_eq!(get(server.address, &example(row.path)).status, 200, "{}", row.path);
         let in_text = as_text.text().lines().any(|line| {
             line.split_whitespace().next() == Some(row.path) && line.ends_with(row.description)
         });
         assert!(in_text, "{} in {}", row.path, as_text.text());
         let link = format!("<a href=\"{0}\">{0}</a>", row.path);
-        assert!(as_html.text().contains(&link), "{link} in {}", as_html.text());
+        // What has a parameter leads nowhere.
+        let is_link = !row.path.contains('{');
+        assert_eq!(as_html.text().contains(&link), is_link, "{link} in {}", as_html.text());
+        assert!(as_html.text().contains(row.path), "{}", row.path);
         let documented = include_str!("../mod.rs").lines().any(|line| {
             line.starts_with(&format!("//! | `{}` |", row.path))
                 && line.replace('`', "").contains(row.description)
@@ -55,10 +58,11 @@ fn the_debug_index_lists_the_debug_pages() {
 fn head_works_where_get_does() {
     let server = start(Fake::default());
     for row in rows() {
-        let reply = send(server.address, "HEAD", row.path, &[("Host", "localhost")]);
+        let path = example(row.path);
+        let reply = send(server.address, "HEAD", &path, &[("Host", "localhost")]);
         assert_eq!(reply.status, 200, "{}", row.path);
         assert!(reply.body.is_empty(), "{}", row.path);
-        let whole = send(server.address, "GET", row.path, &[("Host", "localhost")]);
+        let whole = send(server.address, "GET", &path, &[("Host", "localhost")]);
         assert_eq!(reply.header("content-type"), whole.header("content-type"), "{}", row.path);
     }
 }
@@ -232,7 +236,13 @@ fn the_settings_page_tells_what_the_tls_files_held_and_why_newer_ones_are_not_us
 #[test]
 fn what_others_named_is_never_markup_nor_an_escape_sequence() {
     let server = start(Fake::default());
-    for path in ["/connections", "/debug/config", "/debug/health"] {
+    for path in [
+        "/connections",
+        "/debug/config",
+        "/debug/health",
+        "/debug/limits",
+        "/debug/limits/greetings",
+    ] {
         let html = browse(server.address, path);
         assert!(!html.text().contains("<script"), "{}", html.text());
         assert!(html.text().contains("&lt;script&gt;"), "{}", html.text());
@@ -248,9 +258,9 @@ fn every_answer_carries_the_security_headers() {
     let server = start(Fake { panics: true, ..Fake::default() });
     let unlisted = ["/no/such", "/connections", "/?format=x", "/debug"];
     let rows = rows();
-    for path in rows.iter().map(|row| row.path).chain(unlisted) {
+    for path in rows.iter().map(|row| row.path).chain(unlisted).map(example) {
         for headers in [&[("Host", "localhost"), ("Accept", BROWSER)][..], &[]] {
-            let reply = send(server.address, "GET", path, headers);
+            let reply = send(server.address, "GET", &path, headers);
             let policy = reply.header("content-security-policy");
             assert!(policy.starts_with("default-src 'none'; style-src 'self'"), "{policy}");
             assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
@@ -266,7 +276,7 @@ fn every_answer_carries_the_security_headers() {
 fn pages_need_nothing_that_the_policy_forbids() {
     let server = start(Fake::default());
     for row in rows() {
-        let html = browse(server.address, row.path);
+        let html = browse(server.address, &example(row.path));
         for forbidden in ["<script", "<style", " style=", " onclick", "http://", "https://", "url("]
         {
             assert!(!html.text().contains(forbidden), "{forbidden} in {}", row.path);

@@ -13,7 +13,7 @@ fn what_is_printed_loads_to_the_same() {
     ])
     .unwrap();
     let text = print(&loaded);
-    assert!(text.starts_with("listen = [\":8081\"] # default\nrate_limit = [] # default\nconcurrency = [] # default\n\n[admin]\nlisten = \"off\" # environment variable ROOTCAP_ADMIN__LISTEN\n"), "{text}");
+    assert!(text.starts_with("listen = [\":8081\"] # default\ntrusted_proxies = [] # default\nrate_limit = [] # default\nconcurrency = [] # default\n\n[admin]\nlisten = \"off\" # environment variable ROOTCAP_ADMIN__LISTEN\n"), "{text}");
     assert_eq!(from_file(&text).unwrap().config, loaded.config);
 }
 

@@ -13,6 +13,7 @@ mod layers;
 mod listener;
 mod number;
 mod optional;
+pub(crate) mod outside;
 mod problem;
 mod rate;
 mod rule;
@@ -22,9 +23,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
-
-use std::ops::RangeInclusive;
-use std::time::Duration;
 
 pub use choice::{ClientAuth, LogCalls, LogFormat, Propagator, ShedCode, Switch};
 pub use endpoint::Endpoint;
@@ -128,21 +126,6 @@ pub(super) fn from_deserializer<'de, T: Value, D: serde::Deserializer<'de>>(
     let value = <toml::Value as serde::Deserialize>::deserialize(deserializer)?;
     T::from_toml(&value)
         .map_err(|problems| serde::de::Error::custom(problems.sentence(&T::accepts())))
-}
-
-/// Parses a duration or "off" outside of the settings, as a setting of this range would be.
-///
-/// # Errors
-/// What is wrong, and what is accepted.
-pub(crate) fn optional_duration(
-    text: &str,
-    range: RangeInclusive<Duration>,
-) -> Result<Option<Duration>, String> {
-    let parsed = Option::from_text(text)
-        .and_then(|value| Rule::<Option<Duration>>::check(&range, &value).map(|()| value));
-    parsed.map_err(|problems| {
-        problems.sentence(&Rule::<Option<Duration>>::accepts(&range, Option::<Duration>::accepts()))
-    })
 }
 
 /// A value as text: as in TOML, but a string without its quotes.

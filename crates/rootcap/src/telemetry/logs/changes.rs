@@ -6,11 +6,8 @@ use std::time::{Duration, SystemTime};
 use rootcap_layers::excerpt::cut;
 use tokio::time::Instant;
 
-use super::{
-    CHANGES, Logs, LogsError, directives,
-    filter::{Filter, Replaced},
-    in_force::{Given, InForce, Origin},
-};
+use super::{CHANGES, Logs, LogsError, directives, filter::Filter};
+use crate::in_force::{Given, InForce, Origin, Replaced};
 
 /// How long a change lasts where nobody says: one that is forgotten must not fill disks.
 pub(crate) const USUAL: Duration = Duration::from_secs(10 * 60);
@@ -20,7 +17,7 @@ const MAX_SHOWN: usize = 256;
 
 impl Logs {
     /// Which filter is in force; `None` where the subscriber of this process is not ours.
-    pub(crate) fn in_force(&self) -> Option<InForce> {
+    pub(crate) fn in_force(&self) -> Option<InForce<String>> {
         self.filter().ok().map(Filter::state)
     }
 
@@ -31,7 +28,7 @@ impl Logs {
     /// When it is not valid, or the subscriber of this process is not ours. The old one then stays.
     pub(crate) fn set_filter(&self, text: &str) -> Result<(), LogsError> {
         let filter = self.filter()?;
-        let given = given(text, Origin::Program)?;
+        let given = Given::new(checked(text)?, Origin::Program, SystemTime::now());
         filter.update(|_| Some(InForce::configured(given)))?;
         Ok(())
     }
@@ -45,36 +42,27 @@ impl Logs {
         text: &str,
         peer: Option<String>,
         lasts: Option<Duration>,
-    ) -> Result<Replaced, LogsError> {
-        let filter = self.filter()?;
-        let given = given(text, Origin::Peer(peer))?;
-        let until = lasts.map(|lasts| Instant::now() + lasts);
-        let replaced = filter.update(|state| Some(state.changed(given, until)))?;
-        Ok(replaced.expect("a change was made of any state"))
+    ) -> Result<Replaced<String>, LogsError> {
+        self.filter()?.change(|_| checked(text), Origin::Peer(peer), lasts)
     }
 
     /// Puts the configured filter into force again.
     ///
     /// # Errors
     /// When the subscriber of this process is not ours.
-    pub(crate) fn fall_back(&self) -> Result<Replaced, LogsError> {
-        let filter = self.filter()?;
-        let replaced = filter.update(InForce::fallen_back)?;
-        Ok(replaced.unwrap_or_else(|| {
-            let text = filter.state().current().text.clone();
-            Replaced { old: text.clone(), new: text }
-        }))
+    pub(crate) fn fall_back(&self) -> Result<Replaced<String>, LogsError> {
+        self.filter()?.fall_back()
     }
 
     /// Puts the configured filter into force at the level `debug`, for the [`USUAL`] time; or the configured one, if
     /// that is so already. Tells it to the log.
     pub(crate) fn toggle_debug(&self) {
-        let next = |state: &InForce| {
+        let next = |state: &InForce<String>| {
             if state.current().by == Origin::Signal {
                 return state.fallen_back();
             }
-            let text = directives::at_debug(&state.fallback().text);
-            let given = Given { text, by: Origin::Signal, at: SystemTime::now() };
+            let text = directives::at_debug(&state.fallback().value);
+            let given = Given::new(text, Origin::Signal, SystemTime::now());
             Some(state.changed(given, Some(Instant::now() + USUAL)))
         };
         match self.filter().and_then(|filter| filter.update(next)) {
@@ -104,8 +92,9 @@ impl Logs {
     }
 }
 
-fn given(text: &str, by: Origin) -> Result<Given, LogsError> {
+/// A filter as it is kept, if it is one.
+fn checked(text: &str) -> Result<String, LogsError> {
     directives::check(text)
         .map_err(|source| LogsError::Filter { value: cut(text, MAX_SHOWN).into(), source })?;
-    Ok(Given { text: text.trim().to_owned(), by, at: SystemTime::now() })
+    Ok(text.trim().to_owned())
 }

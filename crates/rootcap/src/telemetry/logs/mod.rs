@@ -14,7 +14,6 @@ mod directives;
 mod error;
 mod fields;
 mod filter;
-mod in_force;
 mod layer;
 mod log_filter;
 
@@ -23,8 +22,6 @@ pub(crate) use changes::USUAL as USUAL_CHANGE;
 pub(crate) use directives::at_debug as filter_at_debug;
 pub(crate) use directives::check as check_filter;
 pub(crate) use error::{ACCEPTED_FILTER, LogsError};
-pub(crate) use filter::Replaced;
-pub(crate) use in_force::InForce;
 
 /// The target of the lines that tell what was changed while the process runs. They pass every filter, and a buffer
 /// that is full of other lines.
@@ -47,7 +44,6 @@ use tracing_subscriber::{Layer, layer::SubscriberExt};
 use self::{
     call_lines::CallLines,
     filter::{Compiled, Filter},
-    in_force::{Given, Origin},
     layer::EventLines,
     log_filter::{LogFilter, PassingLines},
 };
@@ -56,7 +52,10 @@ use super::{
     export::{LogLine, Queue},
     sink::{Sink, SinkCounters},
 };
-use crate::config::{self, Loaded, LogCalls, LogFormat, Switch};
+use crate::{
+    config::{self, Loaded, LogCalls, LogFormat, Switch},
+    in_force::{Given, InForce, Origin},
+};
 
 /// What [`Logs::install`] is told.
 #[derive(Debug, Clone)]
@@ -246,11 +245,11 @@ impl Installed {
         };
         let sink = Sink::start(out, settings.buffer, format).map_err(LogsError::Thread)?;
         let sink = Arc::new(sink);
-        let configured = InForce::configured(Given {
-            text: settings.filter.clone(),
-            by: Origin::Settings(settings.filter_source.clone()),
-            at: SystemTime::now(),
-        });
+        let configured = InForce::configured(Given::new(
+            settings.filter.clone(),
+            Origin::Settings(settings.filter_source.clone()),
+            SystemTime::now(),
+        ));
         let (layer, filter) = filter::reloadable(configured, filter);
         let passing = Arc::new(PassingLines::default());
         let log_filter = LogFilter { filter: layer, lines: Arc::clone(&passing) };

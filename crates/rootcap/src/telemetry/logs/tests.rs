@@ -74,7 +74,7 @@ impl TestLog {
 }
 
 fn in_force(logs: &Logs) -> String {
-    logs.in_force().unwrap().current().text.clone()
+    logs.in_force().unwrap().current().value.clone()
 }
 
 fn methods() -> Arc<Methods> {

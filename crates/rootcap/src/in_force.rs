@@ -1,10 +1,14 @@
-//! Which filter is in force: the configured one, or for a time another.
+//! What is in force: what was configured, or for a time something else. `held.rs` holds it and ends the time.
+
+mod held;
 
 use std::{fmt, time::SystemTime};
 
 use tokio::time::Instant;
 
-/// Who set a filter.
+pub(crate) use held::Held;
+
+/// Who set a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// The settings; where the value came from.
@@ -29,34 +33,48 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A filter, as it was written, and how it came to be.
+/// A value, and how it came to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Given {
-    pub(crate) text: String,
+pub(crate) struct Given<T> {
+    pub(crate) value: T,
     pub(crate) by: Origin,
     pub(crate) at: SystemTime,
 }
 
-/// The configured filter, and what stands in its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct InForce {
-    configured: Given,
-    /// In place of the configured one, until a time or until somebody says so.
-    change: Option<(Given, Option<Instant>)>,
+impl<T> Given<T> {
+    /// `value`, given by `by` at this moment.
+    pub(crate) fn new(value: T, by: Origin, at: SystemTime) -> Self {
+        Self { value, by, at }
+    }
 }
 
-impl InForce {
-    pub(super) fn configured(given: Given) -> Self {
+/// A value that was replaced, and the one in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Replaced<T> {
+    pub(crate) old: T,
+    pub(crate) new: T,
+}
+
+/// The configured value, and what stands in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InForce<T> {
+    configured: Given<T>,
+    /// In place of the configured one, until a time or until somebody says so.
+    change: Option<(Given<T>, Option<Instant>)>,
+}
+
+impl<T: Clone> InForce<T> {
+    pub(crate) fn configured(given: Given<T>) -> Self {
         Self { configured: given, change: None }
     }
 
-    /// The filter that is in force.
-    pub(crate) fn current(&self) -> &Given {
+    /// The value that is in force.
+    pub(crate) fn current(&self) -> &Given<T> {
         self.change.as_ref().map_or(&self.configured, |(given, _)| given)
     }
 
-    /// The filter that comes back when a change ends.
-    pub(crate) fn fallback(&self) -> &Given {
+    /// The value that comes back when a change ends.
+    pub(crate) fn fallback(&self) -> &Given<T> {
         &self.configured
     }
 
@@ -65,18 +83,18 @@ impl InForce {
         self.change.as_ref().and_then(|(_, until)| *until)
     }
 
-    /// With another filter in place of the configured one, and of any change before.
-    pub(super) fn changed(&self, given: Given, until: Option<Instant>) -> Self {
+    /// With another value in place of the configured one, and of any change before.
+    pub(crate) fn changed(&self, given: Given<T>, until: Option<Instant>) -> Self {
         Self { configured: self.configured.clone(), change: Some((given, until)) }
     }
 
-    /// With the configured filter; `None` if it is in force already.
-    pub(super) fn fallen_back(&self) -> Option<Self> {
+    /// With the configured value; `None` if it is in force already.
+    pub(crate) fn fallen_back(&self) -> Option<Self> {
         self.change.as_ref().map(|_| Self::configured(self.configured.clone()))
     }
 
     /// What follows at `now`, if the change is over then.
-    pub(super) fn at(&self, now: Instant) -> Option<Self> {
+    fn at(&self, now: Instant) -> Option<Self> {
         let is_over = self.until().is_some_and(|until| until <= now);
         if is_over { self.fallen_back() } else { None }
     }
@@ -90,11 +108,11 @@ mod tests {
 
     use super::*;
 
-    fn given(text: &str, by: Origin) -> Given {
-        Given { text: text.to_owned(), by, at: SystemTime::UNIX_EPOCH }
+    fn given(text: &'static str, by: Origin) -> Given<&'static str> {
+        Given::new(text, by, SystemTime::UNIX_EPOCH)
     }
 
-    fn configured() -> InForce {
+    fn configured() -> InForce<&'static str> {
         InForce::configured(given("info", Origin::Settings("default".to_owned())))
     }
 
@@ -103,8 +121,8 @@ mod tests {
         let now = Instant::now();
         let until = now + Duration::from_secs(60);
         let changed = configured().changed(given("debug", Origin::Signal), Some(until));
-        assert_eq!((&*changed.current().text, changed.until()), ("debug", Some(until)));
-        assert_eq!(changed.fallback().text, "info");
+        assert_eq!((changed.current().value, changed.until()), ("debug", Some(until)));
+        assert_eq!(changed.fallback().value, "info");
         assert_eq!(changed.at(until - Duration::from_nanos(1)), None);
         assert_eq!(changed.at(until), Some(configured()));
         assert_eq!(configured().at(until), None);
@@ -115,7 +133,7 @@ mod tests {
         let now = Instant::now();
         let first = configured().changed(given("debug", Origin::Signal), Some(now));
         let second = first.changed(given("trace", Origin::Peer(None)), None);
-        assert_eq!((&*second.current().text, second.until()), ("trace", None));
+        assert_eq!((second.current().value, second.until()), ("trace", None));
         assert_eq!(second.at(now + Duration::from_secs(1 << 30)), None, "it has no end");
         assert_eq!(second.fallen_back(), Some(configured()), "and not the first change");
         assert_eq!(configured().fallen_back(), None);

@@ -1,0 +1,145 @@
+//! `/debug/limits`: the rules, one rule, what it would have done, and changing it. `view.rs` is how
+//! they look.
+
+mod rule;
+mod tried;
+mod view;
+
+use std::time::{Duration, SystemTime};
+
+use axum::response::Response;
+use http::StatusCode;
+use http::request::Parts;
+
+use self::rule::Rule;
+use self::tried::Tried;
+use self::view::{All, One};
+use crate::admin::asked::{by, lasts, refused};
+use crate::admin::change::Change;
+use crate::admin::negotiate::{Format, answer};
+use crate::admin::path::parameter;
+use crate::admin::process::{Controls, LimitRow};
+use crate::admin::query::Fields;
+use crate::admin::routes::Admin;
+use crate::admin::text::plain_response;
+use crate::in_force::Replaced;
+use crate::limits::{LimitChange, LimitError, LimitSetting};
+
+/// Shows all rules.
+pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
+    if let Err(problem) = Fields::read(parts.uri.query().unwrap_or_default(), &["format"]) {
+        return plain_response(StatusCode::BAD_REQUEST, format!("{problem}\n"));
+    }
+    let limits = admin.process.limits();
+    let now = SystemTime::now();
+    let rules = limits.rules.into_iter().map(|row| Rule::of(row, now)).collect();
+    answer(parts, Format::Text, &All { rules, decisions: limits.decisions })
+}
+
+/// Shows one rule, and what another quota would have done.
+pub(in crate::admin) fn show_rule(admin: &Admin, parts: &Parts) -> Response {
+    match tried(admin, parts) {
+        Ok(tried) => page(admin, parts, tried),
+        Err(error) => failed(&error, ""),
+    }
+}
+
+/// What is asked about the recent calls, if anything is.
+fn tried(admin: &Admin, parts: &Parts) -> Result<Option<Tried>, LimitError> {
+    let query = parts.uri.query().unwrap_or_default();
+    let fields =
+        Fields::read(query, &["whatif", "burst", "format"]).map_err(LimitError::Refused)?;
+    let Some(quota) = fields.get("whatif") else {
+        return match fields.get("burst") {
+            Some(_) => Err(LimitError::Refused("burst goes with a whatif".to_owned())),
+            None => Ok(None),
+        };
+    };
+    let asked = |name: &str| match name {
+        "quota" => Some(quota),
+        "burst" => fields.get("burst"),
+        _ => None,
+    };
+    let change = LimitChange::read(asked).map_err(LimitError::Refused)?;
+    let what_if = admin.process.what_if(parameter(parts), &change)?;
+    Ok(Some(Tried::new(&change, what_if)))
+}
+
+/// Changes a rule as the body says, for as long as the query's `for` says.
+pub(in crate::admin) fn change(
+    admin: &Admin,
+    controls: &dyn Controls,
+    parts: &Parts,
+    body: &[u8],
+) -> Response {
+    let asked = lasts(parts.uri.query().unwrap_or_default(), None)
+        .and_then(|lasts| Ok((lasts, asked_for(body)?)));
+    let (lasts, change) = match asked {
+        Ok(asked) => asked,
+        Err(problem) => return refused(&problem),
+    };
+    let rule = parameter(parts);
+    answer_of(controls.change_limit(rule, &change, by(parts), lasts), lasts, admin, parts)
+}
+
+fn asked_for(body: &[u8]) -> Result<LimitChange, String> {
+    const SUCH_AS: &str = "expected some of quota=50/s&burst=100&limit=20&mode=observe";
+    let text = str::from_utf8(body).map_err(|_| format!("the body is not UTF-8; {SUCH_AS}"))?;
+    let fields = Fields::read(text.trim(), LimitChange::FIELDS)?;
+    LimitChange::read(|name| fields.get(name))
+}
+
+/// Puts what is configured of a rule into force again.
+pub(in crate::admin) fn restore(
+    admin: &Admin,
+    controls: &dyn Controls,
+    parts: &Parts,
+    _body: &[u8],
+) -> Response {
+    if parts.uri.query().is_some_and(|query| !query.is_empty()) {
+        return refused("a DELETE has no parameters");
+    }
+    answer_of(controls.restore_limit(parameter(parts)), None, admin, parts)
+}
+
+/// The rule as it is after the change; or why there was none.
+fn answer_of(
+    result: Result<Replaced<LimitSetting>, LimitError>,
+    lasts: Option<Duration>,
+    admin: &Admin,
+    parts: &Parts,
+) -> Response {
+    match result {
+        Ok(Replaced { old, new }) => {
+            let (old, new) = (old.to_string(), new.to_string());
+            let mut response = page(admin, parts, None);
+            response.extensions_mut().insert(Change { what: "limit", old, new, lasts });
+            response
+        }
+        Err(error) => failed(&error, "Nothing was changed.\n"),
+    }
+}
+
+/// The page of the rule that the path names.
+fn page(admin: &Admin, parts: &Parts, tried: Option<Tried>) -> Response {
+    let name = parameter(parts);
+    let limits = admin.process.limits();
+    let known = || limits.rules.iter().map(|row| row.described.name.to_string()).collect();
+    let is_it = |row: &&LimitRow| &*row.described.name == name;
+    let Some(row) = limits.rules.iter().find(is_it) else {
+        return failed(&LimitError::Unknown { known: known() }, "");
+    };
+    let rule = Rule::of(row.clone(), SystemTime::now());
+    let mut decisions = limits.decisions;
+    decisions.retain(|decision| decision.rule == name);
+    answer(parts, Format::Text, &One { rule, decisions, tried })
+}
+
+fn failed(error: &LimitError, consequence: &'static str) -> Response {
+    let status = match error {
+        LimitError::Unknown { .. } => StatusCode::NOT_FOUND,
+        LimitError::Refused(_) => StatusCode::BAD_REQUEST,
+        LimitError::Fixed(_) => StatusCode::CONFLICT,
+    };
+    plain_response(status, format!("{error}\n{consequence}"))
+}

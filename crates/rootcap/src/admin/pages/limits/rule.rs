@@ -1,0 +1,144 @@
+//! A rule of the limits, as a page shows it.
+
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use super::tried::named;
+use crate::admin::asked::SetBy;
+use crate::admin::page::Cell;
+use crate::admin::path::of_name;
+use crate::admin::process::{LimitRow, seconds};
+use crate::limits::{Amount, Looks};
+
+/// A rule, its limit, and what it does. What it does not have is `null`.
+#[derive(Serialize)]
+pub(super) struct Rule {
+    pub(super) name: String,
+    pub(super) kind: &'static str,
+    #[serde(rename = "match")]
+    pub(super) matches: String,
+    pub(super) per: String,
+    pub(super) quota: Option<String>,
+    burst: Option<u32>,
+    limit: Option<u64>,
+    pub(super) mode: &'static str,
+    /// The limit in words.
+    #[serde(skip)]
+    pub(super) amount: String,
+    pub(super) allowed: Option<u64>,
+    pub(super) rejected: Option<u64>,
+    pub(super) observed: Option<u64>,
+    keys: Option<u64>,
+    in_flight: Option<u64>,
+    queued: Option<u64>,
+    #[serde(rename = "oldest_wait_seconds", serialize_with = "seconds")]
+    oldest_wait: Option<Duration>,
+    pub(super) callers: Vec<Caller>,
+    #[serde(flatten)]
+    pub(super) set_by: SetBy,
+}
+
+/// A caller that is being limited now.
+#[derive(Serialize)]
+pub(super) struct Caller {
+    caller: String,
+    rate: f64,
+    at_least: f64,
+    in_flight: Option<u64>,
+}
+
+impl Rule {
+    pub(super) fn of(row: LimitRow, now: SystemTime) -> Self {
+        let LimitRow { described, setting, looks } = row;
+        let current = &setting.current().value;
+        let burst = current.burst().map(std::num::NonZeroU32::get);
+        let (quota, limit, amount) = match &current.amount {
+            Amount::Quota { quota, .. } => {
+                let at_once = format!("{quota}, {} at once", burst.unwrap_or_default());
+                (Some(quota.to_string()), None, at_once)
+            }
+            Amount::Calls(calls) => (None, Some(calls.get().into()), format!("{calls} in flight")),
+            Amount::Bytes(size) => (None, Some(size.as_u64()), format!("{size} in flight")),
+        };
+        let Looks { allowed, rejected, observed, keys, in_flight, queued, oldest_wait, callers } =
+            looks;
+        let callers = callers.into_iter().map(|caller| Caller {
+            caller: caller.key,
+            rate: caller.rate,
+            at_least: caller.at_least,
+            in_flight: caller.in_flight,
+        });
+        Self {
+            name: described.name.to_string(),
+            kind: described.kind,
+            matches: described.matches,
+            per: described.per,
+            quota,
+            burst,
+            limit,
+            mode: current.mode.as_str(),
+            amount,
+            allowed,
+            rejected,
+            observed,
+            keys,
+            in_flight,
+            queued,
+            oldest_wait,
+            callers: callers.collect(),
+            set_by: SetBy::of(&setting, now),
+        }
+    }
+
+    /// What it does now.
+    pub(super) fn now(&self) -> String {
+        let counted = |count: Option<u64>, what| count.map(|count| format!("{count} {what}"));
+        let waited = self.oldest_wait.map(|wait| format!("the oldest for {wait:.1?}"));
+        let parts = [
+            counted(self.keys, "callers known"),
+            counted(self.in_flight, "in flight"),
+            counted(self.queued, "wait"),
+            waited,
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
+    pub(super) fn cells(&self) -> Vec<Cell> {
+        let until = match (&self.set_by.falls_back_to, &self.set_by.expires_in) {
+            (None, _) => String::new(),
+            (Some(_), None) => "changed".to_owned(),
+            (Some(_), Some(left)) => format!("changed, for {left} more"),
+        };
+        vec![
+            Cell::Link { to: of_name("/debug/limits/", &self.name), text: self.name.clone() },
+            Cell::Short(self.kind.to_owned()),
+            Cell::Key(self.matches.clone()),
+            Cell::Key(self.per.clone()),
+            Cell::Text(self.amount.clone()),
+            Cell::Short(self.mode.to_owned()),
+            count(self.allowed),
+            count(self.rejected),
+            count(self.observed),
+            Cell::Text(self.now()),
+            Cell::Text(until),
+        ]
+    }
+
+    pub(super) fn caller_cells(&self) -> impl Iterator<Item = Vec<Cell>> {
+        self.callers.iter().map(|caller| {
+            vec![
+                Cell::Text(self.name.clone()),
+                named(&caller.caller),
+                Cell::Short(format!("{:.1}/s", caller.rate)),
+                Cell::Short(format!("{:.1}/s", caller.at_least)),
+                Cell::Short(caller.in_flight.map(|calls| calls.to_string()).unwrap_or_default()),
+            ]
+        })
+    }
+}
+
+/// A number that may not be known.
+pub(super) fn count(number: Option<u64>) -> Cell {
+    number.map_or_else(|| Cell::Short(String::new()), Cell::Number)
+}
