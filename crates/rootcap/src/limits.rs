@@ -13,11 +13,7 @@ pub(crate) use setting::{Amount, LimitSetting};
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use rootcap_layers::{
-    excerpt::without_effects,
-    limits::{LastDecision, LastDecisions},
-};
-use tokio::time::Instant;
+use rootcap_layers::{excerpt::without_effects, limits::LastDecision};
 
 use crate::{
     in_force::{Given, Held, InForce, Origin, Replaced},
@@ -72,19 +68,16 @@ impl Limit {
 #[derive(Clone)]
 pub(crate) struct Limits {
     limits: Arc<[Limit]>,
-    decisions: Arc<LastDecisions>,
-    /// From when the times of decisions count.
-    origin: Instant,
+    decisions: Arc<dyn Fn() -> Vec<(Duration, LastDecision)> + Send + Sync>,
 }
 
 impl Limits {
-    /// What is decided by `limits` is noted in `decisions`, with the time since `origin`.
+    /// `decisions` tells the last ones of `limits`, and how long ago each was; the latest first.
     pub(crate) fn new(
         limits: impl IntoIterator<Item = Limit>,
-        decisions: Arc<LastDecisions>,
-        origin: Instant,
+        decisions: impl Fn() -> Vec<(Duration, LastDecision)> + Send + Sync + 'static,
     ) -> Self {
-        Self { limits: limits.into_iter().collect(), decisions, origin }
+        Self { limits: limits.into_iter().collect(), decisions: Arc::new(decisions) }
     }
 
     /// One after another, in the order of the settings.
@@ -94,9 +87,7 @@ impl Limits {
 
     /// The last decisions that were not plain admissions, and how long ago they were made; the latest first.
     pub(crate) fn decisions(&self) -> Vec<(Duration, LastDecision)> {
-        let now = self.origin.elapsed();
-        let ago = |at| now.saturating_sub(Duration::from_nanos(at));
-        self.decisions.latest().into_iter().map(|decision| (ago(decision.at), decision)).collect()
+        (self.decisions)()
     }
 
     /// Changes a rule, for some time or until somebody says otherwise.

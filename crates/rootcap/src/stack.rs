@@ -10,13 +10,13 @@ use opentelemetry::global::BoxedTracer;
 use rootcap_layers::{
     CatchPanicLayer, ConcurrencyLayer, DeadlineLayer, Methods, RateLimitLayer,
     access_log::AccessLog,
-    admission::{Admission, TrustedProxies},
+    admission::Admission,
     catch_panic::CatchPanic,
     concurrency::Limit,
     deadline::Deadline,
     metrics::CallMetrics,
     observe::{Observe, ObserveLayer},
-    rate_limit::{Quota, RateRule, RateRules},
+    rate_limit::RateRules,
     trace::{Propagation, Propagator, Sampler},
 };
 use tower::ServiceBuilder;
@@ -82,7 +82,8 @@ impl Layers {
                 .map_or_else(ConcurrencyLayer::unlimited, |max| {
                     ConcurrencyLayer::new(max.try_into().expect("a usize has at least 32 bits"))
                 }),
-            rate_limit: rate_limit(&config.limits),
+            rate_limit: limits::rate_rules(config)
+                .map_or_else(RateLimitLayer::unlimited, RateLimitLayer::rules),
         }
     }
 
@@ -144,18 +145,6 @@ fn deadline(settings: &config::Deadline) -> DeadlineLayer {
         layer = layer.method(method.as_str(), *timeout);
     }
     layer
-}
-
-fn rate_limit(settings: &config::Limits) -> RateLimitLayer {
-    let Some(rate) = settings.rate else { return RateLimitLayer::unlimited() };
-    let quota = Quota::new(rate.count(), rate.per());
-    let quota = match settings.rate_burst.as_set() {
-        Some(burst) => quota.burst(*burst),
-        None => quota,
-    };
-    let rule = RateRule::new("limits.rate", quota);
-    let rules = RateRules::new([rule], TrustedProxies::default());
-    RateLimitLayer::rules(rules.expect("one rule stands in the way of no other"))
 }
 
 fn logged_metadata(names: &[String]) -> Vec<http::HeaderName> {

@@ -54,6 +54,7 @@ mod layer;
 mod quota;
 mod rule;
 mod rules;
+mod seen;
 
 pub use layer::RateLimitLayer;
 pub use quota::Quota;

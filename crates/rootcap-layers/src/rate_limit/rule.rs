@@ -10,8 +10,9 @@ use arc_swap::ArcSwap;
 use tonic::Code;
 
 use super::{POLICY, Quota, direct::Direct, gcra::Gcra, keyed::Keyed};
-use crate::admission::{
-    Arrival, Match, Mode, Per, Reason, Refusal, Tally, TrustedProxies, Violation,
+use crate::{
+    admission::{Arrival, Match, Mode, Per, Reason, Refusal, Tally, TrustedProxies, Violation},
+    limits::{Arrivals, TopCallers},
 };
 
 /// How many callers a rule tells apart, unless set otherwise.
@@ -95,6 +96,8 @@ pub(super) struct Rule {
     pub(super) used: Used,
     pub(super) settings: ArcSwap<Settings>,
     pub(super) tally: Tally,
+    pub(super) arrivals: Arrivals,
+    pub(super) callers: TopCallers,
 }
 
 /// What has been used of a quota.
@@ -118,6 +121,8 @@ impl Rule {
             matching: rule.matching,
             per: rule.per,
             used,
+            arrivals: Arrivals::new(),
+            callers: TopCallers::new(),
         }
     }
 
@@ -127,8 +132,15 @@ impl Rule {
     /// When it is used up: how long to wait.
     pub(super) fn take(&self, settings: &Settings, call: &Taken<'_>) -> Result<(), Duration> {
         match &self.used {
-            Used::Together(direct) => direct.take(settings.governor, call.now),
-            Used::Each(keyed) => keyed.take(call.key(self, keyed), settings.gcra, call.now),
+            Used::Together(direct) => {
+                self.arrivals.note(Taken::TOGETHER, call.now);
+                direct.take(settings.governor, call.now)
+            }
+            Used::Each(keyed) => {
+                let key = call.key(self, keyed);
+                self.arrivals.note(key, call.now);
+                keyed.take(key, settings.gcra, call.now)
+            }
         }
     }
 
@@ -174,6 +186,9 @@ pub(super) struct Taken<'a> {
 }
 
 impl Taken<'_> {
+    /// The key of all callers, where they are not told apart.
+    pub(super) const TOGETHER: u64 = 0;
+
     fn key(&self, rule: &Rule, keyed: &Keyed) -> u64 {
         keyed.key(rule.per.caller(self.arrival, self.proxies))
     }

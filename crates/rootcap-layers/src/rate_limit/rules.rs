@@ -15,8 +15,11 @@ use super::{
     Quota, RateChange, RateRule,
     rule::{Rule, Taken, Used},
 };
-use crate::admission::{
-    Arrival, Counts, Decision, Index, Match, Mode, Per, Policy, Reason, Refusal, TrustedProxies,
+use crate::{
+    admission::{
+        Arrival, Counts, Decision, Index, Match, Mode, Per, Policy, Reason, Refusal, TrustedProxies,
+    },
+    limits::{LastDecisions, Verdict},
 };
 
 /// Rules of rates, and what has been used of each. Clones are the same rules.
@@ -25,18 +28,19 @@ use crate::admission::{
 /// service's, that of all calls; then those that tell callers apart before those that do not; then in their order), and
 /// the first that refuses gives the answer. What a call that is refused has taken from the others it gives back.
 #[derive(Debug, Clone)]
-pub struct RateRules(Arc<Inner>);
+pub struct RateRules(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
+pub(super) struct Inner {
     /// The most specific first.
-    rules: Vec<Rule>,
+    pub(super) rules: Vec<Rule>,
     index: Index,
     proxies: TrustedProxies,
     /// The zero of all times.
     origin: Instant,
     /// Held while a rule is changed.
     changing: Mutex<()>,
+    pub(super) decisions: LastDecisions,
 }
 
 /// So many rules may match one call.
@@ -64,18 +68,28 @@ impl RateRules {
         }
         let rules = rules.into_iter().map(Rule::new).collect();
         let (origin, changing) = (Instant::now(), Mutex::default());
-        Ok(Self(Arc::new(Inner { rules, index, proxies, origin, changing })))
+        let decisions = LastDecisions::new();
+        Ok(Self(Arc::new(Inner { rules, index, proxies, origin, changing, decisions })))
     }
 
     /// Changes a rule while it is in use, and keeps what has been used of it. Returns how it was and how it is;
     /// `None` if no rule has that name.
     pub fn change(&self, name: &str, change: RateChange) -> Option<(RateSettings, RateSettings)> {
-        let rule = self.0.rules.iter().find(|rule| &*rule.name == name)?;
+        let rule = self.find(name)?;
         let _changing = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let old = rule.settings();
         let (quota, mode) = change.apply(old.quota, old.mode);
         rule.set(quota, mode, self.0.nanos(Instant::now()));
         Some((old, RateSettings { quota, mode }))
+    }
+
+    /// A rule as it is now; `None` if none has that name.
+    pub fn state(&self, name: &str) -> Option<RateState> {
+        self.find(name).map(|rule| rule.state(self.0.nanos(Instant::now())))
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<&Rule> {
+        self.0.rules.iter().find(|rule| &*rule.name == name)
     }
 
     /// All rules as they are now, in the order in which they are asked.
@@ -86,7 +100,7 @@ impl RateRules {
 }
 
 impl Inner {
-    fn nanos(&self, at: Instant) -> u64 {
+    pub(super) fn nanos(&self, at: Instant) -> u64 {
         let nanos = at.saturating_duration_since(self.origin).as_nanos();
         u64::try_from(nanos).unwrap_or(u64::MAX)
     }
@@ -104,13 +118,17 @@ impl Inner {
             let settings = rule.settings.load();
             match (rule.take(&settings, call), settings.mode) {
                 (Ok(()), _) => {}
-                (Err(_), Mode::Observe) => over |= 1 << asked,
+                (Err(retry_after), Mode::Observe) => {
+                    rule.note(&self.decisions, call, Verdict::Observed, retry_after);
+                    over |= 1 << asked;
+                }
                 (Err(retry_after), Mode::Enforce) => {
                     self.each(&places[..asked], over, |rule, was_over| {
                         if !was_over {
                             rule.give_back(call);
                         }
                     });
+                    rule.note(&self.decisions, call, Verdict::Rejected, retry_after);
                     rule.tally.refused(method, Reason::RateLimitExceeded);
                     return Err(rule.refusal(&settings, retry_after));
                 }

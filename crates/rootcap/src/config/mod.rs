@@ -67,6 +67,7 @@ pub use settings::{
     Admin, Concurrency, Config, Connection, Deadline, Drain, Http2, Limits, Log, Metrics, Otlp,
     RateLimit, Service, Tls, Trace,
 };
+pub(crate) use source::place;
 pub use source::{Source, Sources};
 pub(crate) use suggest::within;
 pub(crate) use value::outside;

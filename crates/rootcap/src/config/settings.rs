@@ -47,9 +47,9 @@ settings! {
         /// of a limit is the last hop that is none of them.
         trusted_proxies: Vec<Cidr> = Vec::new();
         /// Limits on the calls begun in a time.
-        rate_limit: Vec<RateLimit> = Vec::new(), in AtMost(100);
+        rate_limit: Vec<RateLimit> = Vec::new(), in AtMost(50);
         /// Limits on the calls in flight.
-        concurrency: Vec<Concurrency> = Vec::new(), in AtMost(100);
+        concurrency: Vec<Concurrency> = Vec::new(), in AtMost(50);
         /// The admin port.
         admin: Admin;
         /// How the server stops.

@@ -62,6 +62,6 @@ impl Sources {
 }
 
 /// The key of a value within a list of tables.
-pub(super) fn place(list: &str, index: usize, field: &str) -> String {
+pub(crate) fn place(list: &str, index: usize, field: &str) -> String {
     format!("{list}[{index}].{field}")
 }

@@ -48,7 +48,9 @@ impl Layers {
 
     fn rate(&self) -> String {
         let Some(rules) = self.rate_limit.limits() else { return "off".into() };
-        let rule = |rule: RateState| format!("{}, {} at once", rule.quota, rule.quota.at_once());
+        let rule = |rule: RateState| {
+            format!("{}: {}, {} at once", rule.name, rule.quota, rule.quota.at_once())
+        };
         rules.states().into_iter().map(rule).collect::<Vec<_>>().join("; ")
     }
 }

@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 
 use rootcap_layers::admission::Mode;
 use rootcap_layers::limits::{Decided, LastDecisions, Verdict};
-use tokio::time::Instant;
 
 use super::client::{Reply, get, raw, send};
 use super::{Fake, MARKUP, Running, start, start_with};
@@ -125,7 +124,9 @@ impl Default for FakeLimits {
                 inputs: &[("retry_after_ms", 15)],
             });
         }
-        Self(Limits::new(limits, Arc::new(decisions), Instant::now()), set)
+        let latest =
+            move || decisions.latest().into_iter().map(|it| (Duration::ZERO, it)).collect();
+        Self(Limits::new(limits, latest), set)
     }
 }
 

@@ -1,4 +1,6 @@
-//! The limit on calls in flight and the rate limit.
+//! Limits: what they refuse, what they leave alone, and what is seen of them.
+
+mod rates;
 
 use rootcap::{Running, config::Config};
 use rootcap_proto::testing::{EchoRequest, SleepRequest};
