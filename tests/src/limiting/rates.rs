@@ -9,7 +9,7 @@ use rootcap::{
 };
 use rootcap_proto::{
     helloworld::HelloRequest,
-    testing::{EchoRequest, EchoReply},
+    testing::{EchoReply, EchoRequest},
 };
 use rootcap_tests::{
     admin::Admin,

@@ -10,16 +10,30 @@ const MESSAGE: &[u8] = b"\x00\x00\x00\x00\x07\x0a\x05world";
 /// The bytes of its reply's DATA: a prefix of 5, and a field of 2 + 11.
 pub(crate) const REPLY: usize = 5 + 2 + "Hello world".len();
 
+/// What a connection asks for, again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ask {
+    path: &'static str,
+    message: &'static [u8],
+    /// The bytes of a reply's DATA.
+    pub(crate) reply: usize,
+}
+
+/// A greeting.
+pub(crate) const HELLO_WORLD: Ask =
+    Ask { path: "/helloworld.Greeter/SayHello", message: MESSAGE, reply: REPLY };
+/// The health of the server as a whole, which serves.
+pub(crate) const HEALTH: Ask =
+    Ask { path: "/grpc.health.v1.Health/Check", message: &[0; 5], reply: 5 + 2 };
+
 /// Fields of a request that are in HPACK's static table: `:method: POST`, `:scheme: http`.
 const STATIC_FIELDS: [u8; 2] = [0x83, 0x86];
-/// The others, as what a first request adds to the dynamic table: the byte that says so, with the index of the name or
+/// The key of a caller, in metadata.
+const KEY: &str = "x-tenant";
+/// The others but for the path, as what a first request adds to the dynamic table: the byte that says so, with the index of the name or
 /// 0 for a new one; name, and value.
-const FIELDS: [(u8, &str, &str); 4] = [
-    (0x44, "", "/helloworld.Greeter/SayHello"),
-    (0x41, "", "localhost"),
-    (0x5f, "", "application/grpc"),
-    (0x40, "te", "trailers"),
-];
+const FIELDS: [(u8, &str, &str); 3] =
+    [(0x41, "", "localhost"), (0x5f, "", "application/grpc"), (0x40, "te", "trailers")];
 /// Where they are found by each later one, the youngest first.
 const KNOWN_FIELDS: [u8; 4] = [0x80 | 65, 0x80 | 64, 0x80 | 63, 0x80 | 62];
 
@@ -45,22 +59,29 @@ pub(crate) fn frame(out: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload
     out.extend(payload);
 }
 
-/// Appends a whole request. As with any real client, only the first of a connection spells its header out.
-pub(crate) fn request(out: &mut Vec<u8>, stream: u32, first: bool) {
+/// Appends a whole request. As with any real client, only the first of a connection spells its header out; the key of
+/// who calls, if there is one, is never the same.
+pub(crate) fn request(out: &mut Vec<u8>, ask: Ask, stream: u32, first: bool, key: Option<&str>) {
     let mut fields = STATIC_FIELDS.to_vec();
     if first {
-        for (kind, name, value) in FIELDS {
-            fields.push(kind);
-            [name, value].iter().filter(|text| !text.is_empty()).for_each(|text| {
-                fields.push(u8::try_from(text.len()).expect("no text of ours is that long"));
-                fields.extend(text.as_bytes());
-            });
-        }
+        field(&mut fields, 0x44, "", ask.path);
+        FIELDS.iter().for_each(|(kind, name, value)| field(&mut fields, *kind, name, value));
     } else {
         fields.extend(KNOWN_FIELDS);
     }
+    if let Some(key) = key {
+        field(&mut fields, 0, KEY, key);
+    }
     frame(out, HEADERS, END_HEADERS, stream, &fields);
-    frame(out, DATA, END_STREAM, stream, MESSAGE);
+    frame(out, DATA, END_STREAM, stream, ask.message);
+}
+
+fn field(fields: &mut Vec<u8>, kind: u8, name: &str, value: &str) {
+    fields.push(kind);
+    [name, value].iter().filter(|text| !text.is_empty()).for_each(|text| {
+        fields.push(u8::try_from(text.len()).expect("no text of ours is that long"));
+        fields.extend(text.as_bytes());
+    });
 }
 
 /// A frame that came in.
@@ -123,8 +144,8 @@ mod tests {
     #[test]
     fn only_the_first_request_spells_its_header_out() {
         let [mut first, mut next] = [Vec::new(), Vec::new()];
-        request(&mut first, 1, true);
-        request(&mut next, 3, false);
+        request(&mut first, HELLO_WORLD, 1, true, None);
+        request(&mut next, HELLO_WORLD, 3, false, None);
         assert!(first.windows(8).any(|bytes| bytes == b"SayHello"));
         assert_eq!(next.len(), HEAD + 6 + HEAD + MESSAGE.len());
         let mut bytes = &next[..];

@@ -5,7 +5,9 @@ mod connection;
 mod first_call;
 mod frames;
 mod hold;
+mod keys;
 mod open_loop;
+mod probe;
 mod schedule;
 
 use std::error::Error;
@@ -16,10 +18,15 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const USAGE: &str = "\
 client open-loop <address> <connections> <calls per second> <calls>
-    makes calls when they are due, however the server does; prints percentiles of the time since each was due
+    makes calls when they are due, however the server does; prints percentiles of the time since each was due, of those
+    that are not refused
 client hold <address> <connections>
     opens connections and prints `open`; after a line of input makes a call on each and prints `called`;
     closes them at the end of its input
+client keys <address> <calls>
+    makes calls of which each has another `x-tenant`, and prints how many were refused
+client probe <address>
+    checks the server's health until the end of its input, and prints how long that took at most
 client first-call <address> <command>...
     starts a server, and prints the time from there to its first answer";
 
@@ -45,6 +52,10 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["hold", address, connections] => {
             hold::run(read("address", address)?, read("number of connections", connections)?)
         }
+        ["keys", address, calls] => {
+            keys::run(read("address", address)?, read("number of calls", calls)?)
+        }
+        ["probe", address] => probe::run(read("address", address)?),
         ["first-call", address, program, arguments @ ..] => {
             first_call::run(read("address", address)?, program, arguments)
         }

@@ -6,10 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::Result;
-use crate::connection::{Connection, PATIENCE};
+use crate::connection::{Connection, End, PATIENCE};
 use crate::schedule::Schedule;
 
-/// Makes the calls, and prints percentiles of their latencies in microseconds.
+/// Makes the calls, and prints percentiles of the latencies of those that were not refused, in microseconds.
 pub(crate) fn run(server: SocketAddr, connections: u32, rate: u32, calls: u64) -> Result<()> {
     if connections == 0 || rate == 0 || calls == 0 {
         return Err("neither connections, rate nor calls may be 0".into());
@@ -21,7 +21,7 @@ pub(crate) fn run(server: SocketAddr, connections: u32, rate: u32, calls: u64) -
     let count = connections.len() as u64;
     for (index, connection) in (0..).zip(&connections) {
         // The first call on each is not the schedule's.
-        connection.all_answered(1 + (calls + count - 1 - index) / count)?;
+        connection.all_ended(1 + (calls + count - 1 - index) / count)?;
     }
     print(&schedule);
     Ok(())
@@ -30,7 +30,8 @@ pub(crate) fn run(server: SocketAddr, connections: u32, rate: u32, calls: u64) -
 /// Connects, and makes a first call: the fields of later ones are then known to the server.
 fn connect(server: SocketAddr) -> Result<Connection> {
     let mut connection = Connection::open(server)?;
-    connection.call_and_wait()?;
+    connection.call()?;
+    connection.wait_for(1)?;
     connection.never_wait()?;
     Ok(connection)
 }
@@ -45,10 +46,15 @@ fn drive(connections: &mut [Connection], schedule: &mut Schedule) -> Result<()> 
             connections[(call % count) as usize].call()?;
         }
         for (index, connection) in (0..).zip(&mut *connections) {
-            connection.receive(|stream| {
+            connection.receive(|stream, end| {
                 last_end = start.elapsed();
-                // Streams are odd, and the first was made before the start.
-                schedule.end((u64::from(stream) / 2 - 1) * count + index, last_end);
+                match end {
+                    // Streams are odd, and the first was made before the start.
+                    End::Answered => {
+                        schedule.end((u64::from(stream) / 2 - 1) * count + index, last_end);
+                    }
+                    End::Refused => schedule.refuse(),
+                }
             })?;
         }
         if start.elapsed() > last_end + PATIENCE {
@@ -64,10 +70,11 @@ fn print(schedule: &Schedule) {
     let us = |nanoseconds: u64| nanoseconds as f64 / 1e3;
     let at = |quantile| us(schedule.latencies.value_at_quantile(quantile));
     println!(
-        "p50 {:.1} p90 {:.1} p99 {:.1} late {:.1}",
+        "p50 {:.1} p90 {:.1} p99 {:.1} late {:.1} refused {}",
         at(0.5),
         at(0.9),
         at(0.99),
-        us(schedule.lateness.value_at_quantile(0.99))
+        us(schedule.lateness.value_at_quantile(0.99)),
+        schedule.refused
     );
 }

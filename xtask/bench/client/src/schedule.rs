@@ -18,6 +18,7 @@ pub(crate) struct Schedule {
     rate: f64,
     calls: u64,
     begun: u64,
+    pub(crate) refused: u64,
     pub(crate) latencies: Histogram<u64>,
     /// By how much calls were sent after they were due: what the client itself adds.
     pub(crate) lateness: Histogram<u64>,
@@ -28,7 +29,7 @@ impl Schedule {
         let histogram =
             || Histogram::new_with_bounds(1, LONGEST, DIGITS).expect("the bounds are sensible");
         let (latencies, lateness) = (histogram(), histogram());
-        Self { rate: f64::from(rate), calls, begun: 0, latencies, lateness }
+        Self { rate: f64::from(rate), calls, begun: 0, refused: 0, latencies, lateness }
     }
 
     /// When a call is due, from 0.
@@ -53,8 +54,13 @@ impl Schedule {
         record(&mut self.latencies, now.saturating_sub(due));
     }
 
+    /// Takes note of a call that was refused: it has no latency.
+    pub(crate) fn refuse(&mut self) {
+        self.refused += 1;
+    }
+
     pub(crate) fn ended(&self) -> u64 {
-        self.latencies.len()
+        self.latencies.len() + self.refused
     }
 
     pub(crate) fn is_over(&self) -> bool {

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::thread;
 
 use super::*;
+use crate::frames::REPLY;
 
 /// A call to a server that says this and nothing else.
 fn call(answer: Vec<u8>) -> Result<()> {
@@ -35,6 +36,13 @@ fn answer(data: usize, trailers: u8) -> Vec<u8> {
 #[test]
 fn a_call_is_answered_by_a_whole_reply() {
     assert!(call(answer(REPLY, 4 | END_STREAM)).is_ok());
+}
+
+#[test]
+fn a_status_alone_is_a_refusal() {
+    let mut refusal = Vec::new();
+    frames::frame(&mut refusal, HEADERS, 4 | END_STREAM, 1, &[0x88]);
+    assert_eq!(call(refusal).unwrap_err().to_string(), "of 1 calls 1 were refused");
 }
 
 #[test]
