@@ -1,11 +1,12 @@
 //! [`Admission`]: asks a [`Policy`] whether a call may be served now. All limits share it.
 //!
 //! **What it does.** Asks its policy for a permit before the inner service is called, and holds the permit
-//! to the end of the response's body, through cancellation and panic. The framework's own methods (health,
-//! reflection) are never asked for one. Without a policy it costs one branch.
+//! to the end of the response's body, through cancellation and panic. A policy may let a call wait. The framework's own
+//! methods (health, reflection) are never asked for a permit. Without a policy it costs one branch.
 //!
-//! **When it rejects.** When the policy refuses: `RESOURCE_EXHAUSTED`, with a message that names the method
-//! and says when to retry, and `google.rpc.RetryInfo` in the details. The request's body is not read.
+//! **When it rejects.** When the policy refuses, with its code. The message names the method and the rule, and says when
+//! to retry; for programs the details have a `google.rpc.ErrorInfo` (`reason`, the domain `rootcap`, the `rule`) and a
+//! `google.rpc.RetryInfo`, and there is `grpc-retry-pushback-ms`. The request's body is not read.
 //!
 //! **What it records.** `rootcap_rejected_total{policy}`, through the `metrics` facade, and
 //! [`Call::rejected_by`](crate::Call::rejected_by).
@@ -14,11 +15,13 @@
 //! not served should cost as little as it can.
 //!
 //! ```
-//! use std::{convert::Infallible, time::Duration};
+//! use std::{convert::Infallible, future::Pending, time::Duration};
 //! use bytes::Bytes;
 //! use http::{Request, Response};
 //! use http_body_util::Empty;
-//! use rootcap_layers::admission::{Admission, Policy, Refusal};
+//! use rootcap_layers::admission::{Admission, Arrival, Decision, Policy, Reason, Refusal, Violation};
+//! use tokio::time::Instant;
+//! use tonic::Code;
 //! use tower::{ServiceExt, service_fn};
 //!
 //! /// Serves nobody.
@@ -27,11 +30,16 @@
 //!
 //! impl Policy for Closed {
 //!     type Permit = ();
-//!     fn name(&self) -> &'static str {
-//!         "closed"
-//!     }
-//!     fn admit(&self) -> Result<(), Refusal> {
-//!         Err(Refusal { reason: "we are closed".into(), retry_after: Duration::from_secs(3_600) })
+//!     type Wait = Pending<Result<(), Refusal>>;
+//!     fn admit(&self, _: &Arrival<'_>, _: Instant) -> Decision<(), Self::Wait> {
+//!         Decision::Refuse(Refusal {
+//!             policy: "closed",
+//!             rule: "sundays".into(),
+//!             code: Code::Unavailable,
+//!             reason: "we are closed".into(),
+//!             retry_after: Duration::from_secs(3_600),
+//!             violation: Violation::new(Reason::ConcurrencyLimitExceeded, "sundays", []),
+//!         })
 //!     }
 //! }
 //!
@@ -41,15 +49,30 @@
 //! let service = Admission::new(Some(Closed), inner);
 //! let response = service.oneshot(Request::post("/a.B/C").body(()).unwrap()).await.unwrap();
 //! let status = tonic::Status::from_header_map(response.headers()).unwrap();
-//! assert_eq!(status.code(), tonic::Code::ResourceExhausted);
-//! assert_eq!(status.message(), "/a.B/C: we are closed; retry after 3600s");
+//! assert_eq!(status.code(), Code::Unavailable);
+//! assert_eq!(status.message(), "/a.B/C: we are closed (rule `sundays`); retry after 3600s");
 //! # }
 //! ```
 
+mod details;
 mod future;
+mod malformed;
+mod matching;
+mod metrics;
+mod per;
 mod policy;
+mod refusal;
 mod service;
 
+pub use details::{Reason, Violation};
 pub use future::AdmissionFuture;
-pub use policy::{Policy, REJECTED, Refusal, record_refusal, register_metrics};
+pub use malformed::Malformed;
+pub use matching::{Match, Specificity};
+pub use metrics::{REJECTED, record_refusal, register_metrics};
+pub use per::{Mode, Per};
+pub use policy::{Arrival, Decision, Policy};
+pub use refusal::Refusal;
 pub use service::Admission;
+
+#[cfg(test)]
+mod tests;

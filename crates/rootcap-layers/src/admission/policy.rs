@@ -1,97 +1,64 @@
-//! What decides, and what is said to a caller who is refused.
+//! [`Policy`]: the one trait that decides, and what it is given.
 
-use std::{borrow::Cow, time::Duration};
+use std::future::Future;
 
-use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use http::HeaderMap;
+use tokio::time::Instant;
 
-use crate::{
-    excerpt::Excerpt,
-    metrics::{Metric, MetricKind},
-    reject,
-};
+use super::Refusal;
+use crate::call::Call;
 
 /// Decides whether a call may be served now.
 pub trait Policy: Clone {
     /// What an admitted call holds to the end of its body.
     type Permit;
 
-    /// How metrics and logs name the policy. The name becomes the value of a label: it must never change.
-    fn name(&self) -> &'static str;
+    /// What a call waits for that can be decided about later; `std::future::Pending` where none waits.
+    type Wait: Future<Output = Result<Self::Permit, Refusal>>;
 
-    /// Decides about one call. Neither blocks nor waits.
-    ///
-    /// # Errors
-    ///
-    /// The refusal, if the call may not be served now.
-    fn admit(&self) -> Result<Self::Permit, Refusal>;
+    /// Decides about one call, which has arrived at `now`. Does not block.
+    fn admit(&self, arrival: &Arrival<'_>, now: Instant) -> Decision<Self::Permit, Self::Wait>;
 }
 
-/// Why a call may not be served now, and when it could be.
+/// What a [`Policy`] says of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// In words for the caller, who is told it.
-    pub reason: Cow<'static, str>,
-    /// When to try again.
-    pub retry_after: Duration,
+pub enum Decision<P, W> {
+    /// It is served, and holds this to the end of its body.
+    Admit(P),
+    /// It is not served.
+    Refuse(Refusal),
+    /// It is decided about when this is ready; dropping it gives up the place.
+    Wait(W),
 }
 
-/// What policies refuse.
-pub const REJECTED: Metric = Metric::new(
-    MetricKind::Counter,
-    "rootcap_rejected_total",
-    &["policy"],
-    "Calls that a policy refused to serve, by its name.",
-);
-
-/// Describes the metrics of the policies to the installed recorder, and lets those of this crate start at
-/// zero. To be called once a recorder is installed.
-pub fn register_metrics() {
-    REJECTED.describe();
-    for policy in [crate::concurrency::POLICY, crate::rate_limit::POLICY] {
-        metrics::counter!(REJECTED.name, "policy" => policy).increment(0);
-    }
+/// What a policy sees of a call: its head.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// The call, where an [`Observe`](crate::observe::Observe) has made one.
+    pub call: Option<&'a Call>,
+    /// `/package.Service/Method` of a well-formed call. Not to be trusted.
+    pub path: &'a str,
+    /// The caller's metadata. Not to be trusted.
+    pub headers: &'a HeaderMap,
 }
 
-/// Records that `policy` refuses the current call: for a policy that answers in words of its own.
-pub fn record_refusal(policy: &'static str) {
-    metrics::counter!(REJECTED.name, "policy" => policy).increment(1);
-    reject::note(policy);
-}
-
-/// The status for a call of `path` that `policy` refuses, which is recorded.
-pub(super) fn refuse(policy: &'static str, path: &str, refusal: &Refusal) -> Status {
-    record_refusal(policy);
-    let Refusal { reason, retry_after } = refusal;
-    let message =
-        format!("{}: {reason}; retry after {:?}", Excerpt(path), ceil_to_millis(*retry_after));
-    let details = ErrorDetails::with_retry_info(Some(*retry_after));
-    Status::with_error_details(Code::ResourceExhausted, message, details)
-}
-
-/// Readable, and never too early.
-fn ceil_to_millis(duration: Duration) -> Duration {
-    let millis = duration.as_nanos().div_ceil(1_000_000);
-    Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::contract::rejected;
-
-    #[test]
-    fn the_counters_start_at_zero() {
-        let counted = rejected(async || register_metrics());
-        assert_eq!(counted, [("concurrency".to_owned(), 0), ("rate_limit".to_owned(), 0)].into());
+impl<'a> Arrival<'a> {
+    /// Calls `f` with the current call, and the head of its request.
+    pub(super) fn with_current<T>(
+        path: &'a str,
+        headers: &'a HeaderMap,
+        f: impl FnOnce(&Arrival<'_>) -> T,
+    ) -> T {
+        Call::with_current(|call| f(&Arrival { call, path, headers }))
     }
 
-    #[test]
-    fn whoever_waits_as_the_message_says_is_never_too_early() {
-        for (nanos, millis) in [(0, 0), (1, 1), (1_000_000, 1), (1_000_001, 2)] {
-            let shown = ceil_to_millis(Duration::from_nanos(nanos));
-            assert_eq!(shown, Duration::from_millis(millis));
-        }
-        assert!(ceil_to_millis(Duration::MAX) > Duration::from_secs(u64::MAX / 1_001));
+    /// Whether this is a call of the framework's own methods (health, reflection), which no limit applies to.
+    pub fn is_builtin(&self) -> bool {
+        self.call.is_some_and(|call| call.method().is_builtin())
+    }
+
+    /// When it has arrived, without a look at the clock if that is known.
+    pub(super) fn at(&self) -> Instant {
+        self.call.map_or_else(Instant::now, Call::started)
     }
 }

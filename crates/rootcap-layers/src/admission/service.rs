@@ -1,15 +1,17 @@
 //! The service.
 
-use std::task::{Context, Poll};
+use std::{
+    mem,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use tonic::Status;
 use tower_service::Service;
 
-use super::{AdmissionFuture, Policy, policy::refuse};
-use crate::{call::Call, hold::Held};
+use super::{AdmissionFuture, Arrival, Decision, Policy, Refusal, record_refusal};
+use crate::hold::Held;
 
 /// Serves the calls that a policy admits. See the [module](super).
 #[derive(Debug, Clone)]
@@ -24,39 +26,55 @@ impl<P: Policy, S> Admission<P, S> {
         Self { policy, inner }
     }
 
-    /// The permit, if the call needs one.
-    fn admit<B>(&self, request: &Request<B>) -> Result<Option<P::Permit>, Status> {
+    /// What is decided; the permit only if the call needs one.
+    fn decide<B>(&self, request: &Request<B>) -> Decision<Option<P::Permit>, P::Wait> {
         let Some(policy) = &self.policy else {
-            return Ok(None);
+            return Decision::Admit(None);
         };
-        if Call::with_current(|call| call.is_some_and(|call| call.method().is_builtin())) {
-            return Ok(None);
-        }
-        match policy.admit() {
-            Ok(permit) => Ok(Some(permit)),
-            Err(refusal) => Err(refuse(policy.name(), request.uri().path(), &refusal)),
-        }
+        Arrival::with_current(request.uri().path(), request.headers(), |arrival| {
+            if arrival.is_builtin() {
+                return Decision::Admit(None);
+            }
+            match policy.admit(arrival, arrival.at()) {
+                Decision::Admit(permit) => Decision::Admit(Some(permit)),
+                Decision::Refuse(refusal) => Decision::Refuse(refusal),
+                Decision::Wait(wait) => Decision::Wait(wait),
+            }
+        })
     }
+}
+
+/// The answer to a call of `path` that is refused, which is recorded.
+pub(super) fn refuse(refusal: &Refusal, path: &str) -> Response<()> {
+    record_refusal(refusal.policy);
+    refusal.response(path)
 }
 
 impl<P, S, ReqBody, ResBody> Service<Request<ReqBody>> for Admission<P, S>
 where
     P: Policy,
-    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
     ResBody: Body<Data = Bytes> + Default,
 {
     type Response = Response<Held<ResBody, P::Permit>>;
     type Error = S::Error;
-    type Future = AdmissionFuture<S::Future, P::Permit>;
+    type Future = AdmissionFuture<P, S, ReqBody>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        match self.admit(&request) {
-            Ok(permit) => AdmissionFuture::admitted(self.inner.call(request), permit),
-            Err(status) => AdmissionFuture::refused(status),
+        match self.decide(&request) {
+            Decision::Admit(permit) => AdmissionFuture::admitted(self.inner.call(request), permit),
+            Decision::Refuse(refusal) => {
+                AdmissionFuture::refused(refuse(&refusal, request.uri().path()))
+            }
+            Decision::Wait(wait) => {
+                // The one that is ready is the one to call.
+                let next = self.inner.clone();
+                AdmissionFuture::waiting(wait, mem::replace(&mut self.inner, next), request)
+            }
         }
     }
 }

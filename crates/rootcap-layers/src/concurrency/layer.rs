@@ -1,11 +1,13 @@
 //! The layer, and the policy that it applies.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{future::Pending, num::NonZeroUsize, time::Duration};
 
+use tokio::time::Instant;
+use tonic::Code;
 use tower_layer::Layer;
 
 use super::{Limit, POLICY, Permit};
-use crate::admission::{Admission, Policy, Refusal};
+use crate::admission::{Admission, Arrival, Decision, Policy, Reason, Refusal, Violation};
 
 /// What callers are told to wait for, when as many calls are in flight as may be.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
@@ -43,15 +45,27 @@ impl<S> Layer<S> for ConcurrencyLayer {
 
 impl Policy for Limit {
     type Permit = Permit;
+    type Wait = Pending<Result<Permit, Refusal>>;
 
-    fn name(&self) -> &'static str {
-        POLICY
+    fn admit(&self, _: &Arrival<'_>, _: Instant) -> Decision<Permit, Self::Wait> {
+        match self.try_acquire() {
+            Some(permit) => Decision::Admit(permit),
+            None => Decision::Refuse(self.refusal()),
+        }
     }
+}
 
-    fn admit(&self) -> Result<Permit, Refusal> {
-        self.try_acquire().ok_or_else(|| Refusal {
-            reason: format!("{} calls are in flight, which is the limit", self.max()).into(),
+impl Limit {
+    fn refusal(&self) -> Refusal {
+        let max = self.max();
+        let limit = [("limit", max.to_string())];
+        Refusal {
+            policy: POLICY,
+            rule: POLICY.into(),
+            code: Code::ResourceExhausted,
+            reason: format!("{max} calls are in flight, which is the limit").into(),
             retry_after: RETRY_AFTER,
-        })
+            violation: Violation::new(Reason::ConcurrencyLimitExceeded, POLICY, limit),
+        }
     }
 }

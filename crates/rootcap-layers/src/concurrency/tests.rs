@@ -70,7 +70,7 @@ async fn a_caller_over_the_limit_is_told_why_and_when() {
     assert_eq!(status.code(), tonic::Code::ResourceExhausted);
     assert_eq!(
         status.message(),
-        "/a.B/C: 2 calls are in flight, which is the limit; retry after 100ms"
+        "/a.B/C: 2 calls are in flight, which is the limit (rule `concurrency`); retry after 100ms"
     );
     let retry = status.get_details_retry_info().unwrap();
     assert_eq!(retry.retry_delay, Some(Duration::from_millis(100)));

@@ -1,6 +1,6 @@
 //! The layer, and the policy that it applies.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, future::Pending, sync::Arc, time::Duration};
 
 use governor::{
     RateLimiter,
@@ -8,10 +8,12 @@ use governor::{
     middleware::NoOpMiddleware,
     state::{InMemoryState, NotKeyed},
 };
+use tokio::time::Instant;
+use tonic::Code;
 use tower_layer::Layer;
 
 use super::{POLICY, Quota, clock::TokioClock};
-use crate::admission::{Admission, Policy, Refusal};
+use crate::admission::{Admission, Arrival, Decision, Policy, Reason, Refusal, Violation};
 
 type Limiter<C> = RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
@@ -67,17 +69,28 @@ impl RateLimit {
 
 impl Policy for RateLimit {
     type Permit = ();
+    type Wait = Pending<Result<(), Refusal>>;
 
-    fn name(&self) -> &'static str {
-        POLICY
-    }
-
-    fn admit(&self) -> Result<(), Refusal> {
+    fn admit(&self, _: &Arrival<'_>, _: Instant) -> Decision<(), Self::Wait> {
         let Inner { quota, clock, limiter } = &*self.0;
-        limiter.check().map_err(|not_until| Refusal {
-            reason: format!("the limit of {quota} is used up").into(),
-            retry_after: not_until.wait_time_from(clock.now()),
-        })
+        match limiter.check() {
+            Ok(()) => Decision::Admit(()),
+            Err(not_until) => {
+                Decision::Refuse(refusal(quota, not_until.wait_time_from(clock.now())))
+            }
+        }
+    }
+}
+
+fn refusal(quota: &Quota, retry_after: Duration) -> Refusal {
+    let limit = [("limit", quota.to_string())];
+    Refusal {
+        policy: POLICY,
+        rule: POLICY.into(),
+        code: Code::ResourceExhausted,
+        reason: format!("the limit of {quota} is used up").into(),
+        retry_after,
+        violation: Violation::new(Reason::RateLimitExceeded, POLICY, limit),
     }
 }
 

@@ -34,7 +34,7 @@
 //! let second = service.clone().oneshot(Request::new(())).await.unwrap();
 //! let status = tonic::Status::from_header_map(second.headers()).unwrap();
 //! assert_eq!(status.code(), tonic::Code::ResourceExhausted);
-//! assert_eq!(status.message(), "/: the limit of 30 calls in 60s is used up; retry after 2s");
+//! assert_eq!(status.message(), "/: the limit of 30 calls in 60s is used up (rule `rate_limit`); retry after 2s");
 //! # }
 //! ```
 

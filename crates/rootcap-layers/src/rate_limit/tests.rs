@@ -3,18 +3,24 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use http::HeaderMap;
 use proptest::prelude::*;
-use tokio::time::advance;
+use tokio::time::{Instant, advance};
 use tonic_types::StatusExt;
 
 use super::*;
 use crate::{
-    admission::Policy,
+    admission::{Arrival, Decision, Policy},
     contract::{Script, Stack, Step, rejected},
 };
 
 fn calls(calls: u32) -> NonZeroU32 {
     NonZeroU32::new(calls).unwrap()
+}
+
+fn admits(limit: &RateLimit) -> bool {
+    let arrival = Arrival { call: None, path: "/a.B/C", headers: &HeaderMap::new() };
+    matches!(limit.admit(&arrival, Instant::now()), Decision::Admit(()))
 }
 
 #[test]
@@ -27,7 +33,7 @@ fn a_quota_in_words() {
 async fn a_burst_and_then_one_by_one() {
     let quota = Quota::per_second(calls(10)).burst(calls(3));
     let limit = RateLimit::new(quota);
-    let admitted = |limit: &RateLimit| (0..10).filter(|_| limit.admit().is_ok()).count();
+    let admitted = |limit: &RateLimit| (0..10).filter(|_| admits(limit)).count();
     assert_eq!(admitted(&limit), 3);
     advance(Duration::from_millis(99)).await;
     assert_eq!(admitted(&limit), 0);
@@ -47,7 +53,7 @@ async fn whoever_waits_as_told_is_served() {
     assert_eq!(status.code(), tonic::Code::ResourceExhausted);
     assert_eq!(
         status.message(),
-        "/a.B/C: the limit of 4 calls in 1s is used up; retry after 150ms",
+        "/a.B/C: the limit of 4 calls in 1s is used up (rule `rate_limit`); retry after 150ms",
         "never too early",
     );
     let wait = status.get_details_retry_info().unwrap().retry_delay.unwrap();
@@ -94,7 +100,7 @@ proptest! {
         runtime.block_on(async {
             for period in [Duration::ZERO, Duration::from_nanos(period), Duration::from_secs(period), Duration::MAX] {
                 let limit = RateLimit::new(Quota::new(calls(number), period).burst(calls(burst)));
-                let admitted = (0..100).filter(|_| limit.admit().is_ok()).count();
+                let admitted = (0..100).filter(|_| admits(&limit)).count();
                 prop_assert!((1..=burst.min(100) as usize).contains(&admitted));
             }
             Ok(())

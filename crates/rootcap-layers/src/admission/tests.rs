@@ -1,0 +1,109 @@
+//! A policy that lets calls wait.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, Weak},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::{sync::oneshot, time::Instant};
+use tokio_test::task::spawn;
+use tonic::Code;
+use tower::layer::layer_fn;
+
+use super::*;
+use crate::contract::{Script, Seen, Stack, next};
+
+type Answer = Result<Arc<()>, Refusal>;
+
+/// Every call waits for its turn, which the test gives it.
+#[derive(Clone, Default)]
+struct Turns(Arc<Mutex<Vec<oneshot::Sender<Answer>>>>);
+
+struct Turn(oneshot::Receiver<Answer>);
+
+impl Future for Turn {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        Pin::new(&mut self.0).poll(cx).map(|answer| answer.expect("the test answers"))
+    }
+}
+
+impl Policy for Turns {
+    type Permit = Arc<()>;
+    type Wait = Turn;
+
+    fn admit(&self, _: &Arrival<'_>, _: Instant) -> Decision<Arc<()>, Turn> {
+        let (sender, receiver) = oneshot::channel();
+        self.0.lock().unwrap().push(sender);
+        Decision::Wait(Turn(receiver))
+    }
+}
+
+impl Turns {
+    fn stack(&self) -> Stack {
+        let policy = self.clone();
+        Stack::new(layer_fn(move |inner| Admission::new(Some(policy.clone()), inner)))
+    }
+
+    fn next(&self) -> oneshot::Sender<Answer> {
+        self.0.lock().unwrap().remove(0)
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_waited_is_served_and_holds_its_permit() {
+    let turns = Turns::default();
+    let stack = turns.stack();
+    let mut call = spawn(stack.call(Script::unary()));
+    assert!(call.poll().is_pending());
+    assert_eq!(stack.probe.served(), 0);
+
+    let permit = Arc::new(());
+    let held: Weak<()> = Arc::downgrade(&permit);
+    turns.next().send(Ok(permit)).unwrap();
+    assert!(call.is_woken());
+    let mut body = call.await.unwrap().into_body();
+    assert_eq!(stack.probe.served(), 1);
+    while next(&mut body).await.is_some() {
+        assert!(held.upgrade().is_some());
+    }
+    drop(body);
+    assert!(held.upgrade().is_none());
+}
+
+#[tokio::test]
+async fn a_call_that_waited_in_vain_is_refused() {
+    let turns = Turns::default();
+    let stack = turns.stack();
+    let mut call = spawn(stack.call(Script::stream()));
+    assert!(call.poll().is_pending());
+    let refusal = Refusal {
+        policy: "turns",
+        rule: "one at a time".into(),
+        code: Code::Unavailable,
+        reason: "it took too long".into(),
+        retry_after: Duration::from_secs(1),
+        violation: Violation::new(Reason::QueueTimeout, "one at a time", []),
+    };
+    turns.next().send(Err(refusal)).unwrap();
+    let seen = Seen::read(call.await.unwrap()).await;
+    let message = "/a.B/C: it took too long (rule `one at a time`); retry after 1s";
+    assert_eq!((seen.status(), seen.message().as_deref()), (Some("14"), Some(message)));
+    assert_eq!(stack.probe.served(), 0);
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_gives_up_its_place() {
+    let turns = Turns::default();
+    let stack = turns.stack();
+    let mut call = spawn(stack.call(Script::unary()));
+    assert!(call.poll().is_pending());
+    drop(call);
+    assert!(turns.next().is_closed());
+    assert_eq!((stack.probe.served(), stack.probe.live()), (0, 0));
+}
