@@ -10,7 +10,10 @@ const LAYERS: &str = "crates/rootcap-layers";
 /// The algorithms, which do no IO and are given the time.
 const PURE: &[&str] = &[
     "crates/rootcap-layers/src/call/message_count.rs",
-    "crates/rootcap-layers/src/concurrency/limit.rs",
+    "crates/rootcap-layers/src/concurrency/callers.rs",
+    "crates/rootcap-layers/src/concurrency/gate.rs",
+    "crates/rootcap-layers/src/concurrency/pace.rs",
+    "crates/rootcap-layers/src/concurrency/queue.rs",
     "crates/rootcap-layers/src/deadline/grpc_timeout.rs",
     "crates/rootcap-layers/src/deadline/maxima.rs",
     "crates/rootcap-layers/src/method/brevity.rs",

@@ -40,8 +40,12 @@
 //! # }
 //! ```
 
+mod callers;
+mod gate;
 mod layer;
 mod limit;
+mod pace;
+mod queue;
 
 pub use layer::ConcurrencyLayer;
 pub use limit::{Limit, Permit};
