@@ -54,8 +54,11 @@
 //! # }
 //! ```
 
+mod caller;
+mod cidr;
 mod details;
 mod future;
+mod index;
 mod malformed;
 mod matching;
 mod metrics;
@@ -64,8 +67,11 @@ mod policy;
 mod refusal;
 mod service;
 
+pub use caller::{Caller, forwarded_for};
+pub use cidr::{Cidr, TrustedProxies};
 pub use details::{Reason, Violation};
 pub use future::AdmissionFuture;
+pub use index::Index;
 pub use malformed::Malformed;
 pub use matching::{Match, Specificity};
 pub use metrics::{REJECTED, record_refusal, register_metrics};
