@@ -49,6 +49,12 @@ impl Reason {
         Self::RequestBytesExceeded,
     ];
 
+    /// What is done with a call for this reason, in the word of metrics: what its caller has brought about is `rejected`,
+    /// what the server cannot take is `shed`.
+    pub fn decision(self) -> &'static str {
+        if self == Self::RateLimitExceeded { "rejected" } else { "shed" }
+    }
+
     /// The word.
     pub fn as_str(self) -> &'static str {
         match self {

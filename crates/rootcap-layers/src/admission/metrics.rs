@@ -13,10 +13,19 @@ pub const REJECTED: Metric = Metric::new(
     "Calls that a policy refused to serve, by its name.",
 );
 
+/// What rules decide.
+pub const DECISIONS: Metric = Metric::new(
+    MetricKind::Counter,
+    "rootcap_limit_decisions_total",
+    &["rule", "grpc_service", "grpc_method", "decision", "reason"],
+    "What the rules of limits decided about calls: allowed, rejected, shed, or observed (would have been refused).",
+);
+
 /// Describes the metrics of the policies to the installed recorder, and lets those of this crate start at
 /// zero. To be called once a recorder is installed.
 pub fn register_metrics() {
     REJECTED.describe();
+    DECISIONS.describe();
     for policy in [crate::concurrency::POLICY, crate::rate_limit::POLICY] {
         metrics::counter!(REJECTED.name, "policy" => policy).increment(0);
     }

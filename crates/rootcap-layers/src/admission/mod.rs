@@ -8,8 +8,9 @@
 //! to retry; for programs the details have a `google.rpc.ErrorInfo` (`reason`, the domain `rootcap`, the `rule`) and a
 //! `google.rpc.RetryInfo`, and there is `grpc-retry-pushback-ms`. The request's body is not read.
 //!
-//! **What it records.** `rootcap_rejected_total{policy}`, through the `metrics` facade, and
-//! [`Call::rejected_by`](crate::Call::rejected_by).
+//! **What it records.** [`Call::rejected_by`](crate::Call::rejected_by). What a policy decides it counts itself, with a
+//! [`Tally`]: `rootcap_limit_decisions_total{rule, grpc_service, grpc_method, decision, reason}`, where `decision` is
+//! `allowed`, `rejected`, `shed` or, of a rule that only observes, `observed`; and `rootcap_rejected_total{policy}`.
 //!
 //! **Where it sits.** Below [`Deadline`](crate::deadline::Deadline), above the user's layers: a call that is
 //! not served should cost as little as it can.
@@ -66,6 +67,7 @@ mod per;
 mod policy;
 mod refusal;
 mod service;
+mod tally;
 
 pub use caller::{Caller, forwarded_for};
 pub use cidr::{Cidr, TrustedProxies};
@@ -74,11 +76,12 @@ pub use future::AdmissionFuture;
 pub use index::Index;
 pub use malformed::Malformed;
 pub use matching::{Match, Specificity};
-pub use metrics::{REJECTED, record_refusal, register_metrics};
+pub use metrics::{DECISIONS, REJECTED, record_refusal, register_metrics};
 pub use per::{Mode, Per};
 pub use policy::{Arrival, Decision, Policy};
 pub use refusal::Refusal;
 pub use service::Admission;
+pub use tally::{Counts, Tally};
 
 #[cfg(test)]
 mod tests;

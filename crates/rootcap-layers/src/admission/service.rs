@@ -10,8 +10,8 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{AdmissionFuture, Arrival, Decision, Policy, Refusal, record_refusal};
-use crate::hold::Held;
+use super::{AdmissionFuture, Arrival, Decision, Policy, Refusal};
+use crate::{hold::Held, reject};
 
 /// Serves the calls that a policy admits. See the [module](super).
 #[derive(Debug, Clone)]
@@ -44,9 +44,9 @@ impl<P: Policy, S> Admission<P, S> {
     }
 }
 
-/// The answer to a call of `path` that is refused, which is recorded.
+/// The answer to a call of `path` that is refused, which is noted in the call.
 pub(super) fn refuse(refusal: &Refusal, path: &str) -> Response<()> {
-    record_refusal(refusal.policy);
+    reject::note(refusal.policy);
     refusal.response(path)
 }
 

@@ -7,7 +7,9 @@ use tonic::Code;
 use tower_layer::Layer;
 
 use super::{Limit, POLICY, Permit};
-use crate::admission::{Admission, Arrival, Decision, Policy, Reason, Refusal, Violation};
+use crate::admission::{
+    Admission, Arrival, Decision, Policy, Reason, Refusal, Violation, record_refusal,
+};
 
 /// What callers are told to wait for, when as many calls are in flight as may be.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
@@ -50,7 +52,10 @@ impl Policy for Limit {
     fn admit(&self, _: &Arrival<'_>, _: Instant) -> Decision<Permit, Self::Wait> {
         match self.try_acquire() {
             Some(permit) => Decision::Admit(permit),
-            None => Decision::Refuse(self.refusal()),
+            None => {
+                record_refusal(POLICY);
+                Decision::Refuse(self.refusal())
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A recorder that remembers how many calls were refused, by policy.
+//! A recorder that remembers what was counted.
 
 use std::{
     collections::BTreeMap,
@@ -11,19 +11,22 @@ use std::{
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
 #[derive(Default)]
-struct Refusals(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
+struct Counts(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
 
-impl Recorder for Refusals {
+/// `name{label=value,label=value}`.
+fn series(key: &Key) -> String {
+    let labels = key.labels().map(|label| format!("{}={}", label.key(), label.value()));
+    format!("{}{{{}}}", key.name(), labels.collect::<Vec<_>>().join(","))
+}
+
+impl Recorder for Counts {
     fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
     fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        assert_eq!(key.name(), "rootcap_rejected_total");
-        let labels: Vec<_> = key.labels().map(|label| (label.key(), label.value())).collect();
-        let [("policy", policy)] = labels[..] else { panic!("other labels: {labels:?}") };
         let mut counts = self.0.lock().expect("no test panics with the lock");
-        Counter::from_arc(Arc::clone(counts.entry(policy.to_owned()).or_default()))
+        Counter::from_arc(Arc::clone(counts.entry(series(key)).or_default()))
     }
 
     fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
@@ -35,12 +38,23 @@ impl Recorder for Refusals {
     }
 }
 
-/// Runs `calls`; returns how many of them were counted as refused, by policy.
-pub(crate) fn rejected(calls: impl AsyncFnOnce()) -> BTreeMap<String, u64> {
-    let refusals = Refusals::default();
+/// Runs `calls`; returns what they were counted as: `name{label=value}`, and how many.
+pub(crate) fn counted(calls: impl AsyncFnOnce()) -> BTreeMap<String, u64> {
+    let counts = Counts::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.expect("a runtime of this thread");
-    metrics::with_local_recorder(&refusals, || runtime.block_on(calls()));
-    let counts = refusals.0.lock().expect("no test panics with the lock");
-    counts.iter().map(|(policy, count)| (policy.clone(), count.load(SeqCst))).collect()
+    metrics::with_local_recorder(&counts, || runtime.block_on(calls()));
+    let counts = counts.0.lock().expect("no test panics with the lock");
+    counts.iter().map(|(series, count)| (series.clone(), count.load(SeqCst))).collect()
+}
+
+/// Runs `calls`; returns how many of them were counted as refused, by policy.
+pub(crate) fn rejected(calls: impl AsyncFnOnce()) -> BTreeMap<String, u64> {
+    let policy = |series: String| {
+        Some(series.strip_prefix("rootcap_rejected_total{policy=")?.strip_suffix('}')?.to_owned())
+    };
+    counted(calls)
+        .into_iter()
+        .filter_map(|(series, count)| Some((policy(series)?, count)))
+        .collect()
 }

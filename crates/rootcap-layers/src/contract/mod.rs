@@ -10,7 +10,7 @@ mod seen;
 mod stack;
 mod table;
 
-pub(crate) use counter::rejected;
+pub(crate) use counter::{counted, rejected};
 pub(crate) use probe::{Probe, Steps};
 pub(crate) use script::{MESSAGE, Script, Step};
 pub(crate) use seen::{Seen, next};

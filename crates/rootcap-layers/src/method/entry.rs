@@ -1,11 +1,15 @@
 //! [`Method`]: one method, with its statistics.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
 
 use super::Brevity;
 use crate::{access_log::Fragment, metrics::Stats};
-
-const UNKNOWN: &str = "unknown";
 
 /// How many messages a method takes and gives: `grpc_type` in metrics and logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,9 +57,13 @@ pub struct Method {
     stats: Stats,
     brevity: Brevity,
     fragment: Fragment,
+    number: AtomicUsize,
 }
 
 impl Method {
+    /// What stands for the names of methods that are not known.
+    pub(crate) const UNKNOWN: &str = "unknown";
+
     pub(super) fn new(
         service: &str,
         name: &str,
@@ -71,6 +79,7 @@ impl Method {
             stats: Stats::new(Arc::clone(buckets)),
             brevity: Brevity::default(),
             fragment: Fragment::default(),
+            number: AtomicUsize::new(0),
         }
     }
 
@@ -111,12 +120,23 @@ impl Method {
 
     /// The entry that stands for every method that is not known.
     pub(super) fn unknown(buckets: &Arc<[f64]>) -> Self {
-        Self::new(UNKNOWN, UNKNOWN, MethodKind::Unknown, Origin::User, buckets)
+        Self::new(Self::UNKNOWN, Self::UNKNOWN, MethodKind::Unknown, Origin::User, buckets)
     }
 
     /// Whether this is the entry that stands for every method that is not known.
     pub(crate) fn is_unknown(&self) -> bool {
-        (self.kind, self.service(), self.name()) == (MethodKind::Unknown, UNKNOWN, UNKNOWN)
+        (self.kind, self.service(), self.name())
+            == (MethodKind::Unknown, Self::UNKNOWN, Self::UNKNOWN)
+    }
+
+    /// Which of the methods in its table it is, from 1; 0 while it is in none.
+    pub(crate) fn number(&self) -> usize {
+        self.number.load(Relaxed)
+    }
+
+    /// It is in a table now.
+    pub(super) fn set_number(&self, number: usize) {
+        self.number.store(number, Relaxed);
     }
 
     /// Its names as the access log writes them.

@@ -60,6 +60,9 @@ impl Methods {
         buckets: Arc<[f64]>,
         cap: usize,
     ) -> Self {
+        for (place, method) in table.values().enumerate() {
+            method.set_number(place + 1);
+        }
         Self {
             table: ArcSwap::from_pointee(table),
             growing: Mutex::new(()),
@@ -141,6 +144,7 @@ impl Methods {
         }
         let mut larger = Table::clone(&table);
         larger.insert(path.into(), Arc::clone(method));
+        method.set_number(larger.len());
         self.table.store(Arc::new(larger));
         true
     }

@@ -13,7 +13,9 @@ use tonic::Code;
 use tower_layer::Layer;
 
 use super::{POLICY, Quota, clock::TokioClock};
-use crate::admission::{Admission, Arrival, Decision, Policy, Reason, Refusal, Violation};
+use crate::admission::{
+    Admission, Arrival, Decision, Policy, Reason, Refusal, Violation, record_refusal,
+};
 
 type Limiter<C> = RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
@@ -76,6 +78,7 @@ impl Policy for RateLimit {
         match limiter.check() {
             Ok(()) => Decision::Admit(()),
             Err(not_until) => {
+                record_refusal(POLICY);
                 Decision::Refuse(refusal(quota, not_until.wait_time_from(clock.now())))
             }
         }
