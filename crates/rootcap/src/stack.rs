@@ -11,7 +11,7 @@ use rootcap_layers::{
     access_log::AccessLog,
     admission::Admission,
     catch_panic::CatchPanic,
-    concurrency::Limit,
+    concurrency::ConcurrencyRules,
     deadline::Deadline,
     metrics::CallMetrics,
     observe::{Observe, ObserveLayer},
@@ -42,7 +42,7 @@ pub(crate) type Stack<A> = Observe<Observers, Guarded<A>>;
 type Guarded<A> = CatchPanic<Deadline<Aside<Admitted<A>>>>;
 
 /// What the limits let through.
-type Admitted<A> = Admission<Limit, Admission<RateLimit, A>>;
+type Admitted<A> = Admission<ConcurrencyRules, Admission<RateLimit, A>>;
 
 /// The future of a response, on its way to the connection.
 pub(crate) type StackFuture<A> =

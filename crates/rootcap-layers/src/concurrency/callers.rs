@@ -3,11 +3,17 @@
 //! Who counts calls by caller must not be made to count callers: an entry lives while its caller has a call in flight or
 //! waiting, so there are never more of them than calls. What an entry has allocated is kept for the next caller.
 
+use std::{
+    fmt,
+    hash::{BuildHasher, RandomState},
+};
+
 use hashbrown::{HashTable, hash_table::Entry::Vacant};
 
 use super::gate::Gate;
+use crate::{admission::Caller, excerpt::MAX_LEN};
 
-/// The gates of callers, by their keys.
+/// The gates of callers.
 #[derive(Debug)]
 pub(super) struct Callers<W> {
     entries: Vec<Entry<W>>,
@@ -17,11 +23,87 @@ pub(super) struct Callers<W> {
     free: Vec<usize>,
 }
 
+/// Whose an entry is: two hashes, with random keys, so that a caller takes no more room than another however long its
+/// name is, and none can be mistaken for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Id(u64, u64);
+
+/// Makes [`Id`]s.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ids(RandomState, RandomState);
+
 #[derive(Debug)]
 struct Entry<W> {
-    hash: u64,
-    key: String,
+    id: Id,
+    name: Name,
     gate: Gate<W>,
+}
+
+/// As much of a caller as is shown of it.
+#[derive(Debug)]
+pub(super) struct Name {
+    caller: Caller<'static>,
+    text: Vec<u8>,
+}
+
+impl Ids {
+    pub(super) fn of(&self, caller: Caller<'_>) -> Id {
+        Id(self.0.hash_one(caller), self.1.hash_one(caller))
+    }
+}
+
+impl Id {
+    /// Of all calls together.
+    pub(super) const ALL: Self = Self(0, 0);
+
+    /// A number below `n`.
+    pub(super) fn spread(self, n: usize) -> usize {
+        // Not of the half that finds the place in a table.
+        (self.1 % n as u64) as usize
+    }
+}
+
+impl Default for Name {
+    fn default() -> Self {
+        Self { caller: Caller::Unknown, text: Vec::new() }
+    }
+}
+
+impl Name {
+    /// What is to be shown of this caller.
+    pub(super) fn of(caller: Caller<'_>) -> Self {
+        let mut name = Self::default();
+        name.set(caller);
+        name
+    }
+
+    /// A caller that is shown alike.
+    pub(super) fn caller(&self) -> Caller<'_> {
+        match self.caller {
+            Caller::Text(_) => Caller::Text(&self.text),
+            other => other,
+        }
+    }
+
+    fn set(&mut self, caller: Caller<'_>) {
+        self.text.clear();
+        self.caller = match caller {
+            Caller::Unknown => Caller::Unknown,
+            Caller::V4(address) => Caller::V4(address),
+            Caller::V6(half) => Caller::V6(half),
+            Caller::Text(text) => {
+                // One byte more than is shown, so that it is seen that it was cut.
+                self.text.extend_from_slice(&text[..text.len().min(MAX_LEN + 1)]);
+                Caller::Text(&[])
+            }
+        };
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.caller().fmt(f)
+    }
 }
 
 impl<W> Default for Callers<W> {
@@ -31,24 +113,21 @@ impl<W> Default for Callers<W> {
 }
 
 impl<W> Callers<W> {
-    /// The entry of this caller, which is made if there is none. `hash` is that of the key.
-    pub(super) fn of(&mut self, hash: u64, key: &str) -> usize {
+    /// The entry of this caller, which is made if there is none.
+    pub(super) fn of(&mut self, id: Id, caller: Caller<'_>) -> usize {
         let Self { entries, index, free } = self;
-        let is_it = |at: &usize| entries[*at].key == key;
-        let vacant = match index.entry(hash, is_it, |at| entries[*at].hash) {
+        let entry = index.entry(id.0, |at| entries[*at].id == id, |at| entries[*at].id.0);
+        let vacant = match entry {
             Vacant(vacant) => vacant,
             occupied => return *occupied.or_insert(0).get(),
         };
         let at = free.pop().unwrap_or(entries.len());
         vacant.insert(at);
-        match entries.get_mut(at) {
-            Some(entry) => {
-                entry.hash = hash;
-                entry.key.clear();
-                entry.key.push_str(key);
-            }
-            None => entries.push(Entry { hash, key: key.to_owned(), gate: Gate::default() }),
+        if at == entries.len() {
+            entries.push(Entry { id, name: Name::default(), gate: Gate::default() });
         }
+        entries[at].id = id;
+        entries[at].name.set(caller);
         at
     }
 
@@ -59,9 +138,9 @@ impl<W> Callers<W> {
 
     /// Forgets the caller of an entry, if it has no calls.
     pub(super) fn forget_if_idle(&mut self, at: usize) {
-        let Entry { hash, gate, .. } = &mut self.entries[at];
+        let Entry { id, gate, .. } = &mut self.entries[at];
         if gate.is_idle()
-            && let Ok(found) = self.index.find_entry(*hash, |other| *other == at)
+            && let Ok(found) = self.index.find_entry(id.0, |other| *other == at)
         {
             found.remove();
             gate.forget();
@@ -74,15 +153,15 @@ impl<W> Callers<W> {
         self.index.len()
     }
 
-    /// Where the entries of callers are.
-    pub(super) fn places(&self) -> impl Iterator<Item = usize> + use<W> {
+    /// Where the entries are, those of callers and others.
+    pub(super) fn places(&self) -> std::ops::Range<usize> {
         0..self.entries.len()
     }
 
     /// Each caller, with its gate.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Gate<W>)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Name, &Gate<W>)> {
         let entries = self.index.iter().map(|at| &self.entries[*at]);
-        entries.map(|entry| (&*entry.key, &entry.gate))
+        entries.map(|entry| (&entry.name, &entry.gate))
     }
 }
 
@@ -105,6 +184,24 @@ mod tests {
         mode: Mode::Enforce,
     };
 
+    #[test]
+    fn a_caller_is_shown_as_what_it_is_told_apart_by() {
+        let (ids, mut callers) = (Ids::default(), Callers::<()>::default());
+        let long = [b'x'; 10 * MAX_LEN];
+        let shown = |caller: Caller<'_>, callers: &mut Callers<()>| {
+            let at = callers.of(ids.of(caller), caller);
+            let shown =
+                callers.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>().join("");
+            callers.forget_if_idle(at);
+            shown
+        };
+        assert_eq!(shown(Caller::Text(b"a\nb"), &mut callers), "a\\nb");
+        assert_eq!(shown(Caller::Text(&long), &mut callers), "x".repeat(MAX_LEN) + "...");
+        assert_eq!(shown(Caller::V4([192, 0, 2, 1].into()), &mut callers), "192.0.2.1");
+        assert_eq!(shown(Caller::Unknown, &mut callers), "");
+        assert_eq!(callers.places().len(), 1, "one after the other take the same place");
+    }
+
     proptest! {
         /// Against a map: who has how many calls. That all hashes are alike, or few, changes nothing.
         #[test]
@@ -113,7 +210,8 @@ mod tests {
             let now = Instant::now();
             for (caller, begins) in steps {
                 let key = format!("caller {caller}");
-                let at = callers.of(u64::from(caller) % hashes, &key);
+                let id = Id(u64::from(caller) % hashes, u64::from(caller));
+                let at = callers.of(id, Caller::Text(key.as_bytes()));
                 if begins {
                     callers.gate(at).take(&BOUNDS, now);
                     *map.entry(key).or_insert(0) += 1;
@@ -124,7 +222,7 @@ mod tests {
                 map.retain(|_, count| *count > 0);
                 callers.forget_if_idle(at);
                 most = most.max(map.len());
-                let seen: BTreeMap<_, _> = callers.iter().map(|(key, gate)| (key.to_owned(), gate.in_flight())).collect();
+                let seen: BTreeMap<_, _> = callers.iter().map(|(key, gate)| (key.to_string(), gate.in_flight())).collect();
                 prop_assert_eq!(&seen, &map);
                 prop_assert_eq!(callers.len(), map.len());
             }

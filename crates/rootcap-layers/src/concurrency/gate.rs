@@ -19,7 +19,7 @@ pub struct Bounds {
     pub queue: usize,
     /// How long a call waits at most.
     pub queue_timeout: Duration,
-    /// What is done with the calls beyond.
+    /// Whether calls beyond are refused, or only counted.
     pub mode: Mode,
 }
 
@@ -71,15 +71,19 @@ impl<W> Gate<W> {
         }
     }
 
-    /// Lets `who` wait until `until`, at most.
-    pub(super) fn wait(
-        &mut self,
-        who: W,
+    /// Whether a call may wait from `now` until `until`, at most.
+    pub(super) fn may_wait(
+        &self,
         bounds: &Bounds,
         now: Instant,
         until: Instant,
-    ) -> Result<Ticket, Closed> {
-        self.queue.enter(who, bounds.queue, (now, until), self.pace.interval(now))
+    ) -> Result<(), Closed> {
+        self.queue.admits(bounds.queue, now, until, self.pace.interval(now))
+    }
+
+    /// Lets `who`, which [may](Self::may_wait), wait.
+    pub(super) fn wait(&mut self, who: W, now: Instant, until: Instant) -> Ticket {
+        self.queue.enter(who, now, until)
     }
 
     /// Whoever has this ticket waits no longer, if it still does.
@@ -97,7 +101,8 @@ impl<W> Gate<W> {
 
     /// Who has a permit now that waited for it, if there is one left; to be asked until there is none.
     pub(super) fn next(&mut self, bounds: &Bounds, clock: impl FnOnce() -> Instant) -> Option<W> {
-        if self.queue.len() == 0 || !(self.in_flight < bounds.limit.get() || bounds.mode == Mode::Observe)
+        if self.queue.len() == 0
+            || !(self.in_flight < bounds.limit.get() || bounds.mode == Mode::Observe)
         {
             return None;
         }

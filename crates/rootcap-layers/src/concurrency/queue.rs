@@ -60,27 +60,32 @@ impl<W> Queue<W> {
         self.waiting.first_key_value().map(|(_, waiter)| waiter.since)
     }
 
-    /// Lets `who` wait until `until`, at most; among `most` at most. `interval` is how long it takes, as far as is known,
-    /// from one turn to the next.
-    pub(super) fn enter(
-        &mut self,
-        who: W,
+    /// Whether one may wait from `now` until `until` at most, among `most` at most. `interval` is how long it takes, as far
+    /// as is known, from one turn to the next.
+    pub(super) fn admits(
+        &self,
         most: usize,
-        (now, until): (Instant, Instant),
+        now: Instant,
+        until: Instant,
         interval: Option<Duration>,
-    ) -> Result<Ticket, Closed> {
+    ) -> Result<(), Closed> {
         if self.len() >= most {
             return Err(Closed::Full);
         }
-        if let Some(wait) = interval.map(|interval| self.wait_of_next(most, interval))
-            && now.checked_add(wait).is_none_or(|turn| turn > until)
-        {
-            return Err(Closed::TooLate(wait));
+        match interval.map(|interval| self.wait_of_next(most, interval)) {
+            Some(wait) if now.checked_add(wait).is_none_or(|turn| turn > until) => {
+                Err(Closed::TooLate(wait))
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// Lets `who`, whom the queue [admits](Self::admits), wait.
+    pub(super) fn enter(&mut self, who: W, since: Instant, until: Instant) -> Ticket {
         let ticket = Ticket(self.next);
         self.next += 1;
-        self.waiting.insert(ticket, Waiter { since: now, until, who });
-        Ok(ticket)
+        self.waiting.insert(ticket, Waiter { since, until, who });
+        ticket
     }
 
     /// How long somebody who comes now would wait, if nobody else came.

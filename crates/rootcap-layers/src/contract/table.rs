@@ -13,7 +13,12 @@ use tower::ServiceBuilder;
 use super::{MESSAGE, Script, Stack, Step};
 use crate::{
     CatchPanicLayer, ConcurrencyLayer, DeadlineLayer, Methods, RateLimitLayer,
-    metrics::CallMetrics, observe::ObserveLayer, rate_limit::Quota, trace::Sampler,
+    admission::{Per, ShedCode, TrustedProxies},
+    concurrency::{ConcurrencyRule, ConcurrencyRules},
+    metrics::CallMetrics,
+    observe::ObserveLayer,
+    rate_limit::Quota,
+    trace::Sampler,
 };
 
 /// When a layer rejects a call.
@@ -42,6 +47,25 @@ const ONE_AN_HOUR: Quota = Quota::new(NonZeroU32::MIN, Duration::from_secs(3_600
 
 fn concurrency(max: usize) -> ConcurrencyLayer {
     ConcurrencyLayer::new(NonZeroUsize::new(max).expect("not zero"))
+}
+
+fn rule(name: &str, max: usize) -> ConcurrencyRule {
+    ConcurrencyRule::new(name, NonZeroUsize::new(max).expect("not zero"))
+}
+
+fn rules(rules: impl IntoIterator<Item = ConcurrencyRule>) -> ConcurrencyLayer {
+    let rules = ConcurrencyRules::new(rules, TrustedProxies::default(), ShedCode::Unavailable);
+    ConcurrencyLayer::rules(rules.expect("each has a name of its own"))
+}
+
+/// Who waits is served in time, or is refused.
+fn queue(max: usize) -> ConcurrencyLayer {
+    rules([rule("queue", max).queue(2, Duration::from_millis(10))])
+}
+
+/// All calls of a test are one caller's.
+fn per_peer(max: usize) -> ConcurrencyLayer {
+    rules([rule("peer", max).per(Per::Peer), rule("all", 1_000)])
 }
 
 fn rate(calls: u32) -> RateLimitLayer {
@@ -96,7 +120,21 @@ pub(super) fn table() -> Vec<Row> {
             || Stack::new(concurrency(100)),
             || Stack::new(concurrency(1)),
             Rejects::WhileBusy,
-            "8",
+            "14",
+        ),
+        row(
+            "concurrency with a queue",
+            || Stack::new(queue(100)),
+            || Stack::new(queue(1)),
+            Rejects::WhileBusy,
+            "14",
+        ),
+        row(
+            "concurrency per caller",
+            || Stack::new(per_peer(100)),
+            || Stack::new(per_peer(1)),
+            Rejects::WhileBusy,
+            "14",
         ),
         row(
             "rate_limit",
@@ -105,7 +143,7 @@ pub(super) fn table() -> Vec<Row> {
             Rejects::Second,
             "8",
         ),
-        row("all", || all(concurrency(100)), || all(concurrency(1)), Rejects::WhileBusy, "8"),
+        row("all", || all(concurrency(100)), || all(concurrency(1)), Rejects::WhileBusy, "14"),
     ]
 }
 

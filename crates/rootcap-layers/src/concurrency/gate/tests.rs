@@ -6,7 +6,12 @@ use proptest::prelude::*;
 use super::*;
 
 fn bounds(limit: usize, queue: usize) -> Bounds {
-    Bounds { limit: limit.try_into().unwrap(), queue, queue_timeout: Duration::from_secs(1), mode: Mode::Enforce }
+    Bounds {
+        limit: limit.try_into().unwrap(),
+        queue,
+        queue_timeout: Duration::from_secs(1),
+        mode: Mode::Enforce,
+    }
 }
 
 fn ms(millis: u64) -> Duration {
@@ -24,7 +29,8 @@ fn arrive(
         gate.take(bounds, now);
         return None;
     }
-    Some(gate.wait(who, bounds, now, now + Duration::from_secs(1)))
+    let until = now + bounds.queue_timeout;
+    Some(gate.may_wait(bounds, now, until).map(|()| gate.wait(who, now, until)))
 }
 
 #[test]

@@ -11,11 +11,23 @@ fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
+/// Lets `who` wait from `now` for `left`, if the queue admits that.
+fn enter(
+    queue: &mut Queue<usize>,
+    who: usize,
+    most: usize,
+    (now, left): (Instant, Duration),
+    interval: Option<Duration>,
+) -> Result<Ticket, Closed> {
+    queue.admits(most, now, now + left, interval)?;
+    Ok(queue.enter(who, now, now + left))
+}
+
 /// A queue of at most `most` in which `0..waiting` wait.
 fn queue(waiting: usize, most: usize, now: Instant) -> Queue<usize> {
     let mut queue = Queue::default();
     for who in 0..waiting {
-        queue.enter(who, most, (now, now + LONG), None).unwrap();
+        enter(&mut queue, who, most, (now, LONG), None).unwrap();
     }
     queue
 }
@@ -42,15 +54,15 @@ fn in_a_long_queue_the_newest_goes_first_until_it_is_short() {
 fn a_full_queue_takes_no_more() {
     let now = Instant::now();
     let mut queue = queue(3, 3, now);
-    assert_eq!(queue.enter(3, 3, (now, now + LONG), None), Err(Closed::Full));
-    assert_eq!(Queue::default().enter(0, 0, (now, now + LONG), None), Err(Closed::Full));
+    assert_eq!(enter(&mut queue, 3, 3, (now, LONG), None), Err(Closed::Full));
+    assert_eq!(enter(&mut Queue::default(), 0, 0, (now, LONG), None), Err(Closed::Full));
 }
 
 #[test]
 fn who_would_be_too_late_does_not_wait() {
     let now = Instant::now();
     let mut queue = queue(3, 100, now);
-    let mut enter = |left| queue.enter(9, 100, (now, now + left), Some(ms(10)));
+    let mut enter = |left| enter(&mut queue, 9, 100, (now, left), Some(ms(10)));
     assert_eq!(enter(ms(39)), Err(Closed::TooLate(ms(40))), "it would be the fourth");
     assert!(enter(ms(40)).is_ok());
     assert_eq!(enter(ms(40)), Err(Closed::TooLate(ms(50))));
@@ -60,8 +72,8 @@ fn who_would_be_too_late_does_not_wait() {
 fn in_a_long_queue_the_newest_waits_for_one_turn() {
     let now = Instant::now();
     let mut queue = queue(60, 100, now);
-    assert!(queue.enter(9, 100, (now, now + ms(10)), Some(ms(10))).is_ok());
-    let closed = queue.enter(9, 100, (now, now + ms(9)), Some(ms(10)));
+    assert!(enter(&mut queue, 9, 100, (now, ms(10)), Some(ms(10))).is_ok());
+    let closed = enter(&mut queue, 9, 100, (now, ms(9)), Some(ms(10)));
     assert_eq!(closed, Err(Closed::TooLate(ms(10))));
 }
 
@@ -70,7 +82,7 @@ fn whose_time_is_up_has_no_turn() {
     let now = Instant::now();
     let mut queue = Queue::default();
     for (who, left) in [5, 50, 6].into_iter().enumerate() {
-        queue.enter(who, 10, (now, now + ms(left)), None).unwrap();
+        queue.enter(who, now, now + ms(left));
     }
     assert_eq!(queue.next(10, now + ms(10)), Some(1));
     assert_eq!((queue.len(), queue.next(10, now + ms(10))), (1, None));
@@ -107,7 +119,7 @@ proptest! {
                     who += 1;
                     let until = now + ms(left);
                     let before = list.len();
-                    match queue.enter(who, most, (now, until), interval.map(ms)) {
+                    match enter(&mut queue, who, most, (now, ms(left)), interval.map(ms)) {
                         Ok(ticket) => list.push((who, ticket, until)),
                         Err(Closed::Full) => prop_assert!(before >= most),
                         Err(Closed::TooLate(wait)) => {
