@@ -1,7 +1,7 @@
 //! The table: every layer, and the calls that are made through it.
 
 use std::{
-    num::{NonZeroU32, NonZeroUsize},
+    num::{NonZeroU32, NonZeroU64, NonZeroUsize},
     sync::Arc,
     time::Duration,
 };
@@ -12,7 +12,7 @@ use tower::ServiceBuilder;
 
 use super::{MESSAGE, Script, Stack, Step};
 use crate::{
-    CatchPanicLayer, ConcurrencyLayer, DeadlineLayer, Methods, RateLimitLayer,
+    CatchPanicLayer, ConcurrencyLayer, DeadlineLayer, Methods, RateLimitLayer, RequestBytesLayer,
     admission::{Per, ShedCode, TrustedProxies},
     concurrency::{ConcurrencyRule, ConcurrencyRules},
     metrics::CallMetrics,
@@ -68,6 +68,10 @@ fn per_peer(max: usize) -> ConcurrencyLayer {
     rules([rule("peer", max).per(Per::Peer), rule("all", 1_000)])
 }
 
+fn request_bytes() -> RequestBytesLayer {
+    RequestBytesLayer::new(NonZeroU64::MIN)
+}
+
 fn rate(calls: u32) -> RateLimitLayer {
     RateLimitLayer::new(Quota::per_second(NonZeroU32::new(calls).expect("not zero")))
 }
@@ -93,6 +97,7 @@ fn all(concurrency: ConcurrencyLayer) -> Stack {
         .layer(CatchPanicLayer::new())
         .layer(deadline())
         .layer(concurrency)
+        .layer(request_bytes())
         .layer(rate(1_000))
         .into_inner();
     Stack::new(stack)
@@ -107,6 +112,8 @@ pub(super) fn table() -> Vec<Row> {
         never("catch_panic", || Stack::new(CatchPanicLayer::new())),
         never("no maximum", || Stack::new(DeadlineLayer::new())),
         never("any concurrency", || Stack::new(ConcurrencyLayer::unlimited())),
+        never("any request bytes", || Stack::new(RequestBytesLayer::unlimited())),
+        never("request_bytes", || Stack::new(request_bytes())),
         never("any rate", || Stack::new(RateLimitLayer::unlimited())),
         row(
             "deadline",
