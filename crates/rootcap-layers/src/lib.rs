@@ -20,6 +20,7 @@ pub mod outcome;
 mod percent;
 pub mod rate_limit;
 pub mod reject;
+pub mod request_bytes;
 pub mod trace;
 
 #[cfg(test)]
@@ -34,3 +35,4 @@ pub use method::{
 };
 pub use outcome::{Outcome, code_name};
 pub use rate_limit::RateLimitLayer;
+pub use request_bytes::RequestBytesLayer;

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use rootcap_layers::observe::ObservedRequest;
+use rootcap_layers::{observe::ObservedRequest, request_bytes::CountedRequest};
 use tower_service::Service;
 
 use crate::stack::Observers;
@@ -13,8 +13,11 @@ use crate::stack::Observers;
 /// Any error.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+/// The body of a request that is observed.
+pub(crate) type ObservedBody = ObservedRequest<Observers, Incoming>;
+
 /// The body of a request below the framework's layers.
-pub(crate) type RequestBody = ObservedRequest<Observers, Incoming>;
+pub(crate) type RequestBody = CountedRequest<ObservedBody>;
 
 /// What stands below the framework's layers: a router, behind the user's layers if there are any.
 pub trait App:

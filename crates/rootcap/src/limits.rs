@@ -6,9 +6,7 @@ mod rule;
 mod setting;
 
 pub(crate) use change::LimitChange;
-#[cfg(test)]
-pub(crate) use rule::Caller;
-pub(crate) use rule::{Described, Looks, Rule, WhatIf};
+pub(crate) use rule::{Caller, Described, Looks, Rule, WhatIf};
 pub(crate) use setting::{Amount, LimitSetting};
 
 use std::{fmt, sync::Arc, time::Duration};

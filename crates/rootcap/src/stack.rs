@@ -8,22 +8,23 @@ use std::sync::Arc;
 use http::Request;
 use opentelemetry::global::BoxedTracer;
 use rootcap_layers::{
-    CatchPanicLayer, ConcurrencyLayer, DeadlineLayer, Methods, RateLimitLayer,
+    CatchPanicLayer, ConcurrencyLayer, DeadlineLayer, Methods, RateLimitLayer, RequestBytesLayer,
     access_log::AccessLog,
     admission::Admission,
-    catch_panic::CatchPanic,
-    concurrency::Limit,
-    deadline::Deadline,
+    catch_panic::{CatchPanic, CatchPanicBody},
+    concurrency::ConcurrencyRules,
+    deadline::{Deadline, DeadlineBody},
     metrics::CallMetrics,
     observe::{Observe, ObserveLayer},
     rate_limit::RateRules,
+    request_bytes::{CountedResponse, RequestBytes},
     trace::{Propagation, Propagator, Sampler},
 };
 use tower::ServiceBuilder;
 use tower_service::Service;
 
 use crate::{
-    bounds::{App, RequestBody},
+    bounds::{App, ObservedBody},
     config::{self, Config},
     health::Health,
     server::{
@@ -40,23 +41,28 @@ pub(crate) type Observers = (CallMetrics, AccessLog, AccessLog);
 pub(crate) type Stack<A> = Observe<Observers, Guarded<A>>;
 
 /// What is observed.
-type Guarded<A> = CatchPanic<Deadline<Aside<Admitted<A>>>>;
+type Guarded<A> = CatchPanic<Deadline<RequestBytes<Aside<Admitted<A>>>>>;
+
+/// The body of a response that is observed.
+type GuardedBody<A> =
+    CatchPanicBody<DeadlineBody<CountedResponse<<Aside<Admitted<A>> as App>::Body>>>;
 
 /// What the limits let through.
-type Admitted<A> = Admission<Limit, Admission<RateRules, A>>;
+type Admitted<A> = Admission<ConcurrencyRules, Admission<RateRules, A>>;
 
 /// The future of a response, on its way to the connection.
 pub(crate) type StackFuture<A> =
-    SendFuture<Observers, <Guarded<A> as Service<Request<RequestBody>>>::Future>;
+    SendFuture<Observers, <Guarded<A> as Service<Request<ObservedBody>>>::Future>;
 
 /// The body of a response, on its way to the connection.
-pub(crate) type StackBody<A> = SendBody<Observers, <Guarded<A> as App>::Body>;
+pub(crate) type StackBody<A> = SendBody<Observers, GuardedBody<A>>;
 
 /// The layers of a server, without the services.
 #[derive(Debug, Clone)]
 pub(crate) struct Layers {
     observe: ObserveLayer<Observers>,
     deadline: DeadlineLayer,
+    request_bytes: RequestBytesLayer,
     concurrency: ConcurrencyLayer,
     rate_limit: RateLimitLayer,
 }
@@ -76,12 +82,9 @@ impl Layers {
                 .propagation(propagation(&config.trace.propagation))
                 .logged_metadata(logged_metadata(&config.log.metadata)),
             deadline: deadline(&config.deadline),
-            concurrency: config
-                .limits
-                .concurrency
-                .map_or_else(ConcurrencyLayer::unlimited, |max| {
-                    ConcurrencyLayer::new(max.try_into().expect("a usize has at least 32 bits"))
-                }),
+            request_bytes: limits::request_bytes(&config.limits),
+            concurrency: limits::concurrency_rules(config)
+                .map_or_else(ConcurrencyLayer::unlimited, ConcurrencyLayer::rules),
             rate_limit: limits::rate_rules(config)
                 .map_or_else(RateLimitLayer::unlimited, RateLimitLayer::rules),
         }
@@ -115,6 +118,8 @@ impl Layers {
             .layer(CatchPanicLayer::new())
             // Time spent in any policy or layer below counts.
             .layer(self.deadline.clone())
+            // Counts what is read of requests, by whomever; a call that waits below reads nothing.
+            .layer(self.request_bytes.clone())
             // Past the limits and the user's layers, or they could fail the kubelet's probe.
             .layer_fn(|rest| aside.clone()(rest))
             // A slot is given back at the call's end: a call that the rate refuses holds it for no time.

@@ -13,9 +13,13 @@ use tonic::{Code, Status};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::StatusExt;
 
+/// What the rate limit refuses with, and the limit on calls in flight.
+const RATE: Code = Code::ResourceExhausted;
+const IN_FLIGHT: Code = Code::Unavailable;
+
 /// A refusal as all limits give it.
-fn is_refusal(status: &Status, method: &str) {
-    assert_eq!(status.code(), Code::ResourceExhausted);
+fn is_refusal(status: &Status, code: Code, method: &str) {
+    assert_eq!(status.code(), code);
     assert!(status.message().contains(method), "the method is named: {}", status.message());
     let retry = status.get_error_details().retry_info().cloned();
     let delay = retry.expect("there is a RetryInfo").retry_delay.expect("it has a delay");
@@ -31,9 +35,9 @@ async fn health_is_well(server: &Running) {
     assert_eq!(watch.message().await.unwrap().unwrap().status, 1);
 }
 
-async fn counted(server: &Running, method: &str, refused: f64) {
+async fn counted(server: &Running, method: &str, code: &str, refused: f64) {
     let metrics = Admin::of(server).metrics().await;
-    assert_eq!(metrics.handled(method, "ResourceExhausted"), refused);
+    assert_eq!(metrics.handled(method, code), refused);
 }
 
 #[tokio::test]
@@ -47,10 +51,11 @@ async fn calls_beyond_the_rate_are_refused() {
     for _ in 0..2 {
         is_refusal(
             &client.echo(EchoRequest::default()).await.unwrap_err(),
+            RATE,
             "/rootcap.testing.Faults/Echo",
         );
     }
-    counted(&server, "Echo", 2.0).await;
+    counted(&server, "Echo", "ResourceExhausted", 2.0).await;
     health_is_well(&server).await;
 }
 
@@ -65,7 +70,7 @@ async fn a_burst_is_a_setting() {
     for _ in 0..2 {
         client.echo(EchoRequest::default()).await.unwrap();
     }
-    is_refusal(&client.echo(EchoRequest::default()).await.unwrap_err(), "Echo");
+    is_refusal(&client.echo(EchoRequest::default()).await.unwrap_err(), RATE, "Echo");
 }
 
 #[tokio::test]
@@ -83,9 +88,10 @@ async fn calls_beyond_the_limit_in_flight_are_refused() {
     admin.until("rootcap_calls_in_flight", &[("grpc_method", "Sleep")], 2.0).await;
     is_refusal(
         &client.echo(EchoRequest::default()).await.unwrap_err(),
+        IN_FLIGHT,
         "/rootcap.testing.Faults/Echo",
     );
-    counted(&server, "Echo", 1.0).await;
+    counted(&server, "Echo", "Unavailable", 1.0).await;
     health_is_well(&server).await;
 
     // The slots of calls that end, however they end, are free again.
@@ -102,7 +108,7 @@ async fn a_stream_holds_its_slot_to_its_last_message() {
     let (requests, receiver) = tokio::sync::mpsc::channel(1);
     let chat = client.chat(tokio_stream::wrappers::ReceiverStream::new(receiver)).await;
     let mut replies = chat.unwrap().into_inner();
-    is_refusal(&client.echo(EchoRequest::default()).await.unwrap_err(), "Echo");
+    is_refusal(&client.echo(EchoRequest::default()).await.unwrap_err(), IN_FLIGHT, "Echo");
     drop(requests);
     assert!(replies.message().await.unwrap().is_none());
     Admin::of(&server).until("rootcap_calls_in_flight", &[], 0.0).await;

@@ -26,6 +26,7 @@ pub const DECISIONS: Metric = Metric::new(
 pub fn register_metrics() {
     REJECTED.describe();
     DECISIONS.describe();
+    crate::concurrency::QUEUE_TIME.describe();
     for policy in [crate::concurrency::POLICY, crate::rate_limit::POLICY] {
         metrics::counter!(REJECTED.name, "policy" => policy).increment(0);
     }

@@ -67,6 +67,7 @@ mod per;
 mod policy;
 mod refusal;
 mod service;
+mod shed;
 mod tally;
 
 pub use caller::{Caller, forwarded_for};
@@ -81,6 +82,8 @@ pub use per::{Mode, Per};
 pub use policy::{Arrival, Decision, Policy};
 pub use refusal::Refusal;
 pub use service::Admission;
+pub use shed::ShedCode;
+pub(crate) use shed::retry_after;
 pub use tally::{Counts, Tally};
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ static PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 impl Refusal {
     /// The answer to a call of `path`: the message names method and rule, and says when to retry; so do
     /// `google.rpc.ErrorInfo` and `RetryInfo` in the details, and `grpc-retry-pushback-ms`.
-    pub(super) fn response<B: Default>(&self, path: &str) -> Response<B> {
+    pub(crate) fn response<B: Default>(&self, path: &str) -> Response<B> {
         let retry_after = ceil_to_millis(self.retry_after);
         let message = self.message(path, retry_after);
         let details =

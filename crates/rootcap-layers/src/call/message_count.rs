@@ -3,7 +3,8 @@
 //! A gRPC message is one byte of flags, four bytes of length (big endian) and that many bytes
 //! (gRPC over HTTP/2, "Length-Prefixed-Message"); frames cut this anywhere.
 
-const PREFIX: u8 = 5;
+/// Bytes before each message.
+pub(crate) const PREFIX: u8 = 5;
 
 /// Where in the sequence of messages the body stands.
 #[derive(Debug, Default)]
@@ -17,15 +18,29 @@ pub(crate) struct MessageCount {
 
 impl MessageCount {
     /// Takes the next bytes of the body; returns how many messages they complete.
-    pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> u64 {
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> u64 {
+        self.feed_with(bytes, |_| ())
+    }
+
+    /// [`feed`](Self::feed), which tells the length of each message whose prefix these bytes complete.
+    pub(crate) fn feed_with(&mut self, mut bytes: &[u8], mut begins: impl FnMut(u32)) -> u64 {
         let mut complete = 0;
         while !bytes.is_empty() {
-            bytes = if self.remaining > 0 { self.skip(bytes) } else { self.read_prefix(bytes) };
-            if self.remaining == 0 && self.prefix_seen == 0 {
-                complete += 1;
+            let in_message = self.remaining > 0;
+            bytes = if in_message { self.skip(bytes) } else { self.read_prefix(bytes) };
+            if self.prefix_seen == 0 {
+                if !in_message {
+                    begins(self.remaining);
+                }
+                complete += u64::from(self.remaining == 0);
             }
         }
         complete
+    }
+
+    /// Whether the bytes so far end in the middle of a message, after its prefix.
+    pub(crate) fn is_in_message(&self) -> bool {
+        self.remaining > 0
     }
 
     fn skip<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
@@ -93,6 +108,24 @@ mod tests {
                 if rest.is_empty() { break; }
             }
             prop_assert_eq!(counted, lengths.len() as u64);
+        }
+
+        #[test]
+        fn lengths_are_told_when_prefixes_are_complete(
+            lengths in proptest::collection::vec(0u16..300, 0..20),
+            cut in 1usize..50,
+        ) {
+            let (mut counter, mut told, mut fed) = (MessageCount::default(), Vec::new(), 0);
+            for frame in encode(&lengths).chunks(cut) {
+                counter.feed_with(frame, |length| told.push(length as u16));
+                fed += frame.len();
+                let (mut complete, mut end) = (0, 0);
+                for length in &lengths {
+                    complete += usize::from(end + usize::from(PREFIX) <= fed);
+                    end += usize::from(PREFIX) + usize::from(*length);
+                }
+                prop_assert_eq!(&told, &lengths[..complete]);
+            }
         }
 
         #[test]

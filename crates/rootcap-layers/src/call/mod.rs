@@ -8,7 +8,7 @@ mod request_id;
 mod unsent;
 
 pub use current::Scope;
-pub(crate) use message_count::MessageCount;
+pub(crate) use message_count::{MessageCount, PREFIX};
 pub use peer::Peer;
 pub use request_id::{MAX_LEN as MAX_REQUEST_ID_LEN, REQUEST_ID, RequestId};
 pub use unsent::Unsent;

@@ -1,7 +1,7 @@
 //! The table: every layer, and the calls that are made through it.
 
 use std::{
-    num::{NonZeroU32, NonZeroUsize},
+    num::{NonZeroU32, NonZeroU64, NonZeroUsize},
     sync::Arc,
     time::Duration,
 };
@@ -12,8 +12,13 @@ use tower::ServiceBuilder;
 
 use super::{MESSAGE, Script, Stack, Step};
 use crate::{
-    CatchPanicLayer, ConcurrencyLayer, DeadlineLayer, Methods, RateLimitLayer,
-    metrics::CallMetrics, observe::ObserveLayer, rate_limit::Quota, trace::Sampler,
+    CatchPanicLayer, ConcurrencyLayer, DeadlineLayer, Methods, RateLimitLayer, RequestBytesLayer,
+    admission::{Per, ShedCode, TrustedProxies},
+    concurrency::{ConcurrencyRule, ConcurrencyRules},
+    metrics::CallMetrics,
+    observe::ObserveLayer,
+    rate_limit::Quota,
+    trace::Sampler,
 };
 
 /// When a layer rejects a call.
@@ -44,6 +49,29 @@ fn concurrency(max: usize) -> ConcurrencyLayer {
     ConcurrencyLayer::new(NonZeroUsize::new(max).expect("not zero"))
 }
 
+fn rule(name: &str, max: usize) -> ConcurrencyRule {
+    ConcurrencyRule::new(name, NonZeroUsize::new(max).expect("not zero"))
+}
+
+fn rules(rules: impl IntoIterator<Item = ConcurrencyRule>) -> ConcurrencyLayer {
+    let rules = ConcurrencyRules::new(rules, TrustedProxies::default(), ShedCode::Unavailable);
+    ConcurrencyLayer::rules(rules.expect("each has a name of its own"))
+}
+
+/// Who waits is served in time, or is refused.
+fn queue(max: usize) -> ConcurrencyLayer {
+    rules([rule("queue", max).queue(2, Duration::from_millis(10))])
+}
+
+/// All calls of a test are one caller's.
+fn per_peer(max: usize) -> ConcurrencyLayer {
+    rules([rule("peer", max).per(Per::Peer), rule("all", 1_000)])
+}
+
+fn request_bytes() -> RequestBytesLayer {
+    RequestBytesLayer::new(NonZeroU64::MIN)
+}
+
 fn rate(calls: u32) -> RateLimitLayer {
     RateLimitLayer::new(Quota::per_second(NonZeroU32::new(calls).expect("not zero")))
 }
@@ -69,6 +97,7 @@ fn all(concurrency: ConcurrencyLayer) -> Stack {
         .layer(CatchPanicLayer::new())
         .layer(deadline())
         .layer(concurrency)
+        .layer(request_bytes())
         .layer(rate(1_000))
         .into_inner();
     Stack::new(stack)
@@ -83,6 +112,8 @@ pub(super) fn table() -> Vec<Row> {
         never("catch_panic", || Stack::new(CatchPanicLayer::new())),
         never("no maximum", || Stack::new(DeadlineLayer::new())),
         never("any concurrency", || Stack::new(ConcurrencyLayer::unlimited())),
+        never("any request bytes", || Stack::new(RequestBytesLayer::unlimited())),
+        never("request_bytes", || Stack::new(request_bytes())),
         never("any rate", || Stack::new(RateLimitLayer::unlimited())),
         row(
             "deadline",
@@ -96,7 +127,21 @@ pub(super) fn table() -> Vec<Row> {
             || Stack::new(concurrency(100)),
             || Stack::new(concurrency(1)),
             Rejects::WhileBusy,
-            "8",
+            "14",
+        ),
+        row(
+            "concurrency with a queue",
+            || Stack::new(queue(100)),
+            || Stack::new(queue(1)),
+            Rejects::WhileBusy,
+            "14",
+        ),
+        row(
+            "concurrency per caller",
+            || Stack::new(per_peer(100)),
+            || Stack::new(per_peer(1)),
+            Rejects::WhileBusy,
+            "14",
         ),
         row(
             "rate_limit",
@@ -105,7 +150,7 @@ pub(super) fn table() -> Vec<Row> {
             Rejects::Second,
             "8",
         ),
-        row("all", || all(concurrency(100)), || all(concurrency(1)), Rejects::WhileBusy, "8"),
+        row("all", || all(concurrency(100)), || all(concurrency(1)), Rejects::WhileBusy, "14"),
     ]
 }
 

@@ -72,6 +72,6 @@ pub use source::{Source, Sources};
 pub(crate) use suggest::within;
 pub(crate) use value::outside;
 pub use value::{
-    Auto, ClientAuth, Endpoint, Listener, LogCalls, LogFormat, Propagator, Rate, Secret, ShedCode,
-    Size, Switch,
+    Auto, ClientAuth, Endpoint, Listener, LogCalls, LogFormat, Propagator, Rate, Secret, Size,
+    Switch,
 };

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use rootcap_layers::{
     DEFAULT_BUCKETS,
-    admission::{Cidr, Match, Mode, Per},
+    admission::{Cidr, Match, Mode, Per, ShedCode},
 };
 
 use super::schema::settings;
 use super::value::{
     Ascending, AtMost, Attributes, Auto, ClientAuth, Directives, Element, Endpoint, Headers,
     Internet, Keys, Listener, LogCalls, LogFormat, MetadataKeys, NotEmpty, Propagator, Rate,
-    RuleName, Secret, ShedCode, Size, Switch,
+    RuleName, Secret, Size, Switch,
 };
 
 /// Ten years: longer than anything here makes sense, and far from where clocks overflow.
@@ -235,8 +235,8 @@ settings! {
         /// The most bytes of requests that are held for handlers at a time, or "off": many large messages would exhaust
         /// the memory. Calls are refused, and cut, while there are more.
         request_bytes: Option<Size> = Some(Size::mib(512)), in Size::kib(64)..=Size::mib(1 << 20);
-        /// The status of calls that are refused for want of room (concurrency, bytes): "UNAVAILABLE", after which a
-        /// client may go to another server, or "RESOURCE_EXHAUSTED".
+        /// The status of calls that are refused for want of room (concurrency, bytes): "unavailable", after which a
+        /// client may go to another server, or "resource-exhausted".
         shed_code: ShedCode = ShedCode::Unavailable;
     }
 

@@ -21,7 +21,6 @@ pub(crate) enum Amount {
     /// Calls in flight.
     Calls(NonZeroU32),
     /// Bytes of requests in flight.
-    #[cfg_attr(not(test), expect(dead_code, reason = "until there is such a rule"))]
     Bytes(Size),
 }
 

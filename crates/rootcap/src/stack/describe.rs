@@ -1,6 +1,6 @@
 //! The stack as `/debug/stack` shows it.
 
-use rootcap_layers::rate_limit::RateState;
+use rootcap_layers::{concurrency::ConcurrencyState, rate_limit::RateState};
 
 use super::Layers;
 use crate::{admin::LayerRow, config::Config};
@@ -40,10 +40,11 @@ impl Layers {
     }
 
     fn concurrency(&self) -> String {
-        match self.concurrency.limit() {
-            Some(limit) => format!("{} in flight of at most {}", limit.in_flight(), limit.max()),
-            None => "off".into(),
-        }
+        let Some(rules) = self.concurrency.limits() else { return "off".into() };
+        let rule = |rule: ConcurrencyState| {
+            format!("{}: {} in flight of at most {}", rule.name, rule.in_flight, rule.bounds.limit)
+        };
+        rules.states(0).into_iter().map(rule).collect::<Vec<_>>().join("; ")
     }
 
     fn rate(&self) -> String {

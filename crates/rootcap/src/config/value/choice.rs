@@ -90,14 +90,6 @@ choices! {
         Off = "off",
     }
 
-    /// The status of a call that is refused for want of room.
-    pub enum ShedCode {
-        /// `UNAVAILABLE`: the client may try again, and elsewhere.
-        Unavailable = "UNAVAILABLE",
-        /// `RESOURCE_EXHAUSTED`.
-        ResourceExhausted = "RESOURCE_EXHAUSTED",
-    }
-
     /// The headers that a trace comes in and goes on with, by their name in `OTEL_PROPAGATORS`.
     #[non_exhaustive]
     pub enum Propagator {

@@ -1,6 +1,6 @@
 //! Values that the layers parse themselves, from the same words as a page or a program of the user's.
 
-use rootcap_layers::admission::{Cidr, Malformed, Match, Mode, Per};
+use rootcap_layers::admission::{Cidr, Malformed, Match, Mode, Per, ShedCode};
 
 use super::{Problems, Value};
 
@@ -26,5 +26,6 @@ parsed! {
     Match: r#""*", "/package.Service/*" or "/package.Service/Method""#;
     Per: r#""all", "peer", "metadata:" and a key such as "metadata:x-tenant", or "tls-identity""#;
     Cidr: r#"an address or a network, such as "10.0.0.0/8" or "fd00::/8""#;
+    ShedCode: r#""unavailable" or "resource-exhausted""#;
     Mode: r#""enforce" or "observe""#;
 }

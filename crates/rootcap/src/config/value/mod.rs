@@ -24,7 +24,7 @@ mod table;
 mod tests;
 mod text;
 
-pub use choice::{ClientAuth, LogCalls, LogFormat, Propagator, ShedCode, Switch};
+pub use choice::{ClientAuth, LogCalls, LogFormat, Propagator, Switch};
 pub use endpoint::Endpoint;
 pub use listener::Listener;
 pub use optional::Auto;

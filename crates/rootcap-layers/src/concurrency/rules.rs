@@ -1,0 +1,192 @@
+//! [`ConcurrencyRules`]: several rules, as one policy.
+
+use std::{
+    cmp::Reverse,
+    collections::HashSet,
+    error::Error,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::time::Instant;
+
+use super::{
+    Bounds, ConcurrencyRule, ConcurrencyState, Permits,
+    callers::{Id, Name},
+    limit::{Asked, Asking, Limit},
+    over::Over,
+    waiting::Waiting,
+};
+use crate::{
+    Call, Method,
+    admission::{Arrival, Decision, Index, Policy, Refusal, ShedCode, TrustedProxies},
+    deadline::{GRPC_TIMEOUT, grpc_timeout},
+};
+
+/// Rules of calls in flight, and who has how many. Clones are the same rules.
+///
+/// A call has to pass all rules that match it. They are asked from the most specific to the least (a method's, a
+/// service's, that of all calls; then those that tell callers apart before those that do not; then in their order), and
+/// the first that refuses gives the answer. A call waits for one only with the permits of those before: so no calls wait
+/// for each other, and a caller whose share is used up takes no place in the queue of all.
+#[derive(Debug, Clone)]
+pub struct ConcurrencyRules(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// The most specific first.
+    limits: Vec<Arc<Limit>>,
+    index: Index,
+    proxies: TrustedProxies,
+    code: ShedCode,
+    /// Held while a rule is changed.
+    changing: Mutex<()>,
+}
+
+/// Two rules have this name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SameName(Arc<str>);
+
+impl fmt::Display for SameName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "two rules have the name `{}`; each needs its own", self.0)
+    }
+}
+
+impl Error for SameName {}
+
+impl ConcurrencyRules {
+    /// As many calls as all of these rules let through. `proxies` is whose word is taken about the address of a caller;
+    /// calls that are refused end with `code`.
+    ///
+    /// # Errors
+    /// When two rules have the same name.
+    pub fn new(
+        rules: impl IntoIterator<Item = ConcurrencyRule>,
+        proxies: TrustedProxies,
+        code: ShedCode,
+    ) -> Result<Self, SameName> {
+        let mut rules: Vec<_> = rules.into_iter().collect();
+        let mut names = HashSet::new();
+        if let Some(twice) = rules.iter().find(|rule| !names.insert(Arc::clone(&rule.name))) {
+            return Err(SameName(Arc::clone(&twice.name)));
+        }
+        // Stable: what is equally specific stays in its order.
+        rules.sort_by_key(|rule| Reverse((rule.matching.specificity(), rule.per.is_keyed())));
+        let index = Index::new(&rules.iter().map(|rule| &rule.matching).collect::<Vec<_>>());
+        let limits = rules.into_iter().map(|rule| Arc::new(Limit::new(rule))).collect();
+        Ok(Self(Arc::new(Inner { limits, index, proxies, code, changing: Mutex::default() })))
+    }
+
+    /// Changes a rule while it is in use. Calls that wait, and are within the bounds then, are served at once; calls in
+    /// flight that are beyond them go on, and hold their permits to their end. Returns how it was and how it is; `None` if
+    /// no rule has that name.
+    pub fn change(
+        &self,
+        name: &str,
+        change: impl FnOnce(Bounds) -> Bounds,
+    ) -> Option<(Bounds, Bounds)> {
+        let limit = self.find(name)?;
+        let _changing = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = limit.bounds();
+        let new = change(old);
+        limit.change(new);
+        Some((old, new))
+    }
+
+    /// All rules as they are now, in the order in which they are asked, each with at most `top` callers.
+    pub fn states(&self, top: usize) -> Vec<ConcurrencyState> {
+        let now = Instant::now();
+        self.limits().iter().map(|limit| limit.state(now, top)).collect()
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<&Arc<Limit>> {
+        self.limits().iter().find(|limit| &*limit.rule().name == name)
+    }
+
+    pub(super) fn limits(&self) -> &[Arc<Limit>] {
+        &self.0.limits
+    }
+}
+
+/// What waits for its turn.
+pub type Turns = Pin<Box<dyn Future<Output = Result<Permits, Refusal>> + Send>>;
+
+/// A limit that a call has yet to ask.
+type Rest = Vec<(Arc<Limit>, Id, Name)>;
+
+impl Policy for ConcurrencyRules {
+    type Permit = Permits;
+    type Wait = Turns;
+
+    fn admit(&self, arrival: &Arrival<'_>, now: Instant) -> Decision<Permits, Turns> {
+        let mut permits = Permits::new();
+        let about = self.0.index.of(arrival.path);
+        let method = arrival.call.map(Call::method);
+        let asking = Asking { method, deadline: deadline(arrival, now), now };
+        for (at, &limit) in about.iter().enumerate() {
+            let limit = &self.0.limits[limit];
+            let caller = limit.rule().per.caller(arrival, &self.0.proxies);
+            match limit.ask((limit.id(caller), caller), asking) {
+                Ok(Asked::Admitted(permit)) => permits.push(permit),
+                Ok(Asked::Waits(waiting)) => {
+                    let rest = self.rest(&about[at + 1..], arrival);
+                    let call = (method.cloned(), asking.deadline);
+                    return Decision::Wait(Box::pin(wait(
+                        permits,
+                        waiting,
+                        rest,
+                        call,
+                        self.0.code,
+                    )));
+                }
+                Err(over) => return Decision::Refuse(over.refusal(limit.rule(), self.0.code)),
+            }
+        }
+        Decision::Admit(permits)
+    }
+}
+
+impl ConcurrencyRules {
+    /// What a call needs to ask these limits later.
+    fn rest(&self, limits: &[usize], arrival: &Arrival<'_>) -> Rest {
+        let rest = limits.iter().map(|&limit| {
+            let limit = &self.0.limits[limit];
+            let caller = limit.rule().per.caller(arrival, &self.0.proxies);
+            (Arc::clone(limit), limit.id(caller), Name::of(caller))
+        });
+        rest.collect()
+    }
+}
+
+/// When the call must have ended.
+fn deadline(arrival: &Arrival<'_>, now: Instant) -> Option<Instant> {
+    if let Some(call) = arrival.call {
+        return call.deadline();
+    }
+    let timeout = grpc_timeout::parse(arrival.headers.get(&GRPC_TIMEOUT)?.as_bytes());
+    now.checked_add(timeout.ok()?)
+}
+
+/// Waits for a turn, and asks the limits that are left, with the permits that are there in hand.
+async fn wait(
+    mut permits: Permits,
+    first: Waiting,
+    rest: Rest,
+    (method, deadline): (Option<Arc<Method>>, Option<Instant>),
+    code: ShedCode,
+) -> Result<Permits, Refusal> {
+    let method = method.as_ref();
+    permits.push(first.turn(method, code).await?);
+    for (limit, id, name) in rest {
+        let asking = Asking { method, deadline, now: Instant::now() };
+        let asked = limit.ask((id, name.caller()), asking);
+        permits.push(match asked.map_err(|over: Over| over.refusal(limit.rule(), code))? {
+            Asked::Admitted(permit) => permit,
+            Asked::Waits(waiting) => waiting.turn(method, code).await?,
+        });
+    }
+    Ok(permits)
+}

@@ -1,0 +1,115 @@
+//! The body of a request, which counts what it hands on.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tonic::Status;
+
+use super::{BoxError, budget::Full, demand::Demand, share::Share};
+
+pin_project! {
+    /// The body of a request whose bytes count. It ends with the status of the call when a message has no room.
+    #[derive(Debug)]
+    pub struct CountedRequest<B> {
+        #[pin]
+        body: B,
+        // `None` where nothing is counted.
+        meter: Option<Meter>,
+    }
+}
+
+/// Keeps what a call holds equal to its demand.
+#[derive(Debug)]
+pub(super) struct Meter {
+    demand: Demand,
+    share: Share,
+}
+
+impl Meter {
+    /// Of a call that holds its share already, as its head has announced it.
+    pub(super) fn new(share: Share) -> Self {
+        Self { demand: Demand::announced(share.bytes()), share }
+    }
+
+    /// More is asked for.
+    fn ask(&self) {
+        self.lower_to(self.demand.when_asked());
+    }
+
+    /// These bytes are to be handed on.
+    fn hand(&mut self, bytes: &[u8]) -> Result<(), Status> {
+        let (held, needed) = (self.share.bytes(), self.demand.when_handed(bytes));
+        if needed <= held {
+            self.lower_to(needed);
+            return Ok(());
+        }
+        let rule = self.share.rule();
+        match rule.take(needed - held) {
+            Ok(()) => {
+                self.share.set_bytes(needed);
+                Ok(())
+            }
+            Err(full) => {
+                // What the call holds already makes room for what it asks for.
+                let full = Full { used: full.used.saturating_sub(held), asked: needed, ..full };
+                let told = rule.answer(self.share.path(), full);
+                let status = Status::from_header_map(&told).expect("it has a status");
+                self.share.refuse(told);
+                Err(status)
+            }
+        }
+    }
+
+    fn lower_to(&self, bytes: u64) {
+        let held = self.share.bytes();
+        if bytes < held {
+            self.share.set_bytes(bytes);
+            self.share.rule().give_back(held - bytes);
+        }
+    }
+}
+
+impl<B> CountedRequest<B> {
+    pub(super) fn new(body: B, meter: Option<Meter>) -> Self {
+        Self { body, meter }
+    }
+}
+
+impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for CountedRequest<B> {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.project();
+        let Some(meter) = this.meter else {
+            return this.body.poll_frame(cx).map_err(Into::into);
+        };
+        if meter.share.refused().is_some() {
+            return Poll::Ready(None);
+        }
+        meter.ask();
+        let frame = ready!(this.body.poll_frame(cx));
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            meter.hand(data)?;
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+}

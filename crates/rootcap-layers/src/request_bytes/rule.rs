@@ -1,0 +1,186 @@
+//! [`RequestBytesRule`]: the limit on bytes of requests in flight, and what a caller beyond it is told.
+
+use std::{sync::Arc, time::Duration};
+
+use http::HeaderMap;
+use tokio::time::Instant;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use super::{
+    POLICY,
+    budget::{Budget, Full},
+};
+use crate::{
+    Call,
+    admission::{Counts, Mode, Reason, Refusal, ShedCode, Tally, Violation, retry_after},
+    excerpt::Excerpt,
+    limits::{Decided, LastDecision, LastDecisions, Verdict},
+    reject,
+};
+
+/// The limit on bytes of requests in flight.
+#[derive(Debug)]
+pub(super) struct RequestBytesRule {
+    name: Arc<str>,
+    code: ShedCode,
+    budget: Budget,
+    tally: Tally,
+    origin: Instant,
+    decisions: LastDecisions,
+}
+
+/// The limit at one instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RequestBytesState {
+    /// The name of the rule.
+    pub name: Arc<str>,
+    /// The most bytes in flight.
+    pub limit: u64,
+    /// Whether calls beyond are refused, or only counted.
+    pub mode: Mode,
+    /// The bytes in flight.
+    pub used: u64,
+    /// What has been decided so far. A call that was let in and had to end later counts twice.
+    pub counts: Counts,
+}
+
+impl RequestBytesRule {
+    pub(super) fn new(name: Arc<str>, limit: u64, mode: Mode, code: ShedCode) -> Self {
+        let tally = Tally::new(POLICY, Arc::clone(&name), &[Reason::RequestBytesExceeded]);
+        let (origin, decisions) = (Instant::now(), LastDecisions::new());
+        Self { name, code, budget: Budget::new(limit, mode), tally, origin, decisions }
+    }
+
+    /// The last calls that were refused, cut, or would have been, and how long ago that was; the latest first.
+    pub(super) fn last_decisions(&self) -> Vec<(Duration, LastDecision)> {
+        let now = self.origin.elapsed();
+        let ago = |at| now.saturating_sub(Duration::from_nanos(at));
+        self.decisions.latest().into_iter().map(|decision| (ago(decision.at), decision)).collect()
+    }
+
+    fn note(&self, call: Option<&Call>, verdict: Verdict, Full { limit, used, asked }: Full) {
+        let peer = call.and_then(|call| call.peer());
+        self.decisions.note(&Decided {
+            at: u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX),
+            rule: &self.name,
+            method: call.map(Call::path).unwrap_or_default(),
+            caller: peer.map(|peer| peer.as_str()).unwrap_or_default(),
+            verdict,
+            reason: Reason::RequestBytesExceeded.as_str(),
+            inputs: &[("limit", limit), ("in_flight", used), ("asked", asked)],
+        });
+    }
+
+    pub(super) fn set(&self, limit: u64, mode: Mode) {
+        self.budget.set(limit, mode);
+    }
+
+    pub(super) fn state(&self) -> RequestBytesState {
+        RequestBytesState {
+            name: Arc::clone(&self.name),
+            limit: self.budget.limit(),
+            mode: self.budget.mode(),
+            used: self.budget.used(),
+            counts: self.tally.counts(),
+        }
+    }
+
+    /// Lets a call in whose request has so many bytes, as far as its head tells, and takes them.
+    pub(super) fn arrive(&self, bytes: Option<u64>) -> Result<(), Full> {
+        let room = match bytes {
+            // There is no message: nothing to hold, and nothing to wait for.
+            Some(0) => Ok(()),
+            Some(bytes) => self.budget.take(bytes),
+            None => self.budget.has_room(),
+        };
+        if room.is_ok() {
+            Call::with_current(|call| self.tally.allowed(call.map(Call::method)));
+            return Ok(());
+        }
+        self.unless_observing(room, bytes.unwrap_or_default())
+    }
+
+    /// Takes more bytes, for a call that was let in.
+    pub(super) fn take(&self, bytes: u64) -> Result<(), Full> {
+        self.unless_observing(self.budget.take(bytes), bytes)
+    }
+
+    pub(super) fn give_back(&self, bytes: u64) {
+        if bytes > 0 {
+            self.budget.give_back(bytes);
+        }
+    }
+
+    fn unless_observing(&self, taken: Result<(), Full>, bytes: u64) -> Result<(), Full> {
+        let Err(full) = taken else { return Ok(()) };
+        let reason = Reason::RequestBytesExceeded;
+        if self.budget.mode() == Mode::Observe {
+            Call::with_current(|call| {
+                self.tally.observed(call.map(Call::method), reason);
+                self.note(call, Verdict::Observed, full);
+            });
+            self.budget.take_anyway(bytes);
+            return Ok(());
+        }
+        Call::with_current(|call| {
+            self.tally.refused(call.map(Call::method), reason);
+            self.note(call, Verdict::Shed, full);
+        });
+        reject::note(POLICY);
+        Err(full)
+    }
+
+    /// The head of the answer to a call of `path` for which there is no room, or its trailers.
+    pub(super) fn answer(&self, path: &str, full: Full) -> HeaderMap {
+        let Full { limit, used, asked } = full;
+        if asked > limit {
+            return self.never(path, full);
+        }
+        let reason = if asked == 0 {
+            format!("{used} bytes of requests are in flight, and {limit} may be")
+        } else {
+            format!(
+                "{used} bytes of requests are in flight, and {limit} may be: there is no room for {asked} more"
+            )
+        };
+        let refusal = Refusal {
+            policy: POLICY,
+            rule: Arc::clone(&self.name),
+            code: self.code.code(),
+            reason: reason.into(),
+            retry_after: retry_after(None),
+            violation: Violation::new(Reason::RequestBytesExceeded, &self.name, metadata(full)),
+        };
+        refusal.response::<()>(path).into_parts().0.headers
+    }
+
+    /// To one that asks for more than there will ever be: it need not try again.
+    fn never(&self, path: &str, full: Full) -> HeaderMap {
+        let Full { limit, asked, .. } = full;
+        let (path, rule) = (Excerpt(path), &self.name);
+        let message = format!(
+            "{path}: {asked} bytes of a request are more than the {limit} that may be in flight (rule `{rule}`)"
+        );
+        let metadata = metadata(full).into_iter().chain([("rule", rule.to_string())]);
+        let metadata = metadata.map(|(key, value)| (key.to_owned(), value)).collect::<Vec<_>>();
+        let details = ErrorDetails::with_error_info(
+            Reason::RequestBytesExceeded.as_str(),
+            "rootcap",
+            metadata.into_iter().collect::<std::collections::HashMap<_, _>>(),
+        );
+        let status = Status::with_error_details(Code::ResourceExhausted, message, details);
+        let mut headers = reject::response::<()>(&status).into_parts().0.headers;
+        headers.insert("grpc-retry-pushback-ms", http::HeaderValue::from_static("-1"));
+        headers
+    }
+}
+
+fn metadata(full: Full) -> [(&'static str, String); 3] {
+    [
+        ("limit", full.limit.to_string()),
+        ("in_flight", full.used.to_string()),
+        ("asked", full.asked.to_string()),
+    ]
+}

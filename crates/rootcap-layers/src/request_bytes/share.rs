@@ -1,0 +1,141 @@
+//! [`Share`]: what one call holds of the budget, shared by the bodies of its request and its response.
+
+use std::{
+    cell::RefCell,
+    mem,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    task::Waker,
+};
+
+use atomic_waker::AtomicWaker;
+use http::{HeaderMap, uri::PathAndQuery};
+
+use super::rule::RequestBytesRule;
+
+/// What one call holds. It is given back when the last clone is dropped.
+#[derive(Debug, Clone)]
+pub(super) struct Share(
+    /// `None` only while it is dropped.
+    Option<Arc<Held>>,
+);
+
+#[derive(Debug)]
+struct Held {
+    rule: Arc<RequestBytesRule>,
+    path: PathAndQuery,
+    /// Written by the request's body alone.
+    bytes: AtomicU64,
+    /// What the caller is told, once a message has not fitted.
+    refused: OnceLock<HeaderMap>,
+    /// Who sends the answer.
+    waiting: AtomicWaker,
+}
+
+impl Share {
+    pub(super) fn new(rule: &Arc<RequestBytesRule>, path: PathAndQuery, bytes: u64) -> Self {
+        Self(Some(make(Held {
+            rule: Arc::clone(rule),
+            path,
+            bytes: AtomicU64::new(bytes),
+            refused: OnceLock::new(),
+            waiting: AtomicWaker::new(),
+        })))
+    }
+
+    fn held(&self) -> &Held {
+        self.0.as_deref().expect("it is there until it is dropped")
+    }
+
+    pub(super) fn rule(&self) -> &RequestBytesRule {
+        &self.held().rule
+    }
+
+    pub(super) fn path(&self) -> &str {
+        self.held().path.path()
+    }
+
+    /// How many bytes the call holds.
+    pub(super) fn bytes(&self) -> u64 {
+        self.held().bytes.load(Relaxed)
+    }
+
+    /// Notes that it holds so many; they have been taken, and others given back.
+    pub(super) fn set_bytes(&self, bytes: u64) {
+        self.held().bytes.store(bytes, Relaxed);
+    }
+
+    /// Ends the call: this is what its caller is told.
+    pub(super) fn refuse(&self, told: HeaderMap) {
+        let _ = self.held().refused.set(told);
+        self.held().waiting.wake();
+    }
+
+    /// What the caller is told, if the call is to end.
+    pub(super) fn refused(&self) -> Option<&HeaderMap> {
+        self.held().refused.get()
+    }
+
+    /// The same; if there is nothing yet, `waker` is woken when there is.
+    pub(super) fn poll_refused(&self, waker: &Waker) -> Option<&HeaderMap> {
+        self.refused().or_else(|| {
+            self.held().waiting.register(waker);
+            self.refused()
+        })
+    }
+}
+
+impl Held {
+    fn give_back(&mut self) {
+        self.rule.give_back(mem::take(self.bytes.get_mut()));
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let Some(mut shared) = self.0.take() else { return };
+        if let Some(held) = Arc::get_mut(&mut shared) {
+            held.give_back();
+            drop(held.waiting.take());
+            keep(shared);
+        }
+    }
+}
+
+/// How many allocations each thread keeps for its next calls: as many calls as arrive in a burst.
+const KEPT: usize = 128;
+
+thread_local! {
+    static FREE: RefCell<Vec<Arc<Held>>> = const { RefCell::new(Vec::new()) };
+}
+
+fn make(held: Held) -> Arc<Held> {
+    let free = FREE.try_with(|free| free.try_borrow_mut().ok()?.pop()).ok().flatten();
+    let Some(mut shared) = free else { return Arc::new(held) };
+    match Arc::get_mut(&mut shared) {
+        Some(place) => {
+            *place = held;
+            shared
+        }
+        None => Arc::new(held),
+    }
+}
+
+/// A thread that is ending keeps none.
+fn keep(shared: Arc<Held>) {
+    let _ = FREE.try_with(|free| {
+        if let Ok(mut free) = free.try_borrow_mut()
+            && free.len() < KEPT
+        {
+            free.push(shared);
+        }
+    });
+}
