@@ -1,7 +1,9 @@
 //! Limits: what they refuse, what they leave alone, and what is seen of them.
 
+mod in_flight;
 mod rates;
 
+use http::StatusCode;
 use rootcap::{Running, config::Config};
 use rootcap_proto::testing::{EchoRequest, SleepRequest};
 use rootcap_tests::{
@@ -33,6 +35,14 @@ async fn health_is_well(server: &Running) {
     }
     let mut watch = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
     assert_eq!(watch.message().await.unwrap().unwrap().status, 1);
+}
+
+/// A page of the limits, as JSON.
+async fn shown(server: &Running, path: &str) -> serde_json::Value {
+    let and = if path.contains('?') { '&' } else { '?' };
+    let (status, text) = Admin::of(server).get(&format!("{path}{and}format=json")).await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    serde_json::from_str(&text).unwrap()
 }
 
 async fn counted(server: &Running, method: &str, code: &str, refused: f64) {

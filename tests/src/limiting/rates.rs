@@ -18,7 +18,7 @@ use rootcap_tests::{
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
-use super::health_is_well;
+use super::{health_is_well, shown};
 
 /// A rule of so many calls an hour.
 fn rule(name: &str, calls: u32) -> RateLimit {
@@ -35,13 +35,6 @@ async fn echo(server: &Running, tenant: &str) -> Result<EchoReply, Status> {
     let mut request = Request::new(EchoRequest::default());
     request.metadata_mut().insert("x-tenant", tenant.parse().unwrap());
     faults(server).await.echo(request).await.map(tonic::Response::into_inner)
-}
-
-/// `GET /debug/limits/<rule>` as JSON.
-async fn shown(server: &Running, path: &str) -> serde_json::Value {
-    let (status, text) = Admin::of(server).get(path).await;
-    assert_eq!(status, StatusCode::OK, "{text}");
-    serde_json::from_str(&text).unwrap()
 }
 
 #[tokio::test]
@@ -127,14 +120,14 @@ async fn a_rule_that_observes_refuses_nobody_and_shows_whom_it_would_have() {
     let metrics = Admin::of(&server).metrics().await;
     let labels = [("rule", "tenants"), ("grpc_method", "Echo"), ("decision", "observed")];
     assert_eq!(metrics.sum("rootcap_limit_decisions_total", &labels), 3.0);
-    let page = shown(&server, "/debug/limits/tenants?format=json").await;
+    let page = shown(&server, "/debug/limits/tenants").await;
     let text = page.to_string();
     assert!(text.contains("<b>noisy</b>") && !text.contains("quiet"), "{text}");
     let (_, html) = Admin::of(&server).get("/debug/limits/tenants?format=html").await;
     assert!(html.contains("&lt;b&gt;noisy") && !html.contains("<b>noisy"), "{html}");
 
     // With another quota than it has, or for the same calls of old.
-    let what_if = shown(&server, "/debug/limits/tenants?whatif=4/h&format=json").await.to_string();
+    let what_if = shown(&server, "/debug/limits/tenants?whatif=4/h").await.to_string();
     assert!(what_if.contains("\"would_reject\":1"), "{what_if}");
 }
 
@@ -170,7 +163,7 @@ async fn the_settings_for_all_calls_are_a_rule_too() {
     })
     .await;
     echo(&server, "a").await.unwrap();
-    let text = shown(&server, "/debug/limits?format=json").await.to_string();
+    let text = shown(&server, "/debug/limits").await.to_string();
     assert!(text.contains("limits.rate") && text.contains("7/h"), "{text}");
     let (status, text) =
         Admin::of(&server).send(Method::PUT, "/debug/limits/limits.rate", "burst=1").await;

@@ -4,8 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::HeaderMap;
 use tokio::time::Instant;
-use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use tonic::Code;
 
 use super::{
     POLICY,
@@ -163,15 +162,11 @@ impl RequestBytesRule {
         let message = format!(
             "{path}: {asked} bytes of a request are more than the {limit} that may be in flight (rule `{rule}`)"
         );
-        let metadata = metadata(full).into_iter().chain([("rule", rule.to_string())]);
-        let metadata = metadata.map(|(key, value)| (key.to_owned(), value)).collect::<Vec<_>>();
-        let details = ErrorDetails::with_error_info(
-            Reason::RequestBytesExceeded.as_str(),
-            "rootcap",
-            metadata.into_iter().collect::<std::collections::HashMap<_, _>>(),
-        );
-        let status = Status::with_error_details(Code::ResourceExhausted, message, details);
-        let mut headers = reject::response::<()>(&status).into_parts().0.headers;
+        let violation = Violation::new(Reason::RequestBytesExceeded, rule, metadata(full));
+        let code = Code::ResourceExhausted;
+        let details = violation.status(code, &message, None);
+        let response = reject::with_details::<()>(code, message, details);
+        let mut headers = response.into_parts().0.headers;
         headers.insert("grpc-retry-pushback-ms", http::HeaderValue::from_static("-1"));
         headers
     }

@@ -1,0 +1,151 @@
+//! Limits on calls and bytes in flight: who is shed, who waits, and who is left alone.
+
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use rootcap::{
+    Running,
+    config::{Concurrency, Config, Size},
+};
+use rootcap_proto::testing::{EchoReply, EchoRequest, SleepRequest};
+use rootcap_tests::{
+    admin::Admin,
+    server::{faults, start},
+    wait,
+};
+use tokio::task::JoinHandle;
+use tonic::{Code, Request, Status};
+use tonic_types::StatusExt;
+
+use super::{health_is_well, shown};
+
+/// A rule of so many calls in flight.
+fn rule(name: &str, limit: u32) -> Concurrency {
+    Concurrency {
+        name: name.to_owned(),
+        limit: limit.try_into().unwrap(),
+        ..Concurrency::default()
+    }
+}
+
+async fn serve(rules: Vec<Concurrency>) -> Running {
+    start(move |settings: &mut Config| settings.concurrency = rules).await
+}
+
+fn of<T>(tenant: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.metadata_mut().insert("x-tenant", tenant.parse().unwrap());
+    request
+}
+
+async fn echo(server: &Running, tenant: &str) -> Result<EchoReply, Status> {
+    let reply = faults(server).await.echo(of(tenant, EchoRequest::default())).await;
+    reply.map(tonic::Response::into_inner)
+}
+
+/// A call that goes on until it is aborted.
+async fn sleep(server: &Running, tenant: &str) -> JoinHandle<()> {
+    let (mut client, tenant) = (faults(server).await, tenant.to_owned());
+    tokio::spawn(async move {
+        let _ = client.sleep(of(&tenant, SleepRequest { millis: 600_000 })).await;
+    })
+}
+
+async fn in_flight(server: &Running, calls: f64) {
+    let sleeping = [("grpc_method", "Sleep")];
+    Admin::of(server).until("rootcap_calls_in_flight", &sleeping, calls).await;
+}
+
+#[tokio::test]
+async fn a_caller_that_saturates_its_share_leaves_the_others_untouched() {
+    let server =
+        serve(vec![Concurrency { per: "metadata:x-tenant".parse().unwrap(), ..rule("share", 2) }])
+            .await;
+    let noisy = [sleep(&server, "noisy").await, sleep(&server, "noisy").await];
+    in_flight(&server, 2.0).await;
+    for _ in 0..50 {
+        assert_eq!(echo(&server, "noisy").await.unwrap_err().code(), Code::Unavailable);
+        echo(&server, "quiet").await.unwrap();
+    }
+    health_is_well(&server).await;
+    let page = shown(&server, "/debug/limits/share").await.to_string();
+    assert!(page.contains("noisy") && !page.contains("quiet"), "{page}");
+    noisy.iter().for_each(JoinHandle::abort);
+    in_flight(&server, 0.0).await;
+    echo(&server, "noisy").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_call_that_is_shed_is_told_why_and_when_to_come_again() {
+    let server = serve(vec![rule("few", 1)]).await;
+    let _busy = sleep(&server, "a").await;
+    in_flight(&server, 1.0).await;
+    let shed = echo(&server, "a").await.unwrap_err();
+    assert_eq!(shed.code(), Code::Unavailable);
+    for word in ["/rootcap.testing.Faults/Echo", "few", "retry after"] {
+        assert!(shed.message().contains(word), "{}", shed.message());
+    }
+    assert!(shed.metadata().contains_key("grpc-retry-pushback-ms"));
+    let details = shed.get_error_details();
+    let info = details.error_info().unwrap();
+    assert_eq!(info.reason, "CONCURRENCY_LIMIT_EXCEEDED");
+    assert_eq!((&*info.metadata["limit"], &*info.metadata["in_flight"]), ("1", "1"));
+
+    let (status, text) = Admin::of(&server).send(Method::PUT, "/debug/limits/few", "limit=2").await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    echo(&server, "a").await.unwrap();
+}
+
+#[tokio::test]
+async fn the_status_of_what_is_shed_is_a_setting() {
+    let server = start(|settings: &mut Config| {
+        settings.concurrency = vec![rule("few", 1)];
+        settings.limits.shed_code = "resource-exhausted".parse().unwrap();
+    })
+    .await;
+    let _busy = sleep(&server, "a").await;
+    in_flight(&server, 1.0).await;
+    assert_eq!(echo(&server, "a").await.unwrap_err().code(), Code::ResourceExhausted);
+}
+
+#[tokio::test]
+async fn a_call_in_the_queue_is_served_when_its_turn_comes_and_one_that_is_too_late_is_refused() {
+    let queue =
+        Concurrency { queue: 1, queue_timeout: Duration::from_secs(600), ..rule("queue", 1) };
+    let server = serve(vec![queue]).await;
+    let admin = Admin::of(&server);
+    let busy = sleep(&server, "a").await;
+    in_flight(&server, 1.0).await;
+    let waiting = {
+        let mut client = faults(&server).await;
+        tokio::spawn(async move { client.echo(EchoRequest::default()).await })
+    };
+    wait::until("a call in the queue", async || {
+        (shown(&server, "/debug/limits/queue").await["queued"] == 1).then_some(())
+    })
+    .await;
+    let full = echo(&server, "a").await.unwrap_err();
+    assert_eq!(full.get_error_details().error_info().unwrap().reason, "QUEUE_FULL");
+    busy.abort();
+    wait::for_end("its turn", waiting).await.unwrap().unwrap();
+    let metrics = admin.metrics().await;
+    assert_eq!(metrics.sum("rootcap_limit_queue_seconds_count", &[("rule", "queue")]), 1.0);
+}
+
+#[tokio::test]
+async fn a_message_for_which_there_is_no_room_is_refused_and_small_ones_are_not() {
+    let server = start(|settings: &mut Config| {
+        settings.limits.request_bytes = Some(Size::kib(64));
+    })
+    .await;
+    let large = EchoRequest { payload: vec![0; 100 * 1024].into() };
+    let refused = faults(&server).await.echo(large).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted, "it never fits");
+    assert!(refused.message().contains("limits.request_bytes"), "{}", refused.message());
+    let half = EchoRequest { payload: vec![0; 40 * 1024].into() };
+    for _ in 0..5 {
+        faults(&server).await.echo(half.clone()).await.unwrap();
+    }
+    let page = shown(&server, "/debug/limits/limits.request_bytes").await;
+    assert_eq!(page["in_flight"], 0, "all is given back: {page}");
+}
