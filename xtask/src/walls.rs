@@ -9,6 +9,9 @@ const LAYERS: &str = "crates/rootcap-layers";
 
 /// The algorithms, which do no IO and are given the time.
 const PURE: &[&str] = &[
+    "crates/rootcap-layers/src/admission/cidr.rs",
+    "crates/rootcap-layers/src/admission/index.rs",
+    "crates/rootcap-layers/src/admission/matching.rs",
     "crates/rootcap-layers/src/call/message_count.rs",
     "crates/rootcap-layers/src/concurrency/callers.rs",
     "crates/rootcap-layers/src/concurrency/gate.rs",
@@ -18,6 +21,9 @@ const PURE: &[&str] = &[
     "crates/rootcap-layers/src/deadline/maxima.rs",
     "crates/rootcap-layers/src/method/brevity.rs",
     "crates/rootcap-layers/src/metrics/histogram.rs",
+    "crates/rootcap-layers/src/rate_limit/direct.rs",
+    "crates/rootcap-layers/src/rate_limit/gcra.rs",
+    "crates/rootcap-layers/src/rate_limit/keyed.rs",
     "crates/rootcap-layers/src/rate_limit/quota.rs",
     "crates/rootcap-layers/src/trace/b3.rs",
     "crates/rootcap-layers/src/trace/traceparent.rs",

@@ -9,13 +9,13 @@ use opentelemetry::global::BoxedTracer;
 use rootcap_layers::{
     CatchPanicLayer, ConcurrencyLayer, DeadlineLayer, Methods, RateLimitLayer,
     access_log::AccessLog,
-    admission::Admission,
+    admission::{Admission, TrustedProxies},
     catch_panic::CatchPanic,
     concurrency::ConcurrencyRules,
     deadline::Deadline,
     metrics::CallMetrics,
     observe::{Observe, ObserveLayer},
-    rate_limit::{Quota, RateLimit},
+    rate_limit::{Quota, RateRule, RateRules},
     trace::{Propagation, Propagator, Sampler},
 };
 use tower::ServiceBuilder;
@@ -42,7 +42,7 @@ pub(crate) type Stack<A> = Observe<Observers, Guarded<A>>;
 type Guarded<A> = CatchPanic<Deadline<Aside<Admitted<A>>>>;
 
 /// What the limits let through.
-type Admitted<A> = Admission<ConcurrencyRules, Admission<RateLimit, A>>;
+type Admitted<A> = Admission<ConcurrencyRules, Admission<RateRules, A>>;
 
 /// The future of a response, on its way to the connection.
 pub(crate) type StackFuture<A> =
@@ -148,10 +148,13 @@ fn deadline(settings: &config::Deadline) -> DeadlineLayer {
 fn rate_limit(settings: &config::Limits) -> RateLimitLayer {
     let Some(rate) = settings.rate else { return RateLimitLayer::unlimited() };
     let quota = Quota::new(rate.count(), rate.per());
-    RateLimitLayer::new(match settings.rate_burst.as_set() {
+    let quota = match settings.rate_burst.as_set() {
         Some(burst) => quota.burst(*burst),
         None => quota,
-    })
+    };
+    let rule = RateRule::new("limits.rate", quota);
+    let rules = RateRules::new([rule], TrustedProxies::default());
+    RateLimitLayer::rules(rules.expect("one rule stands in the way of no other"))
 }
 
 fn logged_metadata(names: &[String]) -> Vec<http::HeaderName> {

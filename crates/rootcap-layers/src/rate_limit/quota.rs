@@ -39,18 +39,46 @@ impl Quota {
         self
     }
 
-    /// Kept within what governor can count, in nanoseconds of a `u64`.
+    /// So many calls, in a [`period`](Self::period).
+    pub const fn calls(&self) -> NonZeroU32 {
+        self.calls
+    }
+
+    /// In which time that many [`calls`](Self::calls) may begin.
+    pub const fn period(&self) -> Duration {
+        self.period
+    }
+
+    /// The burst as it was set.
+    pub(super) const fn set_burst(&self) -> NonZeroU32 {
+        self.burst
+    }
+
+    /// How many calls may begin at once, after a pause: the burst, or what a century has room for.
+    pub fn at_once(&self) -> NonZeroU32 {
+        self.burst.min(self.most_at_once())
+    }
+
+    /// The largest burst that there can be, which a century of no calls would make up for.
+    pub fn most_at_once(&self) -> NonZeroU32 {
+        let most = u32::try_from(CENTURY / self.interval()).unwrap_or(u32::MAX);
+        NonZeroU32::new(most).unwrap_or(NonZeroU32::MIN)
+    }
+
+    /// From one call to the next, in nanoseconds.
+    pub(super) fn interval(&self) -> u64 {
+        let interval = (self.period / self.calls.get()).as_nanos();
+        u64::try_from(interval).unwrap_or(u64::MAX).clamp(1, CENTURY)
+    }
+
     pub(super) fn to_governor(self) -> governor::Quota {
-        let interval = (self.period / self.calls.get()).clamp(SHORTEST, LONGEST);
-        let most = u32::try_from(LONGEST.as_nanos() / interval.as_nanos()).unwrap_or(u32::MAX);
-        let burst = self.burst.min(NonZeroU32::new(most).unwrap_or(NonZeroU32::MIN));
-        governor::Quota::with_period(interval).expect("it is not zero").allow_burst(burst)
+        let interval = Duration::from_nanos(self.interval());
+        governor::Quota::with_period(interval).expect("it is not zero").allow_burst(self.at_once())
     }
 }
 
-const SHORTEST: Duration = Duration::from_nanos(1);
-/// A century.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
+/// In nanoseconds, of which a `u64` has room for almost six.
+const CENTURY: u64 = 100 * 365 * 24 * 3_600 * 1_000_000_000;
 
 /// `100 calls in 1s`: what a caller is told, who need not know the burst.
 impl fmt::Display for Quota {

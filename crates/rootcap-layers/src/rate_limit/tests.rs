@@ -3,14 +3,14 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use proptest::prelude::*;
 use tokio::time::{Instant, advance};
 use tonic_types::StatusExt;
 
 use super::*;
 use crate::{
-    admission::{Arrival, Decision, Policy},
+    admission::{Arrival, Counts, Decision, Mode, Policy, Refusal, TrustedProxies},
     contract::{Script, Stack, Step, rejected},
 };
 
@@ -18,9 +18,28 @@ fn calls(calls: u32) -> NonZeroU32 {
     NonZeroU32::new(calls).unwrap()
 }
 
-fn admits(limit: &RateLimit) -> bool {
-    let arrival = Arrival { call: None, path: "/a.B/C", headers: &HeaderMap::new() };
-    matches!(limit.admit(&arrival, Instant::now()), Decision::Admit(()))
+fn rules(rules: impl IntoIterator<Item = RateRule>) -> RateRules {
+    RateRules::new(rules, TrustedProxies::default()).unwrap()
+}
+
+fn one(quota: Quota) -> RateRules {
+    rules([RateRule::new("one", quota)])
+}
+
+/// What a call of this path is told, with these words in the metadata `x-tenant`.
+fn ask(rules: &RateRules, path: &str, tenant: &str) -> Result<(), Refusal> {
+    let headers =
+        HeaderMap::from_iter([(HeaderName::from_static("x-tenant"), tenant.parse().unwrap())]);
+    let arrival = Arrival { call: None, path, headers: &headers };
+    match rules.admit(&arrival, Instant::now()) {
+        Decision::Admit(()) => Ok(()),
+        Decision::Refuse(refusal) => Err(refusal),
+        Decision::Wait(_) => unreachable!("no call waits"),
+    }
+}
+
+fn admits(rules: &RateRules) -> bool {
+    ask(rules, "/a.B/C", "blue").is_ok()
 }
 
 #[test]
@@ -32,8 +51,8 @@ fn a_quota_in_words() {
 #[tokio::test(start_paused = true)]
 async fn a_burst_and_then_one_by_one() {
     let quota = Quota::per_second(calls(10)).burst(calls(3));
-    let limit = RateLimit::new(quota);
-    let admitted = |limit: &RateLimit| (0..10).filter(|_| admits(limit)).count();
+    let limit = one(quota);
+    let admitted = |limit: &RateRules| (0..10).filter(|_| admits(limit)).count();
     assert_eq!(admitted(&limit), 3);
     advance(Duration::from_millis(99)).await;
     assert_eq!(admitted(&limit), 0);
@@ -86,11 +105,14 @@ fn refusals_are_counted_by_policy() {
 }
 
 #[test]
-fn the_layer_tells_its_quota() {
+fn the_layer_tells_its_rules() {
     let quota = Quota::per_second(calls(5));
-    assert_eq!(RateLimitLayer::new(quota).quota(), Some(quota));
-    assert_eq!(RateLimitLayer::unlimited().quota(), None);
+    let states = RateLimitLayer::new(quota).limits().unwrap().states();
+    assert_eq!((&*states[0].name, states[0].quota, states.len()), ("rate_limit", quota, 1));
+    assert!(RateLimitLayer::unlimited().limits().is_none());
 }
+
+mod many;
 
 proptest! {
     /// No quota makes governor overflow, and none admits nothing or, at once, more than its burst.
@@ -99,7 +121,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
             for period in [Duration::ZERO, Duration::from_nanos(period), Duration::from_secs(period), Duration::MAX] {
-                let limit = RateLimit::new(Quota::new(calls(number), period).burst(calls(burst)));
+                let limit = one(Quota::new(calls(number), period).burst(calls(burst)));
                 let admitted = (0..100).filter(|_| admits(&limit)).count();
                 prop_assert!((1..=burst.min(100) as usize).contains(&admitted));
             }

@@ -1,6 +1,6 @@
 //! The stack as `/debug/stack` shows it.
 
-use rootcap_layers::concurrency::ConcurrencyState;
+use rootcap_layers::{concurrency::ConcurrencyState, rate_limit::RateState};
 
 use super::Layers;
 use crate::{admin::LayerRow, config::Config};
@@ -28,7 +28,7 @@ impl Layers {
             ),
             row(
                 "rate_limit",
-                self.rate(config),
+                self.rate(),
                 "a call that was refused above has not used up any of the rate",
             ),
             row(
@@ -47,12 +47,10 @@ impl Layers {
         rules.states(0).into_iter().map(rule).collect::<Vec<_>>().join("; ")
     }
 
-    fn rate(&self, config: &Config) -> String {
-        match (self.rate_limit.quota(), config.limits.rate_burst.as_set()) {
-            (Some(quota), Some(burst)) => format!("{quota}, {burst} at once"),
-            (Some(quota), None) => quota.to_string(),
-            (None, _) => "off".into(),
-        }
+    fn rate(&self) -> String {
+        let Some(rules) = self.rate_limit.limits() else { return "off".into() };
+        let rule = |rule: RateState| format!("{}, {} at once", rule.quota, rule.quota.at_once());
+        rules.states().into_iter().map(rule).collect::<Vec<_>>().join("; ")
     }
 }
 

@@ -1,0 +1,143 @@
+//! The limits of many callers: a table of fixed size.
+//!
+//! It is that of Space-Saving (Metwally et al., "Efficient computation of frequent and top-k elements in data streams",
+//! 2005), for [`Gcra`]: a key that finds no place takes that of the key with the least debt, *and its debt*. So the least
+//! debt of a full set only grows, and a key that comes back never finds less than it has left: whoever invents keys wins
+//! no burst by it, neither for these nor for the one that is limited. A debt that is in the past is none, and a place
+//! with such a one is free: while all keys fit, the table is exact.
+//!
+//! A key has 16 places where it may be. Which ones follows from its hash, by a secret of the table's, so that nobody aims
+//! at a set. The hash also stands for the key: that two of 100,000 keys have the same 64 bits is as likely as one in four
+//! thousand millions, and they would share a limit.
+
+use std::{
+    array, fmt,
+    hash::{BuildHasher, Hash, RandomState},
+    num::NonZeroUsize,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use super::gcra::Gcra;
+
+/// The places of a set.
+const PLACES: usize = 16;
+/// So many sets are made when the first of them is needed.
+const SETS: usize = 16;
+
+/// What callers have used of their limits.
+pub(super) struct Keyed {
+    chunks: Box<[OnceLock<Box<Chunk>>]>,
+    sets: usize,
+    secret: RandomState,
+}
+
+type Chunk = [Mutex<Set>; SETS];
+
+/// Places where some keys may be. A lock is held for a look at one of these, and no longer.
+#[derive(Debug, Clone, Copy, Default)]
+struct Set {
+    keys: [u64; PLACES],
+    kept: [u64; PLACES],
+}
+
+impl Keyed {
+    /// A table for so many keys, rounded up to whole sets of 16. It takes no room before it is used.
+    pub(super) fn new(keys: NonZeroUsize) -> Self {
+        let sets = keys.get().div_ceil(PLACES);
+        let chunks = (0..sets.div_ceil(SETS)).map(|_| OnceLock::new()).collect();
+        Self { chunks, sets, secret: RandomState::new() }
+    }
+
+    /// What stands for a caller here.
+    pub(super) fn key(&self, caller: impl Hash) -> u64 {
+        self.secret.hash_one(caller)
+    }
+
+    /// Takes a call from the quota of `key`, at `now`.
+    ///
+    /// # Errors
+    /// When it is used up: how long to wait.
+    pub(super) fn take(&self, key: u64, gcra: Gcra, now: u64) -> Result<(), Duration> {
+        self.set(key).take(key, gcra, now).map_err(Duration::from_nanos)
+    }
+
+    /// Gives a call back that is not served after all.
+    pub(super) fn give_back(&self, key: u64, gcra: Gcra) {
+        self.set(key).give_back(key, gcra);
+    }
+
+    /// Goes on under another quota.
+    pub(super) fn convert(&self, gcra: Gcra, now: u64) {
+        for set in self.used() {
+            let mut set = lock(set);
+            set.kept = set.kept.map(|kept| gcra.convert(kept, now));
+        }
+    }
+
+    /// How many keys have used something at `now`.
+    pub(super) fn live(&self, now: u64) -> usize {
+        let live = |set| lock(set).kept.iter().filter(|kept| **kept > now).count();
+        self.used().map(live).sum()
+    }
+
+    /// How many keys there is room for.
+    pub(super) fn most(&self) -> usize {
+        self.sets * PLACES
+    }
+
+    /// How many bytes it takes now.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&*self.chunks) + self.used().count() * size_of::<Mutex<Set>>()
+    }
+
+    fn set(&self, key: u64) -> MutexGuard<'_, Set> {
+        // The high bits choose, evenly among any number of sets.
+        let set = ((u128::from(key) * self.sets as u128) >> 64) as usize;
+        let make = || Box::new(array::from_fn(|_| Mutex::default()));
+        lock(&self.chunks[set / SETS].get_or_init(make)[set % SETS])
+    }
+
+    fn used(&self) -> impl Iterator<Item = &Mutex<Set>> {
+        self.chunks.iter().filter_map(OnceLock::get).flat_map(|chunk| chunk.iter())
+    }
+}
+
+fn lock(set: &Mutex<Set>) -> MutexGuard<'_, Set> {
+    set.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Set {
+    fn take(&mut self, key: u64, gcra: Gcra, now: u64) -> Result<(), u64> {
+        let place = self.find(key).unwrap_or_else(|| self.least());
+        self.kept[place] = gcra.take(self.kept[place], now)?;
+        self.keys[place] = key;
+        Ok(())
+    }
+
+    fn give_back(&mut self, key: u64, gcra: Gcra) {
+        // Another key may have taken the place meanwhile, and the debt with it.
+        if let Some(place) = self.find(key) {
+            self.kept[place] = gcra.give_back(self.kept[place]);
+        }
+    }
+
+    fn find(&self, key: u64) -> Option<usize> {
+        self.keys.iter().position(|other| *other == key)
+    }
+
+    /// The place with the least debt, or with none.
+    fn least(&self) -> usize {
+        let places = self.kept.iter().enumerate();
+        places.min_by_key(|(_, kept)| **kept).map_or(0, |(place, _)| place)
+    }
+}
+
+impl fmt::Debug for Keyed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyed").field("most", &self.most()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! [`RateRules`]: several rules, as one policy.
+
+use std::{
+    cmp::Reverse,
+    collections::HashSet,
+    error::Error,
+    fmt,
+    future::Pending,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::time::Instant;
+
+use super::{
+    Quota, RateChange, RateRule,
+    rule::{Rule, Taken, Used},
+};
+use crate::admission::{
+    Arrival, Counts, Decision, Index, Match, Mode, Per, Policy, Reason, Refusal, TrustedProxies,
+};
+
+/// Rules of rates, and what has been used of each. Clones are the same rules.
+///
+/// A call has to pass all rules that match it. They are asked from the most specific to the least (a method's, a
+/// service's, that of all calls; then those that tell callers apart before those that do not; then in their order), and
+/// the first that refuses gives the answer. What a call that is refused has taken from the others it gives back.
+#[derive(Debug, Clone)]
+pub struct RateRules(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// The most specific first.
+    rules: Vec<Rule>,
+    index: Index,
+    proxies: TrustedProxies,
+    /// The zero of all times.
+    origin: Instant,
+    /// Held while a rule is changed.
+    changing: Mutex<()>,
+}
+
+/// So many rules may match one call.
+pub const MOST_RULES: usize = u64::BITS as usize;
+
+impl RateRules {
+    /// All of what these rules give. `proxies` is whose word is taken about the address of a caller.
+    ///
+    /// # Errors
+    /// When two rules have the same name, or more than [`MOST_RULES`] match one call.
+    pub fn new(
+        rules: impl IntoIterator<Item = RateRule>,
+        proxies: TrustedProxies,
+    ) -> Result<Self, RateRulesError> {
+        let mut rules: Vec<_> = rules.into_iter().collect();
+        let mut names = HashSet::new();
+        if let Some(twice) = rules.iter().find(|rule| !names.insert(Arc::clone(&rule.name))) {
+            return Err(RateRulesError::SameName(Arc::clone(&twice.name)));
+        }
+        // Stable: what is equally specific stays in its order.
+        rules.sort_by_key(|rule| Reverse((rule.matching.specificity(), rule.per.is_keyed())));
+        let index = Index::new(&rules.iter().map(|rule| &rule.matching).collect::<Vec<_>>());
+        if index.most() > MOST_RULES {
+            return Err(RateRulesError::TooMany(index.most()));
+        }
+        let rules = rules.into_iter().map(Rule::new).collect();
+        let (origin, changing) = (Instant::now(), Mutex::default());
+        Ok(Self(Arc::new(Inner { rules, index, proxies, origin, changing })))
+    }
+
+    /// Changes a rule while it is in use, and keeps what has been used of it. Returns how it was and how it is;
+    /// `None` if no rule has that name.
+    pub fn change(&self, name: &str, change: RateChange) -> Option<(RateSettings, RateSettings)> {
+        let rule = self.0.rules.iter().find(|rule| &*rule.name == name)?;
+        let _changing = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = rule.settings();
+        let (quota, mode) = change.apply(old.quota, old.mode);
+        rule.set(quota, mode, self.0.nanos(Instant::now()));
+        Some((old, RateSettings { quota, mode }))
+    }
+
+    /// All rules as they are now, in the order in which they are asked.
+    pub fn states(&self) -> Vec<RateState> {
+        let now = self.0.nanos(Instant::now());
+        self.0.rules.iter().map(|rule| rule.state(now)).collect()
+    }
+}
+
+impl Inner {
+    fn nanos(&self, at: Instant) -> u64 {
+        let nanos = at.saturating_duration_since(self.origin).as_nanos();
+        u64::try_from(nanos).unwrap_or(u64::MAX)
+    }
+
+    /// Asks the rules at these places, one after the other.
+    ///
+    /// # Errors
+    /// When one refuses the call; then none has been used up.
+    fn ask(&self, places: &[usize], call: &Taken<'_>) -> Result<(), Refusal> {
+        let method = call.arrival.call.map(|call| call.method());
+        // A bit for each rule that would have refused the call, and only observes.
+        let mut over = 0u64;
+        for (asked, &place) in places.iter().enumerate() {
+            let rule = &self.rules[place];
+            let settings = rule.settings.load();
+            match (rule.take(&settings, call), settings.mode) {
+                (Ok(()), _) => {}
+                (Err(_), Mode::Observe) => over |= 1 << asked,
+                (Err(retry_after), Mode::Enforce) => {
+                    self.each(&places[..asked], over, |rule, was_over| {
+                        if !was_over {
+                            rule.give_back(call);
+                        }
+                    });
+                    rule.tally.refused(method, Reason::RateLimitExceeded);
+                    return Err(rule.refusal(&settings, retry_after));
+                }
+            }
+        }
+        self.each(places, over, |rule, was_over| match was_over {
+            true => rule.tally.observed(method, Reason::RateLimitExceeded),
+            false => rule.tally.allowed(method),
+        });
+        Ok(())
+    }
+
+    fn each(&self, places: &[usize], over: u64, f: impl Fn(&Rule, bool)) {
+        for (asked, &place) in places.iter().enumerate() {
+            f(&self.rules[place], over & (1 << asked) != 0);
+        }
+    }
+}
+
+impl Policy for RateRules {
+    type Permit = ();
+    type Wait = Pending<Result<(), Refusal>>;
+
+    fn admit(&self, arrival: &Arrival<'_>, now: Instant) -> Decision<(), Self::Wait> {
+        let places = self.0.index.of(arrival.path);
+        if places.is_empty() {
+            return Decision::Admit(());
+        }
+        let call = Taken { arrival, proxies: &self.0.proxies, now: self.0.nanos(now) };
+        match self.0.ask(places, &call) {
+            Ok(()) => Decision::Admit(()),
+            Err(refusal) => Decision::Refuse(refusal),
+        }
+    }
+}
+
+/// What of a rule may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateSettings {
+    /// How many calls, and how many at once.
+    pub quota: Quota,
+    /// Whether it refuses calls, or only counts them.
+    pub mode: Mode,
+}
+
+/// A rule at one instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RateState {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Which calls it is about.
+    pub matching: Match,
+    /// What it tells callers apart by.
+    pub per: Per,
+    /// How many calls, and how many at once.
+    pub quota: Quota,
+    /// Whether it refuses calls, or only counts them.
+    pub mode: Mode,
+    /// How many callers have used something of their quota; 0 if it does not tell them apart.
+    pub keys: usize,
+    /// How many callers it tells apart at most; 0 if it does not.
+    pub max_keys: usize,
+    /// How many bytes that takes now.
+    pub bytes: usize,
+    /// What it has decided so far.
+    pub counts: Counts,
+}
+
+impl Rule {
+    fn settings(&self) -> RateSettings {
+        let settings = self.settings.load();
+        RateSettings { quota: settings.quota, mode: settings.mode }
+    }
+
+    fn state(&self, now: u64) -> RateState {
+        let RateSettings { quota, mode } = self.settings();
+        let (keys, max_keys, bytes) = match &self.used {
+            Used::Together(_) => (0, 0, 0),
+            Used::Each(keyed) => (keyed.live(now), keyed.most(), keyed.bytes()),
+        };
+        RateState {
+            name: Arc::clone(&self.name),
+            matching: self.matching.clone(),
+            per: self.per.clone(),
+            quota,
+            mode,
+            keys,
+            max_keys,
+            bytes,
+            counts: self.tally.counts(),
+        }
+    }
+}
+
+/// Why rules cannot stand together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RateRulesError {
+    /// Two have this name.
+    SameName(Arc<str>),
+    /// So many match one call.
+    TooMany(usize),
+}
+
+impl fmt::Display for RateRulesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SameName(name) => {
+                write!(f, "two rules have the name `{name}`; each needs its own")
+            }
+            Self::TooMany(rules) => {
+                write!(f, "{rules} rules match one call, of which at most {MOST_RULES} may")
+            }
+        }
+    }
+}
+
+impl Error for RateRulesError {}
