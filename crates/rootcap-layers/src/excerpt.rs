@@ -21,13 +21,24 @@ pub struct Excerpt<'a>(pub &'a str);
 impl fmt::Display for Excerpt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = cut(self.0, MAX_LEN);
-        for char in shown.chars() {
-            match char {
-                ' ' | '!'..='~' => f.write_char(char)?,
-                char => write!(f, "{}", char.escape_default())?,
-            }
+        if is_visible(shown) {
+            f.write_str(shown)?;
+        } else {
+            shown.chars().try_for_each(|char| write_visible(f, char))?;
         }
         if shown.len() < self.0.len() { f.write_str("...") } else { Ok(()) }
+    }
+}
+
+/// Whether all of it is visible ASCII. It looks at all bytes, which it can do many at a time, and not for the first one.
+pub(crate) fn is_visible(text: &str) -> bool {
+    text.bytes().fold(true, |visible, byte| visible & matches!(byte, b' '..=b'~'))
+}
+
+fn write_visible(f: &mut fmt::Formatter<'_>, char: char) -> fmt::Result {
+    match char {
+        ' '..='~' => f.write_char(char),
+        char => write!(f, "{}", char.escape_default()),
     }
 }
 

@@ -2,9 +2,24 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::{AsciiSet, CONTROLS};
+
+use crate::excerpt::is_visible;
+
 /// Decodes; what is not valid is kept as it is, what is not UTF-8 is replaced.
 pub(crate) fn decode(encoded: &[u8]) -> Cow<'_, str> {
     percent_encoding::percent_decode(encoded).decode_utf8_lossy()
+}
+
+/// All that is not ASCII is, besides.
+const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
+
+/// Encodes what is not visible, and the percent sign, and nothing else.
+pub(crate) fn encode(text: String) -> String {
+    if is_visible(&text) && !text.contains('%') {
+        return text;
+    }
+    percent_encoding::utf8_percent_encode(&text, ENCODED).to_string()
 }
 
 /// The beginning of what is encoded: at most `max` bytes, with no character cut in two, and none of its bytes.

@@ -1,9 +1,9 @@
 //! A status as a response, or as trailers: the only place where that happens.
 
 use http::{HeaderMap, HeaderValue, Response, header::CONTENT_TYPE};
-use tonic::Status;
+use tonic::{Code, Status};
 
-use crate::call::Call;
+use crate::{call::Call, percent};
 
 /// A response that says nothing but `status` ("trailers-only", gRPC over HTTP/2): the status is in its
 /// headers. `B`'s default must be an empty body, as it is for all usual bodies.
@@ -25,6 +25,34 @@ pub fn response<B: Default>(status: &Status) -> Response<B> {
     response.headers_mut().insert(CONTENT_TYPE, grpc);
     response
 }
+
+/// The same for a status that is encoded already: `details` is a `google.rpc.Status` in base64.
+pub(crate) fn with_details<B: Default>(
+    code: Code,
+    message: String,
+    details: Vec<u8>,
+) -> Response<B> {
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(Status::GRPC_STATUS, HeaderValue::from_static(NUMBERS[code as usize]));
+    headers.insert(Status::GRPC_MESSAGE, passing(percent::encode(message).into_bytes()));
+    headers.insert(Status::GRPC_STATUS_DETAILS, passing(details));
+    let mut response = Response::new(B::default());
+    *response.headers_mut() = headers;
+    response
+}
+
+/// What does not come twice: not to be kept in the table of the compression (HPACK), from where it drives what does.
+fn passing(value: Vec<u8>) -> HeaderValue {
+    let value = HeaderValue::try_from(value);
+    let mut value = value.expect("what is percent-encoded, or base64, is a header's value");
+    value.set_sensitive(true);
+    value
+}
+
+/// The codes, as `grpc-status` has them.
+const NUMBERS: [&str; 17] =
+    ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16"];
 
 /// The trailers that end a body with `status`.
 pub(crate) fn trailers(status: &Status) -> HeaderMap {
@@ -50,9 +78,22 @@ mod tests {
     use http::StatusCode;
     use http_body::Body;
     use http_body_util::Empty;
-    use tonic::Code;
 
     use super::*;
+
+    #[test]
+    fn what_is_encoded_already_is_the_same() {
+        for code in crate::outcome::CODES {
+            let message = "100% \u{20ac}\r\n";
+            let expected = Status::with_details(code, message, Bytes::from_static(b"d"));
+            let response: Response<Empty<Bytes>> =
+                with_details(code, message.into(), b"ZA".to_vec());
+            let status = Status::from_header_map(response.headers()).expect("a status");
+            assert_eq!((status.code(), status.message()), (code, message));
+            assert_eq!(status.details(), expected.details());
+            assert_eq!(response.headers()["content-type"], "application/grpc");
+        }
+    }
 
     #[test]
     fn the_status_is_in_the_head() {

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    hash::{Hash, Hasher},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     str::FromStr,
 };
@@ -15,7 +16,7 @@ use crate::{call::Peer, excerpt::Excerpt};
 ///
 /// A text may be as long as a caller likes. What is kept of callers is kept by a hash of theirs, with a random key: then
 /// no caller takes more room than another, or aims at another's place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Caller<'a> {
     /// Nobody knows: all those are one caller.
@@ -98,6 +99,18 @@ fn parse_hop(hop: &str) -> Option<IpAddr> {
     let in_brackets = || hop.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok();
     let with_port = || SocketAddr::from_str(hop).ok().map(|address| address.ip());
     hop.parse().ok().or_else(with_port).or_else(|| in_brackets().map(IpAddr::from))
+}
+
+/// Callers of one rule are of one kind, so it need not be hashed: it would cost as much as the rest.
+impl Hash for Caller<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Unknown => {}
+            Self::V4(address) => state.write(&address.octets()),
+            Self::V6(half) => state.write(&half.to_be_bytes()),
+            Self::Text(text) => state.write(text),
+        }
+    }
 }
 
 /// As pages and logs show it: cut, and escaped.

@@ -1,13 +1,13 @@
 //! What a refusal says to programs: the details of its status, as `google.rpc` has them.
 //!
-//! In protobuf's encoding messages that follow one another are one message, with the fields of all. So what is the same
-//! for every call that a rule refuses is encoded once.
+//! In protobuf's encoding messages that follow one another are one message, with the fields of all; and base64 of what
+//! has a length of three, six, nine.. bytes is the beginning of the base64 of whatever begins so. So what is the same for
+//! every call that a rule refuses is encoded once.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
+use tonic::Code;
 
 /// Who gives the reason of a `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "rootcap";
@@ -17,8 +17,8 @@ const DOMAIN: &str = "rootcap";
 pub struct Violation {
     /// The word that programs decide by.
     pub reason: Reason,
-    /// A `google.rpc.Status` with details and nothing else.
-    pub(super) details: Bytes,
+    /// The beginning of a `google.rpc.Status` in base64: its details.
+    details: Arc<str>,
 }
 
 /// Why calls are refused, in the word of `google.rpc.ErrorInfo` and of metrics.
@@ -75,44 +75,85 @@ impl Violation {
         rule: &str,
         metadata: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Self {
-        let rule = [("rule".to_owned(), rule.to_owned())];
-        let metadata = metadata.into_iter().map(|(key, value)| (key.to_owned(), value));
-        let metadata = metadata.chain(rule).collect::<std::collections::HashMap<_, _>>();
-        let details = ErrorDetails::with_error_info(reason.as_str(), DOMAIN, metadata);
-        Self { reason, details: encoded(details) }
+        let mut info = Vec::with_capacity(128);
+        put_bytes(&mut info, 1, reason.as_str().as_bytes());
+        put_bytes(&mut info, 2, DOMAIN.as_bytes());
+        put_entry(&mut info, 3, "rule", rule);
+        for (key, value) in metadata {
+            put_entry(&mut info, 3, key, &value);
+        }
+        Self { reason, details: beginning(&any("google.rpc.ErrorInfo", &info)).into() }
     }
 
     /// With a `google.rpc.QuotaFailure`: whose quota it is, and which.
     #[must_use]
     pub fn quota(mut self, subject: &str, description: &str) -> Self {
-        let quota = encoded(ErrorDetails::with_quota_failure_violation(subject, description));
-        self.details = [self.details, quota].concat().into();
+        let mut quota = Vec::with_capacity(128);
+        put_entry(&mut quota, 1, subject, description);
+        let quota = beginning(&any("google.rpc.QuotaFailure", &quota));
+        self.details = [&*self.details, &quota].concat().into();
         self
+    }
+
+    /// The whole `google.rpc.Status`, in base64: with a `google.rpc.RetryInfo` besides.
+    pub(super) fn status(&self, code: Code, message: &str, retry_after: Duration) -> Vec<u8> {
+        let mut status = Vec::with_capacity(RETRY_INFO.len() + message.len() + 32);
+        status.extend_from_slice(RETRY_INFO);
+        put_fixed(&mut status, 1, retry_after.as_secs().min(MAX_SECONDS));
+        put_fixed(&mut status, 2, u64::from(retry_after.subsec_nanos()));
+        put_number(&mut status, 1, code as u64);
+        put_bytes(&mut status, 2, message.as_bytes());
+        let known = self.details.len();
+        // Of each three bytes four are made.
+        let mut encoded = vec![0; known + (status.len() * 4).div_ceil(3)];
+        encoded[..known].copy_from_slice(self.details.as_bytes());
+        BASE64_STANDARD_NO_PAD
+            .encode_slice(status, &mut encoded[known..])
+            .expect("there is room for as much as it takes");
+        encoded
     }
 }
 
-/// A status that is nothing but its details: what has the default value is not encoded.
-fn encoded(details: ErrorDetails) -> Bytes {
-    Bytes::copy_from_slice(Status::with_error_details(Code::Ok, "", details).details())
+/// The beginning of a `google.rpc.RetryInfo` among details: all but the two numbers of the delay, for whose lengths to be
+/// known they have a fixed one.
+const RETRY_INFO: &[u8] =
+    b"\x1a\x3e\x0a\x28type.googleapis.com/google.rpc.RetryInfo\x12\x12\x0a\x10";
+
+/// A number of up to 49 bits in eight bytes: a longer form than is needed, which every reader takes.
+fn put_fixed(to: &mut Vec<u8>, field: u8, value: u64) {
+    to.push(field << 3);
+    for septet in 0..7 {
+        let more = if septet < 6 { 0x80 } else { 0 };
+        to.push((value >> (7 * septet)) as u8 & 0x7f | more);
+    }
 }
 
-/// A `google.rpc.Status`: with the details that are encoded already, and a `google.rpc.RetryInfo`.
-pub(super) fn encode(code: Code, message: &str, details: &[u8], retry_after: Duration) -> Vec<u8> {
-    const TYPE: &[u8] = b"type.googleapis.com/google.rpc.RetryInfo";
-    let mut delay = Vec::with_capacity(16);
-    put_number(&mut delay, 1, retry_after.as_secs().min(MAX_SECONDS));
-    put_number(&mut delay, 2, u64::from(retry_after.subsec_nanos()));
-    let mut status = Vec::with_capacity(message.len() + details.len() + 96);
-    put_number(&mut status, 1, code as u64);
-    put_bytes(&mut status, 2, message.as_bytes());
-    status.extend_from_slice(details);
-    // Each of these lengths takes one byte, as the longest delay takes 16.
-    let retry_info = 2 + delay.len();
-    put_length(&mut status, 3, 2 + TYPE.len() + 2 + retry_info);
-    put_bytes(&mut status, 1, TYPE);
-    put_length(&mut status, 2, retry_info);
-    put_bytes(&mut status, 1, &delay);
+/// A part of a status in base64 that more may follow.
+fn beginning(status: &[u8]) -> String {
+    let mut status = status.to_vec();
+    while !status.len().is_multiple_of(3) {
+        // Two bytes that say nothing: a code, of which the last one counts.
+        put_number(&mut status, 1, 0);
+    }
+    BASE64_STANDARD_NO_PAD.encode(status)
+}
+
+/// A status with nothing but this detail.
+fn any(name: &str, message: &[u8]) -> Vec<u8> {
+    let mut any = Vec::with_capacity(name.len() + message.len() + 32);
+    put_bytes(&mut any, 1, ["type.googleapis.com/", name].concat().as_bytes());
+    put_bytes(&mut any, 2, message);
+    let mut status = Vec::with_capacity(any.len() + 4);
+    put_bytes(&mut status, 3, &any);
     status
+}
+
+/// A message of two texts, such as an entry of a map.
+fn put_entry(to: &mut Vec<u8>, field: u8, first: &str, second: &str) {
+    let mut entry = Vec::with_capacity(first.len() + second.len() + 8);
+    put_bytes(&mut entry, 1, first.as_bytes());
+    put_bytes(&mut entry, 2, second.as_bytes());
+    put_bytes(to, field, &entry);
 }
 
 /// The longest `google.protobuf.Duration`.
@@ -131,19 +172,18 @@ fn put_number(to: &mut Vec<u8>, field: u8, value: u64) {
     put_varint(to, value);
 }
 
-fn put_length(to: &mut Vec<u8>, field: u8, length: usize) {
-    to.push(field << 3 | 2);
-    put_varint(to, length as u64);
-}
-
 fn put_bytes(to: &mut Vec<u8>, field: u8, bytes: &[u8]) {
-    put_length(to, field, bytes.len());
+    to.push(field << 3 | 2);
+    put_varint(to, bytes.len() as u64);
     to.extend_from_slice(bytes);
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use prost::Message;
+    use tonic::Status;
+    use tonic_types::StatusExt;
 
     use super::*;
 
@@ -153,17 +193,25 @@ mod tests {
     }
 
     proptest! {
-        /// What is encoded by hand is what the library would encode, but for the order of the details.
+        /// What is encoded by hand is what a library reads.
         #[test]
-        fn another_reads_what_was_written(message: String, rule: String, seconds in 0..=MAX_SECONDS, nanos in 0u32..1_000_000_000) {
+        fn another_reads_what_was_written(
+            message: String, rule: String, limit in ".{0,300}", seconds in 0..=MAX_SECONDS, nanos in 0u32..1_000_000_000,
+        ) {
             let delay = Duration::new(seconds, nanos);
-            let violation = Violation::new(Reason::RateLimitExceeded, &rule, []).quota("s", "d");
-            let bytes = encode(Code::ResourceExhausted, &message, &violation.details, delay);
-            let status = Status::with_details(Code::Ok, "", bytes.into());
+            let violation = Violation::new(Reason::RateLimitExceeded, &rule, [("limit", limit.clone())]);
+            let violation = violation.quota(&rule, &limit);
+            let encoded = violation.status(Code::ResourceExhausted, &message, delay);
+            let decoded = BASE64_STANDARD_NO_PAD.decode(encoded).expect("it is base64");
+            let status = Status::with_details(Code::Ok, "", decoded.into());
             let details = status.check_error_details().expect("it can be decoded");
             prop_assert_eq!(details.retry_info().and_then(|info| info.retry_delay), Some(delay));
-            prop_assert_eq!(&details.error_info().expect("there is one").metadata["rule"], &rule);
-            prop_assert_eq!(details.quota_failure().expect("there is one").violations.len(), 1);
+            let metadata = &details.error_info().expect("there is one").metadata;
+            prop_assert_eq!((&metadata["rule"], &metadata["limit"]), (&rule, &limit));
+            let violations = &details.quota_failure().expect("there is one").violations;
+            prop_assert_eq!((&violations[0].subject, &violations[0].description), (&rule, &limit));
+            let status = <tonic_types::pb::Status as Message>::decode(status.details()).expect("a status");
+            prop_assert_eq!((status.code, status.message, status.details.len()), (8, message, 3));
         }
     }
 }

@@ -1,17 +1,18 @@
 //! [`Index`]: which rules a call has to look at.
 
-use std::collections::HashMap;
-
 use super::Match;
 use crate::method::split;
 
 /// The rules by what they match, so that a call looks at those that are about it and at no others.
 #[derive(Debug, Default)]
 pub struct Index {
-    methods: HashMap<Box<str>, Box<[usize]>>,
-    services: HashMap<Box<str>, Box<[usize]>>,
+    methods: Table,
+    services: Table,
     others: Box<[usize]>,
 }
+
+/// Places of rules by a name, sorted: to compare with few short names takes less than to hash one.
+type Table = Vec<(Box<str>, Box<[usize]>)>;
 
 impl Index {
     /// An index of rules, each known by its place among `matches`.
@@ -21,25 +22,39 @@ impl Index {
         // A path without a method is matched by what matches all methods of the service.
         let services = matches.iter().filter_map(|rule| rule.service());
         Self {
-            methods: methods.map(|path| (path.into(), about(path))).collect(),
-            services: services.map(|name| (name.into(), about(&format!("/{name}/")))).collect(),
+            methods: table(methods, about),
+            services: table(services, |name| about(&format!("/{name}/"))),
             others: places(matches, |rule| **rule == Match::ALL),
         }
     }
 
     /// The places of the rules that match a call of this path, in their order.
     pub fn of(&self, path: &str) -> &[usize] {
-        let by_service = || self.services.get(split(path)?.0);
-        let of_method = || self.methods.get(path).or_else(by_service);
+        let by_service = || find(&self.services, split(path)?.0);
         // Without a rule about a service or a method the path is not even looked at.
-        if self.services.is_empty() { &self.others } else { of_method().unwrap_or(&self.others) }
+        match self.services.is_empty() {
+            true => &self.others,
+            false => find(&self.methods, path).or_else(by_service).unwrap_or(&self.others),
+        }
     }
 
     /// The most rules that match one call.
     pub fn most(&self) -> usize {
-        let all = self.methods.values().chain(self.services.values()).chain([&self.others]);
-        all.map(|rules| rules.len()).max().unwrap_or_default()
+        let tables = self.methods.iter().chain(&self.services).map(|(_, places)| places);
+        tables.chain([&self.others]).map(|places| places.len()).max().unwrap_or_default()
     }
+}
+
+fn table<'a>(names: impl Iterator<Item = &'a str>, about: impl Fn(&str) -> Box<[usize]>) -> Table {
+    let mut table: Table = names.map(|name| (name.into(), about(name))).collect();
+    table.sort();
+    table.dedup();
+    table
+}
+
+fn find<'a>(table: &'a Table, name: &str) -> Option<&'a [usize]> {
+    let place = table.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;
+    Some(&table[place].1)
 }
 
 fn places(matches: &[&Match], is_about: impl Fn(&&Match) -> bool) -> Box<[usize]> {

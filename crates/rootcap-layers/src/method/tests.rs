@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn provisional(methods: &Methods, path: &str) -> Arc<Method> {
@@ -66,4 +68,12 @@ fn a_full_table_takes_no_more() {
     methods.absorb(&second);
     assert!(matches!(methods.find("/a.B/E"), Found::Settled(_)), "no entry is made in vain");
     assert_eq!((methods.refused(), methods.all().len()), (2, 2));
+}
+
+proptest! {
+    #[test]
+    fn a_path_is_split_at_its_last_slash(path in "/?[ab/\u{e9}]{0,8}") {
+        let expected = path.strip_prefix('/').and_then(|path| path.rsplit_once('/'));
+        prop_assert_eq!(split(&path), expected);
+    }
 }

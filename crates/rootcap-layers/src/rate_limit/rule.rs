@@ -200,9 +200,9 @@ impl Settings {
             Per::Metadata(key) => format!("the limit of {limit} for each `{key}` is used up"),
             Per::TlsIdentity => format!("the limit of {limit} for each identity is used up"),
         };
-        let metadata = [("limit", limit), ("per", per.to_string())];
+        let metadata = [("limit", limit.clone())];
         let violation = Violation::new(Reason::RateLimitExceeded, name, metadata)
-            .quota(&per.to_string(), &reason);
+            .quota(&per.to_string(), &limit);
         let (gcra, governor) = (Gcra::new(quota), quota.to_governor());
         Self { quota, mode, gcra, governor, reason, violation }
     }
