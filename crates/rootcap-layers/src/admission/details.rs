@@ -101,6 +101,15 @@ impl Violation {
         status.extend_from_slice(RETRY_INFO);
         put_fixed(&mut status, 1, retry_after.as_secs().min(MAX_SECONDS));
         put_fixed(&mut status, 2, u64::from(retry_after.subsec_nanos()));
+        self.completed(status, code, message)
+    }
+
+    /// The same without a `google.rpc.RetryInfo`: of what need not be tried again.
+    pub(crate) fn final_status(&self, code: Code, message: &str) -> Vec<u8> {
+        self.completed(Vec::with_capacity(message.len() + 8), code, message)
+    }
+
+    fn completed(&self, mut status: Vec<u8>, code: Code, message: &str) -> Vec<u8> {
         put_number(&mut status, 1, code as u64);
         put_bytes(&mut status, 2, message.as_bytes());
         let known = self.details.len();

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
-use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use http::{HeaderMap, HeaderValue};
+use tonic::Code;
 
 use super::{
     POLICY,
@@ -120,29 +119,27 @@ impl RequestBytesRule {
             code: self.code.code(),
             reason: reason.into(),
             retry_after: retry_after(None),
-            violation: Violation::new(Reason::RequestBytesExceeded, &self.name, metadata(full)),
+            violation: self.violation(full),
         };
         refusal.response::<()>(path).into_parts().0.headers
     }
 
     /// To one that asks for more than there will ever be: it need not try again.
     fn never(&self, path: &str, full: Full) -> HeaderMap {
-        let Full { limit, asked, .. } = full;
         let (path, rule) = (Excerpt(path), &self.name);
+        let Full { limit, asked, .. } = full;
         let message = format!(
             "{path}: {asked} bytes of a request are more than the {limit} that may be in flight (rule `{rule}`)"
         );
-        let metadata = metadata(full).into_iter().chain([("rule", rule.to_string())]);
-        let metadata = metadata.map(|(key, value)| (key.to_owned(), value)).collect::<Vec<_>>();
-        let details = ErrorDetails::with_error_info(
-            Reason::RequestBytesExceeded.as_str(),
-            "rootcap",
-            metadata.into_iter().collect::<std::collections::HashMap<_, _>>(),
-        );
-        let status = Status::with_error_details(Code::ResourceExhausted, message, details);
-        let mut headers = reject::response::<()>(&status).into_parts().0.headers;
-        headers.insert("grpc-retry-pushback-ms", http::HeaderValue::from_static("-1"));
+        let details = self.violation(full).final_status(Code::ResourceExhausted, &message);
+        let answer = reject::with_details::<()>(Code::ResourceExhausted, message, details);
+        let mut headers = answer.into_parts().0.headers;
+        headers.insert("grpc-retry-pushback-ms", HeaderValue::from_static("-1"));
         headers
+    }
+
+    fn violation(&self, full: Full) -> Violation {
+        Violation::new(Reason::RequestBytesExceeded, &self.name, metadata(full))
     }
 }
 
