@@ -95,19 +95,21 @@ impl Violation {
         self
     }
 
-    /// The whole `google.rpc.Status`, in base64: with a `google.rpc.RetryInfo` besides, if trying again is of use.
-    pub(crate) fn status(
-        &self,
-        code: Code,
-        message: &str,
-        retry_after: Option<Duration>,
-    ) -> Vec<u8> {
+    /// The whole `google.rpc.Status`, in base64: with a `google.rpc.RetryInfo` besides.
+    pub(super) fn status(&self, code: Code, message: &str, retry_after: Duration) -> Vec<u8> {
         let mut status = Vec::with_capacity(RETRY_INFO.len() + message.len() + 32);
-        if let Some(retry_after) = retry_after {
-            status.extend_from_slice(RETRY_INFO);
-            put_fixed(&mut status, 1, retry_after.as_secs().min(MAX_SECONDS));
-            put_fixed(&mut status, 2, u64::from(retry_after.subsec_nanos()));
-        }
+        status.extend_from_slice(RETRY_INFO);
+        put_fixed(&mut status, 1, retry_after.as_secs().min(MAX_SECONDS));
+        put_fixed(&mut status, 2, u64::from(retry_after.subsec_nanos()));
+        self.completed(status, code, message)
+    }
+
+    /// The same without a `google.rpc.RetryInfo`: of what need not be tried again.
+    pub(crate) fn final_status(&self, code: Code, message: &str) -> Vec<u8> {
+        self.completed(Vec::with_capacity(message.len() + 8), code, message)
+    }
+
+    fn completed(&self, mut status: Vec<u8>, code: Code, message: &str) -> Vec<u8> {
         put_number(&mut status, 1, code as u64);
         put_bytes(&mut status, 2, message.as_bytes());
         let known = self.details.len();
@@ -208,7 +210,7 @@ mod tests {
             let delay = Duration::new(seconds, nanos);
             let violation = Violation::new(Reason::RateLimitExceeded, &rule, [("limit", limit.clone())]);
             let violation = violation.quota(&rule, &limit);
-            let encoded = violation.status(Code::ResourceExhausted, &message, Some(delay));
+            let encoded = violation.status(Code::ResourceExhausted, &message, delay);
             let decoded = BASE64_STANDARD_NO_PAD.decode(encoded).expect("it is base64");
             let status = Status::with_details(Code::Ok, "", decoded.into());
             let details = status.check_error_details().expect("it can be decoded");

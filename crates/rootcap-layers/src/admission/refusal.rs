@@ -34,7 +34,7 @@ impl Refusal {
     pub(crate) fn response<B: Default>(&self, path: &str) -> Response<B> {
         let millis = ceil_to_millis(self.retry_after);
         let message = self.message(path, millis);
-        let details = self.violation.status(self.code, &message, Some(self.retry_after));
+        let details = self.violation.status(self.code, &message, self.retry_after);
         let mut response = reject::with_details(self.code, message, details);
         let mut millis = HeaderValue::from(millis);
         millis.set_sensitive(true);

@@ -99,7 +99,7 @@ impl Limit {
             let turns = shard.all_next();
             drop(shard);
             for (caller, turn) in turns {
-                let permit = Permit::new(Arc::clone(self), Place { shard: at, caller });
+                let permit = Permit::new(Arc::clone(self), Place::new(at, caller));
                 drop(permit.pass(turn));
             }
         }
@@ -110,24 +110,37 @@ impl Limit {
         if self.rule.per.is_keyed() { self.ids.of(caller) } else { Id::ALL }
     }
 
+    /// A permit for a call of this caller, if there is one left.
+    pub(super) fn take(
+        self: &Arc<Self>,
+        caller: (Id, Caller<'_>),
+        method: Option<&Arc<Method>>,
+        now: Instant,
+    ) -> Option<Permit> {
+        let shard = caller.0.spread(self.shards.len());
+        let at = self.shard(shard).take(caller, now)?;
+        self.tally.allowed(method);
+        Some(Permit::new(Arc::clone(self), Place::new(shard, at)))
+    }
+
     /// A permit for a call of this caller, or a place in the queue.
     pub(super) fn ask(
         self: &Arc<Self>,
-        (id, caller): (Id, Caller<'_>),
+        caller: (Id, Caller<'_>),
         asking: Asking<'_>,
     ) -> Result<Asked, Over> {
-        let shard = id.spread(self.shards.len());
-        let got = self.shard(shard).ask((id, caller), asking.now, asking.deadline);
-        let (at, got) = got.inspect_err(|over| self.refused(over, asking.method, caller))?;
-        let place = Place { shard, caller: at };
+        let shard = caller.0.spread(self.shards.len());
+        let got = self.shard(shard).ask(caller, asking.now, asking.deadline);
+        let (at, got) = got.inspect_err(|over| self.refused(over, asking.method, caller.1))?;
+        let place = Place::new(shard, at);
         match got {
             Got::Permit => self.tally.allowed(asking.method),
             Got::Observed(over) => {
                 self.tally.observed(asking.method, over.why().reason());
-                self.note((asking.method, caller), (Verdict::Observed, &over));
+                self.note((asking.method, caller.1), (Verdict::Observed, &over));
             }
             Got::Place(wait) => {
-                let name = Name::of(caller);
+                let name = Name::of(caller.1);
                 return Ok(Asked::Waits(Waiting::new(Arc::clone(self), place, name, wait)));
             }
         }
@@ -153,15 +166,15 @@ impl Limit {
 
     /// Takes a permit back; returns who is to have it.
     pub(super) fn release(&self, place: Place) -> Option<Turn> {
-        self.shard(place.shard).release(place.caller)
+        self.shard(place.shard()).release(place.caller())
     }
 
     pub(super) fn leave(&self, place: Place, ticket: Ticket) {
-        self.shard(place.shard).leave(place.caller, ticket);
+        self.shard(place.shard()).leave(place.caller(), ticket);
     }
 
     pub(super) fn late(&self, place: Place, wait: &Wait) -> Over {
-        self.shard(place.shard).late(place.caller, wait)
+        self.shard(place.shard()).late(place.caller(), wait)
     }
 
     /// How long calls have waited. Looked up when one first has, as until then there may be no recorder.

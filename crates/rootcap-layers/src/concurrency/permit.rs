@@ -6,11 +6,26 @@ use smallvec::SmallVec;
 
 use super::{limit::Limit, shard::Turn};
 
-/// Where the limit has counted a call.
+/// Where the limit has counted a call: small, as all calls are moved with it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
-    pub(super) shard: usize,
-    pub(super) caller: usize,
+    shard: u32,
+    caller: u32,
+}
+
+impl Place {
+    pub(super) fn new(shard: usize, caller: usize) -> Self {
+        let small = |at: usize| u32::try_from(at).expect("there are no 4 billion calls at a time");
+        Self { shard: small(shard), caller: small(caller) }
+    }
+
+    pub(super) fn shard(self) -> usize {
+        self.shard as usize
+    }
+
+    pub(super) fn caller(self) -> usize {
+        self.caller as usize
+    }
 }
 
 /// One of the permits of a limit. It is given back, or to the next that waits, when it is dropped.

@@ -16,12 +16,11 @@ use super::{
     Bounds, ConcurrencyRule, ConcurrencyState, Permits,
     callers::{Id, Name},
     limit::{Asked, Asking, Limit},
-    over::Over,
     waiting::Waiting,
 };
 use crate::{
     Call, Method,
-    admission::{Arrival, Decision, Index, Policy, Refusal, ShedCode, TrustedProxies},
+    admission::{Arrival, Caller, Decision, Index, Policy, Refusal, ShedCode, TrustedProxies},
     deadline::{GRPC_TIMEOUT, grpc_timeout},
 };
 
@@ -114,8 +113,13 @@ impl ConcurrencyRules {
 /// What waits for its turn.
 pub type Turns = Pin<Box<dyn Future<Output = Result<Permits, Refusal>> + Send>>;
 
-/// A limit that a call has yet to ask.
-type Rest = Vec<(Arc<Limit>, Id, Name)>;
+/// What a call that waits has yet to ask, and is asked.
+struct Rest {
+    limits: Vec<(Arc<Limit>, Id, Name)>,
+    method: Option<Arc<Method>>,
+    deadline: Option<Instant>,
+    code: ShedCode,
+}
 
 impl Policy for ConcurrencyRules {
     type Permit = Permits;
@@ -124,25 +128,20 @@ impl Policy for ConcurrencyRules {
     fn admit(&self, arrival: &Arrival<'_>, now: Instant) -> Decision<Permits, Turns> {
         let mut permits = Permits::new();
         let about = self.0.index.of(arrival.path);
-        let method = arrival.call.map(Call::method);
-        let asking = Asking { method, deadline: deadline(arrival, now), now };
-        for (at, &limit) in about.iter().enumerate() {
-            let limit = &self.0.limits[limit];
+        for (at, &place) in about.iter().enumerate() {
+            let limit = &self.0.limits[place];
             let caller = limit.rule().per.caller(arrival, &self.0.proxies);
-            match limit.ask((limit.id(caller), caller), asking) {
-                Ok(Asked::Admitted(permit)) => permits.push(permit),
-                Ok(Asked::Waits(waiting)) => {
-                    let rest = self.rest(&about[at + 1..], arrival);
-                    let call = (method.cloned(), asking.deadline);
-                    return Decision::Wait(Box::pin(wait(
-                        permits,
-                        waiting,
-                        rest,
-                        call,
-                        self.0.code,
-                    )));
-                }
-                Err(over) => return Decision::Refuse(over.refusal(limit.rule(), self.0.code)),
+            let caller = (limit.id(caller), caller);
+            match limit.take(caller, arrival.call.map(Call::method), now) {
+                Some(permit) => permits.push(permit),
+                None => match self.ask(limit, caller, arrival, now) {
+                    Ok(Asked::Admitted(permit)) => permits.push(permit),
+                    Ok(Asked::Waits(first)) => {
+                        let rest = self.rest(&about[at + 1..], arrival);
+                        return Decision::Wait(Box::pin(wait(permits, first, rest)));
+                    }
+                    Err(refusal) => return Decision::Refuse(refusal),
+                },
             }
         }
         Decision::Admit(permits)
@@ -150,14 +149,33 @@ impl Policy for ConcurrencyRules {
 }
 
 impl ConcurrencyRules {
-    /// What a call needs to ask these limits later.
+    /// Asks a limit that has no permit left.
+    #[cold]
+    fn ask(
+        &self,
+        limit: &Arc<Limit>,
+        caller: (Id, Caller<'_>),
+        arrival: &Arrival<'_>,
+        now: Instant,
+    ) -> Result<Asked, Refusal> {
+        let method = arrival.call.map(Call::method);
+        let asking = Asking { method, deadline: deadline(arrival, now), now };
+        limit.ask(caller, asking).map_err(|over| over.refusal(limit.rule(), self.0.code))
+    }
+
+    /// What a call that waits needs to ask these limits later.
     fn rest(&self, limits: &[usize], arrival: &Arrival<'_>) -> Rest {
-        let rest = limits.iter().map(|&limit| {
-            let limit = &self.0.limits[limit];
+        let limits = limits.iter().map(|&place| {
+            let limit = &self.0.limits[place];
             let caller = limit.rule().per.caller(arrival, &self.0.proxies);
             (Arc::clone(limit), limit.id(caller), Name::of(caller))
         });
-        rest.collect()
+        Rest {
+            limits: limits.collect(),
+            method: arrival.call.map(|call| Arc::clone(call.method())),
+            deadline: deadline(arrival, Instant::now()),
+            code: self.0.code,
+        }
     }
 }
 
@@ -171,19 +189,13 @@ fn deadline(arrival: &Arrival<'_>, now: Instant) -> Option<Instant> {
 }
 
 /// Waits for a turn, and asks the limits that are left, with the permits that are there in hand.
-async fn wait(
-    mut permits: Permits,
-    first: Waiting,
-    rest: Rest,
-    (method, deadline): (Option<Arc<Method>>, Option<Instant>),
-    code: ShedCode,
-) -> Result<Permits, Refusal> {
-    let method = method.as_ref();
+async fn wait(mut permits: Permits, first: Waiting, rest: Rest) -> Result<Permits, Refusal> {
+    let (method, code) = (rest.method.as_ref(), rest.code);
     permits.push(first.turn(method, code).await?);
-    for (limit, id, name) in rest {
-        let asking = Asking { method, deadline, now: Instant::now() };
-        let asked = limit.ask((id, name.caller()), asking);
-        permits.push(match asked.map_err(|over: Over| over.refusal(limit.rule(), code))? {
+    for (limit, id, name) in &rest.limits {
+        let asking = Asking { method, deadline: rest.deadline, now: Instant::now() };
+        let asked = limit.ask((*id, name.caller()), asking);
+        permits.push(match asked.map_err(|over| over.refusal(limit.rule(), code))? {
             Asked::Admitted(permit) => permit,
             Asked::Waits(waiting) => waiting.turn(method, code).await?,
         });

@@ -52,24 +52,44 @@ pub(super) struct Wait {
 
 impl Shard {
     pub(super) fn new(bounds: Bounds, one_caller: bool) -> Self {
-        Self { bounds, callers: Callers::default(), one_caller }
+        let mut callers = Callers::default();
+        if one_caller {
+            callers.of(Id::ALL, Caller::Unknown);
+        }
+        Self { bounds, callers, one_caller }
     }
 
-    /// Gives a permit, or a place in the queue, to a call of this caller that must have ended by `deadline`; and tells
-    /// where the caller is.
+    /// Where this caller is.
+    fn caller(&mut self, (id, caller): (Id, Caller<'_>)) -> usize {
+        if self.one_caller { 0 } else { self.callers.of(id, caller) }
+    }
+
+    /// Gives a permit to a call of this caller, if there is one left; and tells where the caller is.
+    pub(super) fn take(&mut self, caller: (Id, Caller<'_>), now: Instant) -> Option<usize> {
+        let at = self.caller(caller);
+        let gate = self.callers.gate(at);
+        let has_room = gate.has_room(&self.bounds);
+        if has_room {
+            gate.take(&self.bounds, now);
+        }
+        has_room.then_some(at)
+    }
+
+    /// Gives a permit or a place in the queue to a call of this caller that must have ended by `deadline`; and tells where
+    /// the caller is.
     pub(super) fn ask(
         &mut self,
-        (id, caller): (Id, Caller<'_>),
+        caller: (Id, Caller<'_>),
         now: Instant,
         deadline: Option<Instant>,
     ) -> Result<(usize, Got), Over> {
-        let Self { bounds, callers, .. } = self;
-        let at = callers.of(id, caller);
-        let gate = callers.gate(at);
-        if gate.has_room(bounds) {
-            gate.take(bounds, now);
+        // There may be one by now.
+        if let Some(at) = self.take(caller, now) {
             return Ok((at, Got::Permit));
         }
+        let at = self.caller(caller);
+        let Self { bounds, callers, .. } = self;
+        let gate = callers.gate(at);
         if bounds.mode == Mode::Observe {
             let excess = Why::excess(gate, bounds);
             let excess = excess.map(|why| Over::new(gate, bounds, why, now));

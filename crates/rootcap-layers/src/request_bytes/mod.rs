@@ -22,7 +22,8 @@
 //! let in, and had to end for a later message, counts as both. What is in flight can be read from the
 //! [layer](RequestBytesLayer::state).
 //!
-//! **Where it sits.** Below the limits on calls in flight: a call that waits reads nothing. Above whatever reads requests.
+//! **Where it sits.** Below the deadline, and above all that reads requests. With the limits on calls in flight below it, a
+//! call for which there is no room takes no place in their queues; one that waits there reads nothing.
 //!
 //! ```
 //! use std::{convert::Infallible, num::NonZeroU64};

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 use tonic::Code;
 
@@ -150,25 +150,27 @@ impl RequestBytesRule {
             code: self.code.code(),
             reason: reason.into(),
             retry_after: retry_after(None),
-            violation: Violation::new(Reason::RequestBytesExceeded, &self.name, metadata(full)),
+            violation: self.violation(full),
         };
         refusal.response::<()>(path).into_parts().0.headers
     }
 
     /// To one that asks for more than there will ever be: it need not try again.
     fn never(&self, path: &str, full: Full) -> HeaderMap {
-        let Full { limit, asked, .. } = full;
         let (path, rule) = (Excerpt(path), &self.name);
+        let Full { limit, asked, .. } = full;
         let message = format!(
             "{path}: {asked} bytes of a request are more than the {limit} that may be in flight (rule `{rule}`)"
         );
-        let violation = Violation::new(Reason::RequestBytesExceeded, rule, metadata(full));
-        let code = Code::ResourceExhausted;
-        let details = violation.status(code, &message, None);
-        let response = reject::with_details::<()>(code, message, details);
-        let mut headers = response.into_parts().0.headers;
-        headers.insert("grpc-retry-pushback-ms", http::HeaderValue::from_static("-1"));
+        let details = self.violation(full).final_status(Code::ResourceExhausted, &message);
+        let answer = reject::with_details::<()>(Code::ResourceExhausted, message, details);
+        let mut headers = answer.into_parts().0.headers;
+        headers.insert("grpc-retry-pushback-ms", HeaderValue::from_static("-1"));
         headers
+    }
+
+    fn violation(&self, full: Full) -> Violation {
+        Violation::new(Reason::RequestBytesExceeded, &self.name, metadata(full))
     }
 }
 
