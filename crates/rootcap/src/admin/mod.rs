@@ -34,6 +34,7 @@
 
 mod asked;
 mod change;
+mod fields;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod go_duration;
@@ -46,7 +47,6 @@ mod page;
 mod pages;
 mod path;
 mod process;
-mod query;
 mod routes;
 mod server;
 mod slots;
