@@ -14,9 +14,13 @@ use crate::{
     BuildInfo,
     admin::{
         self, CheckRow, ConfigRow, ConnectionRow, DrainRows, ErrorRow, HealthRows, Info, LayerRow,
-        LimitRows, ServiceRow, WaitingRow,
+        LimitRows, MemoryRows, ServiceRow, WaitingRow,
     },
     config::Loaded,
+    debug::{
+        memory::{self, Memory},
+        values,
+    },
     health::{CheckState, Checks, Health, Held, Known, Listed, ServingStatus},
     in_force::{InForce, Replaced},
     lifecycle::{DrainTimes, Heartbeat, Life},
@@ -51,6 +55,7 @@ pub(crate) struct Process {
     pub(crate) settings: Loaded,
     pub(crate) stack: stack::Layers,
     pub(crate) limits: Limits,
+    pub(crate) memory: Memory,
     /// Of the ports that have it.
     pub(crate) tls: Vec<Tls>,
 }
@@ -124,6 +129,11 @@ impl admin::Process for Process {
 
     fn log_filter(&self) -> Option<InForce<String>> {
         self.logs.in_force()
+    }
+
+    fn memory(&self) -> MemoryRows {
+        let parts = [memory::parts(), memory::rolled_up()].concat();
+        MemoryRows { history: self.memory.history(), parts, values: values::read() }
     }
 
     fn limits(&self) -> LimitRows {

@@ -19,6 +19,9 @@ pub(super) trait Page: serde::Serialize {
     fn more_tables(&self) -> Vec<(&'static str, Table)> {
         Vec::new()
     }
+
+    /// What stands below all tables for browsers alone.
+    fn pictures(&self, _html: &mut Html) {}
 }
 
 /// A table of cells; every row has as many as there are columns.
@@ -110,6 +113,7 @@ pub(super) fn html(page: &impl Page) -> String {
     for (caption, below) in page.more_tables() {
         table(&mut html, caption, &below);
     }
+    page.pictures(&mut html);
     html.markup("</main></body></html>\n");
     html.into_string()
 }

@@ -192,7 +192,7 @@ fn the_page_shows_rules_callers_and_decisions() {
     for part in [
         "100/s, 1 at once",
         "8 in flight",
-        "5 in flight, 2 wait, the oldest for 3.0ms",
+        "5 in flight, 2 wait, the oldest for 3.00ms",
         "12.3/s",
         "(callers without a key)",
     ] {

@@ -7,6 +7,7 @@ mod guard;
 mod limiting;
 mod limits;
 mod log;
+mod memory;
 mod pages;
 mod token;
 
@@ -24,8 +25,8 @@ use super::change::Change;
 use super::routes::{Admin, Row, rows};
 use super::{
     AdminThread, CheckRow, ConfigRow, ConnectionRow, Controls, DrainRows, ErrorRow, HealthRows,
-    Info, LayerRow, LimitRows, OpenCallRow, OpenMethodRow, Process, ServiceRow, Settings,
-    WaitingRow,
+    Info, LayerRow, LimitRows, MemoryRows, OpenCallRow, OpenMethodRow, Process, ServiceRow,
+    Settings, WaitingRow,
 };
 use crate::BuildInfo;
 use crate::in_force::{InForce, Replaced};
@@ -203,6 +204,10 @@ impl Process for Fake {
 
     fn log_filter(&self) -> Option<InForce<String>> {
         self.logs.as_ref()?.in_force()
+    }
+
+    fn memory(&self) -> MemoryRows {
+        memory::rows()
     }
 
     fn limits(&self) -> LimitRows {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::tried::named;
 use crate::admin::asked::SetBy;
+use crate::admin::brief::brief;
 use crate::admin::page::Cell;
 use crate::admin::path::of_name;
 use crate::admin::process::{LimitRow, seconds};
@@ -94,7 +95,7 @@ impl Rule {
     /// What it does now.
     pub(super) fn now(&self) -> String {
         let counted = |count: Option<u64>, what| count.map(|count| format!("{count} {what}"));
-        let waited = self.oldest_wait.map(|wait| format!("the oldest for {wait:.1?}"));
+        let waited = self.oldest_wait.map(|wait| format!("the oldest for {}", brief(wait)));
         let parts = [
             counted(self.keys, "callers known"),
             counted(self.in_flight, "in flight"),

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::rule::{Rule, count};
 use super::tried::{Tried, named};
+use crate::admin::brief::brief;
 use crate::admin::page::{Cell, Page, Table};
 use crate::admin::process::DecisionRow;
 
@@ -38,7 +39,7 @@ fn decisions(rows: &[DecisionRow]) -> (&'static str, Table) {
         let inputs: Vec<_> =
             row.inputs.iter().map(|(name, value)| format!("{name}={value}")).collect();
         vec![
-            Cell::Short(format!("{:.1?}", row.ago)),
+            Cell::Short(brief(row.ago)),
             Cell::Text(row.rule.clone()),
             Cell::Key(row.method.clone()),
             named(&row.caller),
