@@ -192,6 +192,8 @@ impl Process {
 }
 
 fn row(connection: &Connection) -> ConnectionRow {
+    let (tcp, [bytes_in_per_second, bytes_out_per_second]) =
+        (connection.tcp_info(), connection.pace.bytes_per_second());
     ConnectionRow {
         addr: connection.peer().as_str().to_owned(),
         name: connection.peer().proved_identity().map(str::to_owned),
@@ -201,7 +203,11 @@ fn row(connection: &Connection) -> ConnectionRow {
         total_streams: connection.total_calls.load(Relaxed),
         bytes_in: connection.io.bytes_in(),
         bytes_out: connection.io.bytes_out(),
+        bytes_in_per_second,
+        bytes_out_per_second,
         bytes_unsent: connection.unsent() as u64,
+        rtt: tcp.map(|tcp| tcp.rtt),
+        retransmits: tcp.map(|tcp| tcp.retransmits),
         pings: connection.io.pings(),
         excess_pings: connection.io.excess_pings(),
         idle: connection.idle(),

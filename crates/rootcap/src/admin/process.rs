@@ -154,8 +154,16 @@ pub(crate) struct ConnectionRow {
     pub(crate) bytes_in: u64,
     /// Bytes written to the socket.
     pub(crate) bytes_out: u64,
+    /// Bytes read in a second, lately.
+    pub(crate) bytes_in_per_second: u64,
+    /// Bytes written in a second, lately.
+    pub(crate) bytes_out_per_second: u64,
     /// Bytes of responses that the peer has not taken.
     pub(crate) bytes_unsent: u64,
+    /// How long a round trip takes; `None` where the system does not say.
+    pub(crate) rtt: Option<Duration>,
+    /// Segments that were sent again.
+    pub(crate) retransmits: Option<u64>,
     /// Pings of the peer.
     pub(crate) pings: u64,
     /// Those that came too often.

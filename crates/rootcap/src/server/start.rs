@@ -98,6 +98,7 @@ where
     let thread = admin_thread(listeners.admin, admin_settings, process)?;
     thread.runtime().spawn(logs.clone().end_changes());
     thread.runtime().spawn(memory.watch());
+    thread.runtime().spawn(connections.clone().watch_pace());
     for limit in limits.iter() {
         thread.runtime().spawn(limit.clone().end_changes());
     }
