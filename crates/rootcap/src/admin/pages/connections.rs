@@ -2,6 +2,8 @@
 
 mod talkers;
 
+use std::time::Duration;
+
 use axum::response::Response;
 use http::request::Parts;
 use serde::Serialize;
@@ -78,8 +80,15 @@ impl From<ConnectionRow> for Row {
 }
 
 impl Row {
+    fn pings(&self) -> String {
+        match self.excess_pings {
+            0 => self.pings.to_string(),
+            excess => format!("{}, {excess} too often", self.pings),
+        }
+    }
+
     fn cells(&self) -> Vec<Cell> {
-        let rtt = self.rtt_micros.map(|micros| brief(std::time::Duration::from_micros(micros)));
+        let rtt = self.rtt_micros.map(|micros| brief(Duration::from_micros(micros)));
         vec![
             Cell::Short(self.addr.clone()),
             Cell::Key(self.name.clone().unwrap_or_default()),
@@ -92,8 +101,7 @@ impl Row {
             Cell::Number(self.bytes_unsent),
             Cell::Short(rtt.unwrap_or_default()),
             Cell::Short(self.retransmits.map(|count| count.to_string()).unwrap_or_default()),
-            Cell::Number(self.pings),
-            Cell::Number(self.excess_pings),
+            Cell::Short(self.pings()),
             Cell::Short(self.last_activity.clone()),
         ]
     }
@@ -131,8 +139,7 @@ impl Page for Connections {
             "Round trip",
             "Sent again",
             "Pings",
-            "Pings too often",
-            "Last activity, ago",
+            "Idle for",
         ];
         Table { columns, rows: self.connections.iter().map(Row::cells).collect() }
     }

@@ -92,11 +92,10 @@ impl Page for Memory {
             vec![
                 Cell::Text(part.name.to_owned()),
                 Cell::Short(size(part.bytes)),
-                Cell::Number(part.bytes),
                 Cell::Code(part.key.to_owned()),
             ]
         };
-        let columns = &["Memory", "Size", "Bytes", "As the kernel names it"];
+        let columns = &["Memory", "Size", "In /proc"];
         Table { columns, rows: self.listed.iter().map(row).collect() }
     }
 
