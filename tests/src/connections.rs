@@ -65,6 +65,10 @@ async fn a_row_counts_streams_and_bytes() {
     for duration in ["SessionDuration", "LastActivity"] {
         assert!(row[duration].as_str().unwrap().ends_with('s'), "{row}");
     }
+    if cfg!(target_os = "linux") {
+        assert!(row["RttMicros"].as_u64().unwrap() > 0, "{row}");
+        assert!(row["Retransmits"].is_u64(), "{row}");
+    }
     call.abort();
     let look = async || (admin.connections().await[0]["OpenStreams"] == 0).then_some(());
     wait::until("no open stream", look).await;

@@ -30,17 +30,35 @@ pub fn python() -> Option<PathBuf> {
 
 /// A node that finds `@grpc/grpc-js`, in `TEST_NODE_MODULES` or where node looks.
 pub fn node() -> Option<PathBuf> {
+    node_with("@grpc/grpc-js")
+}
+
+fn node_with(package: &str) -> Option<PathBuf> {
     let node = find("node")?;
     let modules = env::var_os("TEST_NODE_MODULES").map(PathBuf::from);
     let there = match &modules {
-        Some(modules) => modules.join("@grpc/grpc-js").is_dir(),
-        None => runs(&node, &["-e", "require('@grpc/grpc-js')"]),
+        Some(modules) => modules.join(package).is_dir(),
+        None => runs(&node, &["-e", &format!("require('{package}')")]),
     };
     if there {
         Some(node)
     } else {
-        skip("node finds no @grpc/grpc-js (TEST_NODE_MODULES names its directory)")
+        skip(&format!("node finds no {package} (TEST_NODE_MODULES names its directory)"))
     }
+}
+
+/// A browser, and what drives it.
+pub struct Browser {
+    /// A node that finds `playwright-core`.
+    pub node: PathBuf,
+    /// Chromium, which needs no display.
+    pub chromium: PathBuf,
+}
+
+/// Chromium, and a node that finds `playwright-core` in `TEST_NODE_MODULES` or where node looks.
+pub fn browser() -> Option<Browser> {
+    let node = node_with("playwright-core")?;
+    find("chromium").map(|chromium| Browser { node, chromium })
 }
 
 /// `buf`, of `@bufbuild/buf` in `TEST_NODE_MODULES` or on the PATH.

@@ -14,9 +14,13 @@ use crate::{
     BuildInfo,
     admin::{
         self, CheckRow, ConfigRow, ConnectionRow, DrainRows, ErrorRow, HealthRows, Info, LayerRow,
-        LimitRows, ServiceRow, WaitingRow,
+        LimitRows, MemoryRows, ServiceRow, WaitingRow,
     },
     config::Loaded,
+    debug::{
+        memory::{self, Memory},
+        values,
+    },
     health::{CheckState, Checks, Health, Held, Known, Listed, ServingStatus},
     in_force::{InForce, Replaced},
     lifecycle::{DrainTimes, Heartbeat, Life},
@@ -51,6 +55,7 @@ pub(crate) struct Process {
     pub(crate) settings: Loaded,
     pub(crate) stack: stack::Layers,
     pub(crate) limits: Limits,
+    pub(crate) memory: Memory,
     /// Of the ports that have it.
     pub(crate) tls: Vec<Tls>,
 }
@@ -126,6 +131,11 @@ impl admin::Process for Process {
         self.logs.in_force()
     }
 
+    fn memory(&self) -> MemoryRows {
+        let parts = [memory::parts(), memory::rolled_up()].concat();
+        MemoryRows { history: self.memory.history(), parts, values: values::read() }
+    }
+
     fn limits(&self) -> LimitRows {
         LimitRows::of(&self.limits)
     }
@@ -182,6 +192,8 @@ impl Process {
 }
 
 fn row(connection: &Connection) -> ConnectionRow {
+    let (tcp, [bytes_in_per_second, bytes_out_per_second]) =
+        (connection.tcp_info(), connection.pace.bytes_per_second());
     ConnectionRow {
         addr: connection.peer().as_str().to_owned(),
         name: connection.peer().proved_identity().map(str::to_owned),
@@ -191,7 +203,11 @@ fn row(connection: &Connection) -> ConnectionRow {
         total_streams: connection.total_calls.load(Relaxed),
         bytes_in: connection.io.bytes_in(),
         bytes_out: connection.io.bytes_out(),
+        bytes_in_per_second,
+        bytes_out_per_second,
         bytes_unsent: connection.unsent() as u64,
+        rtt: tcp.map(|tcp| tcp.rtt),
+        retransmits: tcp.map(|tcp| tcp.retransmits),
         pings: connection.io.pings(),
         excess_pings: connection.io.excess_pings(),
         idle: connection.idle(),

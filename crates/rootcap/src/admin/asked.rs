@@ -13,9 +13,9 @@ use rootcap_layers::excerpt::Excerpt;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::fields::Fields;
 use super::go_duration::go_duration;
 use super::guard::Peer;
-use super::query::Fields;
 use super::text::plain_response;
 use crate::config::outside::optional_duration;
 use crate::in_force::InForce;

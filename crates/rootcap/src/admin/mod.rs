@@ -22,6 +22,7 @@
 //! | `/debug/limits/{rule}` | guarded | one rule; with whatif=50/s (and burst=10), what it would have made of the recent calls |
 //! | `/debug/limits/{rule}` | guarded | `PUT`: changes a rule, for good or for=10m: quota=50/s&burst=100&mode=observe |
 //! | `/debug/limits/{rule}` | guarded | `DELETE`: puts what is configured of a rule into force again |
+//! | `/debug/memory` | guarded | the memory of the process: now, in the last minute, in the last day |
 //! | `/debug/stack` | guarded | the layers that a call passes, outermost first |
 //! | `/debug/log` | guarded | the filter of the log |
 //! | `/debug/log` | guarded | `PUT`: puts another filter in force, for a time |
@@ -33,7 +34,9 @@
 //! makes every peer look local.
 
 mod asked;
+mod brief;
 mod change;
+mod fields;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod go_duration;
@@ -46,7 +49,6 @@ mod page;
 mod pages;
 mod path;
 mod process;
-mod query;
 mod routes;
 mod server;
 mod slots;
@@ -61,7 +63,7 @@ mod tests;
 
 pub(crate) use process::{
     CheckRow, ConfigRow, ConnectionRow, Controls, DrainRows, ErrorRow, HealthRows, Info, LayerRow,
-    LimitRows, OpenCallRow, OpenMethodRow, Process, ServiceRow, WaitingRow,
+    LimitRows, MemoryRows, OpenCallRow, OpenMethodRow, Process, ServiceRow, WaitingRow,
 };
 pub(crate) use server::Settings;
 pub(crate) use thread::AdminThread;

@@ -19,6 +19,9 @@ pub(super) trait Page: serde::Serialize {
     fn more_tables(&self) -> Vec<(&'static str, Table)> {
         Vec::new()
     }
+
+    /// What stands below all tables for browsers alone.
+    fn pictures(&self, _html: &mut Html) {}
 }
 
 /// A table of cells; every row has as many as there are columns.
@@ -110,6 +113,7 @@ pub(super) fn html(page: &impl Page) -> String {
     for (caption, below) in page.more_tables() {
         table(&mut html, caption, &below);
     }
+    page.pictures(&mut html);
     html.markup("</main></body></html>\n");
     html.into_string()
 }
@@ -145,8 +149,10 @@ fn cell(html: &mut Html, value: &Cell) {
         }
         Cell::Key(text) => {
             html.markup(" class=\"key\"><span>");
-            for part in without_effects(text).split_inclusive(['.', '_', '/']) {
-                html.text(part).markup("<wbr>");
+            // After each of its parts, and not after the slash with which a path begins.
+            let text = without_effects(text);
+            for (index, part) in text.split_inclusive(['.', '_', '/']).enumerate() {
+                html.text(part).markup(if index == 0 && part == "/" { "" } else { "<wbr>" });
             }
             html.markup("</span>")
         }
@@ -154,7 +160,7 @@ fn cell(html: &mut Html, value: &Cell) {
             html.markup(" class=\"number\"><span>").text(number).markup("</span>")
         }
         Cell::Link { to, text } => html
-            .markup("><a href=\"")
+            .markup(" class=\"key\"><a href=\"")
             .text(to)
             .markup("\">")
             .text(without_effects(text))

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
+use crate::debug::memory::{History, Part};
 use crate::in_force::{InForce, Replaced};
 use crate::limits::{LimitChange, LimitError, LimitSetting, WhatIf};
 use crate::telemetry::logs::LogsError;
@@ -51,6 +52,9 @@ pub(crate) trait Process: Send + Sync + 'static {
 
     /// The filter of the log; `None` where the process has a log of its own.
     fn log_filter(&self) -> Option<InForce<String>>;
+
+    /// The memory of the process.
+    fn memory(&self) -> MemoryRows;
 
     /// The rules of the limits, and their last decisions.
     fn limits(&self) -> LimitRows;
@@ -103,6 +107,17 @@ pub(crate) trait Controls: Send + Sync + 'static {
     fn restore_limit(&self, rule: &str) -> Result<Replaced<LimitSetting>, LimitError>;
 }
 
+/// What `/debug/memory` shows.
+#[derive(Debug, Clone)]
+pub(crate) struct MemoryRows {
+    /// What was seen lately.
+    pub(crate) history: History,
+    /// What there is now, by what it is.
+    pub(crate) parts: Vec<Part>,
+    /// What the program shows of itself.
+    pub(crate) values: BTreeMap<String, String>,
+}
+
 /// What runs here, for `/info`.
 #[derive(Debug, Clone)]
 pub(crate) struct Info {
@@ -139,8 +154,16 @@ pub(crate) struct ConnectionRow {
     pub(crate) bytes_in: u64,
     /// Bytes written to the socket.
     pub(crate) bytes_out: u64,
+    /// Bytes read in a second, lately.
+    pub(crate) bytes_in_per_second: u64,
+    /// Bytes written in a second, lately.
+    pub(crate) bytes_out_per_second: u64,
     /// Bytes of responses that the peer has not taken.
     pub(crate) bytes_unsent: u64,
+    /// How long a round trip takes; `None` where the system does not say.
+    pub(crate) rtt: Option<Duration>,
+    /// Segments that were sent again.
+    pub(crate) retransmits: Option<u64>,
     /// Pings of the peer.
     pub(crate) pings: u64,
     /// Those that came too often.

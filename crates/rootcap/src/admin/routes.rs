@@ -18,7 +18,8 @@ use super::guard::{self, Access, Guard};
 use super::heavy::Turns;
 use super::layers;
 use super::pages::{
-    config, connections, drain, health, index, info, limits, log, metrics, probes, stack, style,
+    config, connections, drain, health, index, info, limits, log, memory, metrics, probes, stack,
+    style,
 };
 use super::path::Head;
 use super::process::{Controls, Process};
@@ -48,6 +49,7 @@ pub(super) fn rows() -> Vec<Row> {
         Row::heavy("/debug/limits/{rule}", Guarded, limits::show_rule, "one rule; with whatif=50/s (and burst=10), what it would have made of the recent calls"),
         Row::change(Method::PUT, "/debug/limits/{rule}", limits::change, "changes a rule, for good or for=10m: quota=50/s&burst=100&mode=observe"),
         Row::change(Method::DELETE, "/debug/limits/{rule}", limits::restore, "puts what is configured of a rule into force again"),
+        Row::heavy("/debug/memory", Guarded, memory::show, "the memory of the process: now, in the last minute, in the last day"),
         Row::get("/debug/stack", Guarded, stack::show, "the layers that a call passes, outermost first"),
         Row::get("/debug/log", Guarded, log::show, "the filter of the log"),
         Row::change(Method::PUT, "/debug/log", log::change, "puts another filter in force, for a time"),

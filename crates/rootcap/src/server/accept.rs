@@ -21,6 +21,7 @@ use super::{
     listen::canonical,
     open_files::OpenFiles,
     secured,
+    tcp_info::Socket,
     told::Told,
 };
 use crate::{
@@ -179,7 +180,9 @@ impl<A: App> Acceptor<A> {
         if !self.open_files.allow(io) {
             return Err(Refusal::OpenFiles);
         }
-        self.connections.register(peer, self.alive.clone(), self.caps)
+        let registered = self.connections.register(peer, self.alive.clone(), self.caps)?;
+        registered.connection.is_of(Socket::of(io));
+        Ok(registered)
     }
 }
 

@@ -22,8 +22,13 @@ use super::{
     connection::CloseReason,
     io_stats::IoStats,
     open_calls::{OpenCall, OpenCalls},
+    pace::Pace,
     sending::Sending,
+    tcp_info::{Socket, TcpInfo},
 };
+
+/// How often it is looked at how fast bytes move.
+const PACE: Duration = Duration::from_secs(5);
 
 /// The open connections of a server. Cloning gives the same table.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +67,9 @@ pub(crate) struct Connection {
     pub(crate) io: Arc<IoStats>,
     pub(crate) total_calls: AtomicU64,
     pub(crate) calls: OpenCalls,
+    pub(crate) pace: Pace,
+    /// What the kernel can be asked about.
+    socket: OnceLock<Socket>,
     /// What is held of its responses, once it speaks HTTP/2.
     sending: OnceLock<Arc<Sending>>,
     /// Why the server closes the connection while calls may be open on it.
@@ -106,6 +114,8 @@ impl Connections {
             io: Arc::default(),
             total_calls: AtomicU64::new(0),
             calls: OpenCalls::default(),
+            pace: Pace::default(),
+            socket: OnceLock::new(),
             sending: OnceLock::new(),
             closed_by: OnceLock::new(),
             failure: OnceLock::new(),
@@ -141,6 +151,20 @@ impl Connections {
         let connections: Vec<_> = self.lock().with_calls().cloned().collect();
         for connection in connections {
             connection.calls.all().iter().for_each(&mut look);
+        }
+    }
+
+    /// Looks for ever at how fast bytes move on the connections. For a runtime that is never blocked.
+    pub(crate) async fn watch_pace(self) {
+        let mut last = Instant::now();
+        loop {
+            tokio::time::sleep(PACE).await;
+            let passed = last.elapsed();
+            last = Instant::now();
+            for connection in self.all() {
+                let bytes = [connection.io.bytes_in(), connection.io.bytes_out()];
+                connection.pace.look(bytes, passed.min(connection.accepted.elapsed()));
+            }
         }
     }
 
@@ -204,6 +228,18 @@ impl Connection {
 
     fn ended_calls(&self) -> u64 {
         self.total_calls.load(Relaxed).saturating_sub(self.io.open_calls() as u64)
+    }
+
+    /// The connection is that of `socket`.
+    pub(super) fn is_of(&self, socket: Option<Socket>) {
+        if let Some(socket) = socket {
+            let _ = self.socket.set(socket);
+        }
+    }
+
+    /// What the kernel knows of it; `None` where it is not over TCP, or is closed.
+    pub(crate) fn tcp_info(&self) -> Option<TcpInfo> {
+        self.socket.get()?.tcp_info()
     }
 
     /// From now on it may hold `max` bytes of responses; to be called once.

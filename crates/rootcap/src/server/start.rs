@@ -31,6 +31,7 @@ use crate::{
     admin::{self, AdminThread, Token},
     bounds::App,
     config::{self, Loaded},
+    debug::memory::Memory,
     health::Checks,
     lifecycle::{self, DrainTimes, Heartbeat, Life, Phase},
     process::Process,
@@ -74,6 +75,7 @@ where
     let connections = Connections::default();
     let times = DrainTimes { deadline: config.drain.deadline, lame_duck: config.drain.lame_duck };
     let limits = stack.limits(&loaded);
+    let memory = Memory::default();
     let process = Process {
         build: parts.build_info,
         started: (SystemTime::now(), Instant::now()),
@@ -89,11 +91,14 @@ where
         times,
         stack: stack.clone(),
         limits: limits.clone(),
+        memory: memory.clone(),
         tls: all_tls.clone(),
         settings: loaded,
     };
     let thread = admin_thread(listeners.admin, admin_settings, process)?;
     thread.runtime().spawn(logs.clone().end_changes());
+    thread.runtime().spawn(memory.watch());
+    thread.runtime().spawn(connections.clone().watch_pace());
     for limit in limits.iter() {
         thread.runtime().spawn(limit.clone().end_changes());
     }

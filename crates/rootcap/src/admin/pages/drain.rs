@@ -9,11 +9,11 @@ use rootcap_layers::excerpt::Excerpt;
 use serde::Serialize;
 
 use crate::admin::change::Change;
+use crate::admin::fields::Fields;
 use crate::admin::go_duration::go_duration;
 use crate::admin::negotiate::{Format, answer};
 use crate::admin::page::{Cell, Page, Table};
 use crate::admin::process::{Controls, DrainRows, OpenCallRow, OpenMethodRow};
-use crate::admin::query::Fields;
 use crate::admin::routes::Admin;
 use crate::admin::text::plain_response;
 

@@ -8,6 +8,7 @@ pub(super) mod index;
 pub(super) mod info;
 pub(super) mod limits;
 pub(super) mod log;
+pub(super) mod memory;
 pub(super) mod metrics;
 pub(super) mod probes;
 pub(super) mod stack;

@@ -7,6 +7,7 @@ mod guard;
 mod limiting;
 mod limits;
 mod log;
+mod memory;
 mod pages;
 mod token;
 
@@ -24,8 +25,8 @@ use super::change::Change;
 use super::routes::{Admin, Row, rows};
 use super::{
     AdminThread, CheckRow, ConfigRow, ConnectionRow, Controls, DrainRows, ErrorRow, HealthRows,
-    Info, LayerRow, LimitRows, OpenCallRow, OpenMethodRow, Process, ServiceRow, Settings,
-    WaitingRow,
+    Info, LayerRow, LimitRows, MemoryRows, OpenCallRow, OpenMethodRow, Process, ServiceRow,
+    Settings, WaitingRow,
 };
 use crate::BuildInfo;
 use crate::in_force::{InForce, Replaced};
@@ -82,7 +83,11 @@ impl Process for Fake {
             total_streams: 30,
             bytes_in: 400,
             bytes_out: 5_000,
+            bytes_in_per_second: 60,
+            bytes_out_per_second: 700,
             bytes_unsent: 70,
+            rtt: Some(Duration::from_micros(843)),
+            retransmits: Some(9),
             pings: 7,
             excess_pings: 3,
             idle: Duration::from_millis(1_500),
@@ -205,6 +210,10 @@ impl Process for Fake {
         self.logs.as_ref()?.in_force()
     }
 
+    fn memory(&self) -> MemoryRows {
+        memory::rows()
+    }
+
     fn limits(&self) -> LimitRows {
         LimitRows::of(&self.limits.0)
     }
@@ -258,7 +267,11 @@ impl Fake {
             total_streams: 1,
             bytes_in: 12_345_678,
             bytes_out: 9,
+            bytes_in_per_second: 0,
+            bytes_out_per_second: 0,
             bytes_unsent: 0,
+            rtt: None,
+            retransmits: None,
             pings: 0,
             excess_pings: 0,
             idle: Duration::from_secs(3_000),

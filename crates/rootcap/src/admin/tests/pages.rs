@@ -159,13 +159,26 @@ fn connections_are_json_for_curl_and_a_table_for_browsers() {
         "TotalStreams": 30,
         "BytesIn": 400,
         "BytesOut": 5000,
+        "BytesInPerSecond": 60,
+        "BytesOutPerSecond": 700,
         "BytesUnsent": 70,
+        "RttMicros": 843,
+        "Retransmits": 9,
         "Pings": 7,
         "ExcessPings": 3,
         "LastActivity": "1s",
     });
     assert_eq!(json["Connections"][0], first);
-    assert!(json["Connections"][1]["Name"].is_null());
+    let second = &json["Connections"][1];
+    assert!(
+        second["Name"].is_null()
+            && second["RttMicros"].is_null()
+            && second["Retransmits"].is_null()
+    );
+    let talkers = serde_json::json!([
+        {"Peer": MARKUP, "Connections": 1, "BytesInPerSecond": 60, "BytesOutPerSecond": 700},
+    ]);
+    assert_eq!(json["TopTalkers"], talkers, "who is silent is none");
     assert!(browse(server.address, "/connections").text().contains("<table>"));
     let text = get(server.address, "/connections?format=text");
     assert!(text.text().contains("10.1.2.3:4567"), "{}", text.text());

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::tried::named;
 use crate::admin::asked::SetBy;
+use crate::admin::brief::brief;
 use crate::admin::page::Cell;
 use crate::admin::path::of_name;
 use crate::admin::process::{LimitRow, seconds};
@@ -94,7 +95,7 @@ impl Rule {
     /// What it does now.
     pub(super) fn now(&self) -> String {
         let counted = |count: Option<u64>, what| count.map(|count| format!("{count} {what}"));
-        let waited = self.oldest_wait.map(|wait| format!("the oldest for {wait:.1?}"));
+        let waited = self.oldest_wait.map(|wait| format!("the oldest for {}", brief(wait)));
         let parts = [
             counted(self.keys, "callers known"),
             counted(self.in_flight, "in flight"),
@@ -104,11 +105,16 @@ impl Rule {
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
+    /// Whether there is a caller that it limits now.
+    pub(super) fn limits_somebody(&self) -> bool {
+        !self.callers.is_empty()
+    }
+
     pub(super) fn cells(&self) -> Vec<Cell> {
         let until = match (&self.set_by.falls_back_to, &self.set_by.expires_in) {
             (None, _) => String::new(),
-            (Some(_), None) => "changed".to_owned(),
-            (Some(_), Some(left)) => format!("changed, for {left} more"),
+            (Some(_), None) => "for good".to_owned(),
+            (Some(_), Some(left)) => format!("for {left} more"),
         };
         vec![
             Cell::Link { to: of_name("/debug/limits/", &self.name), text: self.name.clone() },
@@ -128,7 +134,7 @@ impl Rule {
     pub(super) fn caller_cells(&self) -> impl Iterator<Item = Vec<Cell>> {
         self.callers.iter().map(|caller| {
             vec![
-                Cell::Text(self.name.clone()),
+                Cell::Key(self.name.clone()),
                 named(&caller.caller),
                 Cell::Short(format!("{:.1}/s", caller.rate)),
                 Cell::Short(format!("{:.1}/s", caller.at_least)),

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::rule::{Rule, count};
 use super::tried::{Tried, named};
+use crate::admin::brief::brief;
 use crate::admin::page::{Cell, Page, Table};
 use crate::admin::process::DecisionRow;
 
@@ -24,6 +25,14 @@ pub(super) struct One {
     pub(super) tried: Option<Tried>,
 }
 
+/// The tables that have something to say.
+fn tables<'a>(
+    rules: impl Iterator<Item = &'a Rule>,
+    last: &[DecisionRow],
+) -> impl Iterator<Item = (&'static str, Table)> {
+    [callers(rules), decisions(last)].into_iter().filter(|(_, table)| !table.rows.is_empty())
+}
+
 fn callers<'a>(rules: impl Iterator<Item = &'a Rule>) -> (&'static str, Table) {
     let columns = &["Rule", "Caller", "Limited", "At least", "In flight"];
     (
@@ -38,8 +47,8 @@ fn decisions(rows: &[DecisionRow]) -> (&'static str, Table) {
         let inputs: Vec<_> =
             row.inputs.iter().map(|(name, value)| format!("{name}={value}")).collect();
         vec![
-            Cell::Short(format!("{:.1?}", row.ago)),
-            Cell::Text(row.rule.clone()),
+            Cell::Short(brief(row.ago)),
+            Cell::Key(row.rule.clone()),
             Cell::Key(row.method.clone()),
             named(&row.caller),
             Cell::Short(row.decision.to_owned()),
@@ -61,30 +70,24 @@ impl Page for All {
         }
         vec![
             "A rule's own page says what another quota would have done, and a PUT there changes it.".to_owned(),
-            "Who is being limited now: how often a caller was refused, or would have been, in the last 10 seconds or so."
-                .to_owned(),
+            match self.rules.iter().any(Rule::limits_somebody) {
+                true => "Who is being limited now: how often a caller was refused, or would have been, in the last 10 seconds or so.",
+                false => "Nobody is being limited now.",
+            }
+            .to_owned(),
         ]
     }
 
     fn table(&self) -> Table {
         let columns = &[
-            "Rule",
-            "Kind",
-            "Calls",
-            "Per",
-            "Limit",
-            "Mode",
-            "Allowed",
-            "Rejected",
-            "Would be rejected",
-            "Now",
-            "Differs from settings",
+            "Rule", "Kind", "Calls", "Per", "Limit", "Mode", "Allowed", "Rejected", "Observed",
+            "Now", "Changed",
         ];
         Table { columns, rows: self.rules.iter().map(Rule::cells).collect() }
     }
 
     fn more_tables(&self) -> Vec<(&'static str, Table)> {
-        vec![callers(self.rules.iter()), decisions(&self.decisions)]
+        tables(self.rules.iter(), &self.decisions).collect()
     }
 }
 
@@ -124,7 +127,7 @@ impl Page for One {
             ("Mode", rule.mode.to_owned()),
             ("Allowed", number(rule.allowed)),
             ("Rejected", number(rule.rejected)),
-            ("Would be rejected", number(rule.observed)),
+            ("Observed", number(rule.observed)),
             ("Now", rule.now()),
         ];
         let set_by = rule.set_by.known().map(|(name, value)| (name, value.clone()));
@@ -135,9 +138,8 @@ impl Page for One {
     }
 
     fn more_tables(&self) -> Vec<(&'static str, Table)> {
-        let mut tables = Vec::new();
-        tables.extend(self.tried.as_ref().map(Tried::table));
-        tables.extend([callers(std::iter::once(&self.rule)), decisions(&self.decisions)]);
-        tables
+        let mut more = Vec::from_iter(self.tried.as_ref().map(Tried::table));
+        more.extend(tables(std::iter::once(&self.rule), &self.decisions));
+        more
     }
 }

@@ -1,0 +1,6 @@
+//! What a program shows of itself on the admin port.
+
+pub(crate) mod memory;
+pub(crate) mod values;
+
+pub use values::register;
