@@ -15,6 +15,7 @@ use rootcap_layers::{excerpt::without_effects, limits::LastDecision};
 
 use crate::{
     in_force::{Given, Held, InForce, Origin, Replaced},
+    metrics,
     telemetry::logs::CHANGES,
 };
 
@@ -76,6 +77,22 @@ impl Limits {
         decisions: impl Fn() -> Vec<(Duration, LastDecision)> + Send + Sync + 'static,
     ) -> Self {
         Self { limits: limits.into_iter().collect(), decisions: Arc::new(decisions) }
+    }
+
+    /// Records what is in flight, for a scrape.
+    pub(crate) fn record(&self) {
+        for limit in self.iter() {
+            let (rule, looks) = (limit.described.name.to_string(), limit.looks());
+            if let Some(most) = limit.state().current().value.most_in_flight() {
+                metrics::limit_max(rule.clone()).set(most as f64);
+            }
+            if let Some(in_flight) = looks.in_flight {
+                metrics::limit_in_flight(rule.clone()).set(in_flight as f64);
+            }
+            if let Some(queued) = looks.queued {
+                metrics::limit_queue_length(rule).set(queued as f64);
+            }
+        }
     }
 
     /// One after another, in the order of the settings.

@@ -66,6 +66,7 @@ impl admin::Process for Process {
         let unsent: usize = connections.iter().map(|connection| connection.unsent()).sum();
         metrics::connections_open().set(connections.len() as f64);
         metrics::connections_unsent_bytes().set(unsent as f64);
+        self.limits.record();
         self.metrics.render(&self.methods, &self.logs.counters())
     }
 

@@ -25,6 +25,15 @@ pub(crate) enum Amount {
 }
 
 impl LimitSetting {
+    /// How much may be in flight, where that is what is limited.
+    pub(crate) fn most_in_flight(&self) -> Option<u64> {
+        match &self.amount {
+            Amount::Quota { .. } => None,
+            Amount::Calls(calls) => Some(calls.get().into()),
+            Amount::Bytes(bytes) => Some(bytes.as_u64()),
+        }
+    }
+
     /// How many calls may come at once, after a pause.
     pub(crate) fn burst(&self) -> Option<NonZeroU32> {
         match &self.amount {

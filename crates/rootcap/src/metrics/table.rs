@@ -60,6 +60,12 @@ metrics! {
     counter tls_reloads_total(port, result);
     /// TLS handshakes that failed, by port and reason.
     counter tls_handshakes_failed_total(port, reason);
+    /// Calls in flight that a limit counts, by its rule; of `limits.request_bytes`, bytes.
+    gauge limit_in_flight(rule: String);
+    /// The most that may be in flight, by rule; of a rule that tells callers apart, for each of them.
+    gauge limit_max(rule: String);
+    /// Calls that wait for their turn, by rule.
+    gauge limit_queue_length(rule: String);
     /// Spans and log records that the collector has taken, by signal (`traces` or `logs`).
     counter otlp_exported_total(signal);
     /// Spans and log records that were dropped, by signal (`traces` or `logs`): the queue was full.
