@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{
     Bounds, ConcurrencyRule, POLICY, QUEUE_TIME,
     callers::{Id, Ids},
-    over::Over,
+    over::{Over, Said},
     permit::{Permit, Place},
     queue::Ticket,
     shard::{Got, Shard, Turn, Wait},
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Method,
-    admission::{Caller, Reason, Tally},
+    admission::{Caller, Reason, Refusal, ShedCode, Tally},
 };
 
 /// Callers are spread over so many locks.
@@ -38,6 +38,7 @@ pub(super) struct Limit {
     ids: Ids,
     shards: Box<[Mutex<Shard>]>,
     tally: Tally,
+    said: Said,
     queue_time: OnceLock<Histogram>,
 }
 
@@ -66,6 +67,7 @@ impl Limit {
             ids: Ids::default(),
             shards: (0..shards).map(|_| shard()).collect(),
             tally: Tally::new(POLICY, rule.name.clone(), REASONS),
+            said: Said::default(),
             queue_time: OnceLock::new(),
             rule,
         }
@@ -137,6 +139,11 @@ impl Limit {
             }
         }
         Ok(Asked::Admitted(Permit::new(Arc::clone(self), place)))
+    }
+
+    /// What the caller of a call that is refused is told.
+    pub(super) fn refusal(&self, over: &Over, code: ShedCode) -> Refusal {
+        over.refusal(&self.rule, &self.said, code)
     }
 
     pub(super) fn refused(&self, over: &Over, method: Option<&Arc<Method>>) {
