@@ -80,7 +80,7 @@ pub fn forwarded_for(socket: IpAddr, headers: &HeaderMap, proxies: &TrustedProxi
         return address;
     }
     let lists = headers.get_all(&X_FORWARDED_FOR).iter().rev();
-    let hops = lists.flat_map(|list| list.to_str().unwrap_or_default().rsplit(','));
+    let hops = lists.flat_map(|list| list.as_bytes().rsplit(|byte| *byte == b','));
     for hop in hops.map(parse_hop) {
         match hop {
             Some(hop) => address = hop,
@@ -94,8 +94,8 @@ pub fn forwarded_for(socket: IpAddr, headers: &HeaderMap, proxies: &TrustedProxi
 }
 
 /// An address, of IPv6 perhaps in brackets, with a port or without.
-fn parse_hop(hop: &str) -> Option<IpAddr> {
-    let hop = hop.trim_matches([' ', '\t']);
+fn parse_hop(hop: &[u8]) -> Option<IpAddr> {
+    let hop = str::from_utf8(hop).ok()?.trim_matches([' ', '\t']);
     let in_brackets = || hop.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok();
     let with_port = || SocketAddr::from_str(hop).ok().map(|address| address.ip());
     hop.parse().ok().or_else(with_port).or_else(|| in_brackets().map(IpAddr::from))

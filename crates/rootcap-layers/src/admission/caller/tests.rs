@@ -111,6 +111,8 @@ fn the_list_is_read_from_its_end() {
         ("203.0.113.7,", "10.1.1.1"),
         ("", "10.1.1.1"),
         ("203.0.113.7\u{e9}", "10.1.1.1"),
+        // What the caller wrote does not hide what the proxy added.
+        ("\u{e9}, 203.0.113.7", "203.0.113.7"),
     ];
     for (list, expected) in table {
         let mut headers = HeaderMap::new();
