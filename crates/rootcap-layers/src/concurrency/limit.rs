@@ -173,7 +173,8 @@ impl Limit {
         (0..self.shards.len()).map(|at| self.shard(at))
     }
 
-    /// The lock is held for what is done to some numbers, and nobody is woken under it.
+    /// The lock is held for what is done to some numbers. Permits are given without it: who is woken may be dropped at once,
+    /// and give back what it was given.
     fn shard(&self, at: usize) -> MutexGuard<'_, Shard> {
         self.shards[at].lock().unwrap_or_else(PoisonError::into_inner)
     }
