@@ -28,6 +28,8 @@ const PURE: &[&str] = &[
     "crates/rootcap-layers/src/rate_limit/gcra.rs",
     "crates/rootcap-layers/src/rate_limit/keyed.rs",
     "crates/rootcap-layers/src/rate_limit/quota.rs",
+    "crates/rootcap-layers/src/request_bytes/budget.rs",
+    "crates/rootcap-layers/src/request_bytes/demand.rs",
     "crates/rootcap-layers/src/trace/b3.rs",
     "crates/rootcap-layers/src/trace/traceparent.rs",
     "crates/rootcap/src/health/checks/record.rs",

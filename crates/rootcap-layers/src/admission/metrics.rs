@@ -21,13 +21,17 @@ pub const DECISIONS: Metric = Metric::new(
     "What the rules of limits decided about calls: allowed, rejected, shed, or observed (would have been refused).",
 );
 
+/// The policies of this crate that count what they refuse.
+const POLICIES: [&str; 3] =
+    [crate::concurrency::POLICY, crate::rate_limit::POLICY, crate::request_bytes::POLICY];
+
 /// Describes the metrics of the policies to the installed recorder, and lets those of this crate start at
 /// zero. To be called once a recorder is installed.
 pub fn register_metrics() {
     REJECTED.describe();
     DECISIONS.describe();
     crate::concurrency::QUEUE_TIME.describe();
-    for policy in [crate::concurrency::POLICY, crate::rate_limit::POLICY] {
+    for policy in POLICIES {
         metrics::counter!(REJECTED.name, "policy" => policy).increment(0);
     }
 }
@@ -46,6 +50,7 @@ mod tests {
     #[test]
     fn the_counters_start_at_zero() {
         let counted = rejected(async || register_metrics());
-        assert_eq!(counted, [("concurrency".to_owned(), 0), ("rate_limit".to_owned(), 0)].into());
+        let zero = ["concurrency", "rate_limit", "request_bytes"].map(|it| (it.to_owned(), 0));
+        assert_eq!(counted, zero.into());
     }
 }

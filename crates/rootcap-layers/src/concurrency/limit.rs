@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{
     Bounds, ConcurrencyRule, POLICY, QUEUE_TIME,
     callers::{Id, Ids, Name},
-    over::Over,
+    over::{Over, Said},
     permit::{Permit, Place},
     queue::Ticket,
     seen::Seen,
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Method,
-    admission::{Caller, Reason, Tally},
+    admission::{Caller, Reason, Refusal, ShedCode, Tally},
     limits::Verdict,
 };
 
@@ -40,6 +40,7 @@ pub(super) struct Limit {
     ids: Ids,
     shards: Box<[Mutex<Shard>]>,
     tally: Tally,
+    said: Said,
     queue_time: OnceLock<Histogram>,
     seen: Seen,
 }
@@ -69,6 +70,7 @@ impl Limit {
             ids: Ids::default(),
             shards: (0..shards).map(|_| shard()).collect(),
             tally: Tally::new(POLICY, rule.name.clone(), REASONS),
+            said: Said::default(),
             queue_time: OnceLock::new(),
             seen: Seen::since(Instant::now()),
             rule,
@@ -147,6 +149,11 @@ impl Limit {
         Ok(Asked::Admitted(Permit::new(Arc::clone(self), place)))
     }
 
+    /// What the caller of a call that is refused is told.
+    pub(super) fn refusal(&self, over: &Over, code: ShedCode) -> Refusal {
+        over.refusal(&self.rule, &self.said, code)
+    }
+
     pub(super) fn refused(&self, over: &Over, method: Option<&Arc<Method>>, caller: Caller<'_>) {
         self.tally.refused(method, over.why().reason());
         self.note((method, caller), (Verdict::Shed, over));
@@ -187,7 +194,8 @@ impl Limit {
         (0..self.shards.len()).map(|at| self.shard(at))
     }
 
-    /// The lock is held for what is done to some numbers, and nobody is woken under it.
+    /// The lock is held for what is done to some numbers. Permits are given without it: who is woken may be dropped at once,
+    /// and give back what it was given.
     fn shard(&self, at: usize) -> MutexGuard<'_, Shard> {
         self.shards[at].lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,6 +1,10 @@
 //! [`Over`]: why a call is not served, in words and for programs.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -99,20 +103,56 @@ impl Over {
     }
 
     /// What the caller is told.
-    pub(super) fn refusal(&self, rule: &ConcurrencyRule, code: ShedCode) -> Refusal {
-        let of = if rule.per.is_keyed() { " of this caller" } else { "" };
+    pub(super) fn refusal(&self, rule: &ConcurrencyRule, said: &Said, code: ShedCode) -> Refusal {
+        let (reason, violation) = said.again(self, || self.said(rule));
         Refusal {
             policy: POLICY,
             rule: rule.name.clone(),
             code: code.code(),
-            reason: Words { over: self, of }.to_string().into(),
+            reason: reason.into(),
             retry_after: retry_after(self.wait),
-            violation: Violation::new(self.why.reason(), &rule.name, self.metadata()),
+            violation,
         }
+    }
+
+    fn said(&self, rule: &ConcurrencyRule) -> (String, Violation) {
+        let of = if rule.per.is_keyed() { " of this caller" } else { "" };
+        let reason = Words { over: self, of }.to_string();
+        (reason, Violation::new(self.why.reason(), &rule.name, self.metadata()))
+    }
+
+    /// All that is said depends on, where no times are told.
+    fn numbers(&self) -> Option<Numbers> {
+        let timeless = self.waited.is_none() && matches!(self.why, Why::Limit | Why::Full);
+        timeless.then_some((self.why, self.bounds.limit.get(), self.in_flight, self.waiting))
     }
 
     fn metadata(&self) -> [(&'static str, String); 4] {
         self.inputs().map(|(name, value)| (name, value.to_string()))
+    }
+}
+
+type Numbers = (Why, usize, usize, usize);
+
+/// What a limit has said last: most of those that it refuses are told the same.
+#[derive(Debug, Default)]
+pub(super) struct Said(Mutex<Option<(Numbers, String, Violation)>>);
+
+impl Said {
+    /// What was said for the same numbers, or what `say` says.
+    fn again(&self, over: &Over, say: impl FnOnce() -> (String, Violation)) -> (String, Violation) {
+        let Some(numbers) = over.numbers() else { return say() };
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((known, reason, violation)) if *known == numbers => {
+                (reason.clone(), violation.clone())
+            }
+            _ => {
+                let (reason, violation) = say();
+                *last = Some((numbers, reason.clone(), violation.clone()));
+                (reason, violation)
+            }
+        }
     }
 }
 

@@ -160,7 +160,7 @@ impl ConcurrencyRules {
     ) -> Result<Asked, Refusal> {
         let method = arrival.call.map(Call::method);
         let asking = Asking { method, deadline: deadline(arrival, now), now };
-        limit.ask(caller, asking).map_err(|over| over.refusal(limit.rule(), self.0.code))
+        limit.ask(caller, asking).map_err(|over| limit.refusal(&over, self.0.code))
     }
 
     /// What a call that waits needs to ask these limits later.
@@ -195,7 +195,7 @@ async fn wait(mut permits: Permits, first: Waiting, rest: Rest) -> Result<Permit
     for (limit, id, name) in &rest.limits {
         let asking = Asking { method, deadline: rest.deadline, now: Instant::now() };
         let asked = limit.ask((*id, name.caller()), asking);
-        permits.push(match asked.map_err(|over| over.refusal(limit.rule(), code))? {
+        permits.push(match asked.map_err(|over| limit.refusal(&over, code))? {
             Asked::Admitted(permit) => permit,
             Asked::Waits(waiting) => waiting.turn(method, code).await?,
         });

@@ -110,6 +110,30 @@ async fn a_caller_over_the_limit_is_told_why_and_when() {
     }
 }
 
+/// The same numbers are put into words once; others are others.
+#[tokio::test]
+async fn what_is_said_follows_the_numbers() {
+    let layer = ConcurrencyLayer::new(max(1));
+    let stack = Stack::new(layer.clone());
+    let mut held = vec![stack.call(open()).await.unwrap()];
+    for limit in [1, 1, 2, 1] {
+        layer.limits().unwrap().change(POLICY, |bounds| Bounds { limit: max(limit), ..bounds });
+        while in_flight(&layer) < limit {
+            held.push(stack.call(open()).await.unwrap());
+        }
+        held.truncate(limit);
+        let response = stack.call(Script::unary()).await.unwrap();
+        let status = Status::from_header_map(response.headers()).unwrap();
+        let said = format!("/a.B/C: {limit} calls are in flight, ");
+        assert!(status.message().starts_with(&said), "{}", status.message());
+        let info = status.get_details_error_info().unwrap();
+        assert_eq!(
+            (&info.metadata["limit"], &info.metadata["in_flight"]),
+            (&limit.to_string(), &limit.to_string())
+        );
+    }
+}
+
 #[tokio::test]
 async fn the_status_is_that_of_the_setting() {
     let layer = with_code([ConcurrencyRule::new("one", max(1))], ShedCode::ResourceExhausted);

@@ -44,7 +44,7 @@ impl Waiting {
         }
         let over = self.limit.late(self.place, &self.wait);
         self.limit.refused(&over, method, self.caller.caller());
-        Err(over.refusal(self.limit.rule(), code))
+        Err(self.limit.refusal(&over, code))
     }
 }
 
