@@ -16,7 +16,7 @@ pub trait Policy: Clone {
     /// What a call waits for that can be decided about later; `std::future::Pending` where none waits.
     type Wait: Future<Output = Result<Self::Permit, Refusal>>;
 
-    /// Decides about one call, which has arrived at `now`. Does not block.
+    /// Decides about one call, at `now`. Does not block.
     fn admit(&self, arrival: &Arrival<'_>, now: Instant) -> Decision<Self::Permit, Self::Wait>;
 }
 
@@ -55,10 +55,5 @@ impl<'a> Arrival<'a> {
     /// Whether this is a call of the framework's own methods (health, reflection), which no limit applies to.
     pub fn is_builtin(&self) -> bool {
         self.call.is_some_and(|call| call.method().is_builtin())
-    }
-
-    /// When it has arrived, without a look at the clock if that is known.
-    pub(super) fn at(&self) -> Instant {
-        self.call.map_or_else(Instant::now, Call::started)
     }
 }

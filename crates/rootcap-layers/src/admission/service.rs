@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
+use tokio::time::Instant;
 use tower_service::Service;
 
 use super::{AdmissionFuture, Arrival, Decision, Policy, Refusal};
@@ -35,7 +36,8 @@ impl<P: Policy, S> Admission<P, S> {
             if arrival.is_builtin() {
                 return Decision::Admit(None);
             }
-            match policy.admit(arrival, arrival.at()) {
+            // Not the time when the call began: it may have waited for another policy since.
+            match policy.admit(arrival, Instant::now()) {
                 Decision::Admit(permit) => Decision::Admit(Some(permit)),
                 Decision::Refuse(refusal) => Decision::Refuse(refusal),
                 Decision::Wait(wait) => Decision::Wait(wait),

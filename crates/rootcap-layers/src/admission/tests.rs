@@ -3,6 +3,7 @@
 
 use std::{
     future::Future,
+    num::NonZeroU32,
     pin::Pin,
     sync::{Arc, Mutex, Weak},
     task::{Context, Poll},
@@ -12,10 +13,15 @@ use std::{
 use tokio::{sync::oneshot, time::Instant};
 use tokio_test::task::spawn;
 use tonic::Code;
-use tower::layer::layer_fn;
+use tower::{ServiceBuilder, layer::layer_fn};
 
 use super::*;
-use crate::contract::{Script, Seen, Stack, next};
+use crate::{
+    Methods, RateLimitLayer,
+    contract::{Script, Seen, Stack, next},
+    observe::ObserveLayer,
+    rate_limit::Quota,
+};
 
 type Answer = Result<Arc<()>, Refusal>;
 
@@ -95,6 +101,28 @@ async fn a_call_that_waited_in_vain_is_refused() {
     let message = "/a.B/C: it took too long (rule `one at a time`); retry after 1s";
     assert_eq!((seen.status(), seen.message().as_deref()), (Some("14"), Some(message)));
     assert_eq!(stack.probe.served(), 0);
+}
+
+/// The time of a call that had waited counted from its beginning: a rate below refused it for what was long made up for.
+#[tokio::test(start_paused = true)]
+async fn a_policy_below_is_told_the_time_after_the_wait() {
+    let turns = Turns::default();
+    let policy = turns.clone();
+    let waits = layer_fn(move |inner| Admission::new(Some(policy.clone()), inner));
+    let methods = Arc::new(Methods::builder().service("a.B").build());
+    let once_a_second = RateLimitLayer::new(Quota::per_second(NonZeroU32::MIN));
+    let layers = ServiceBuilder::new().layer(ObserveLayer::new((), methods)).layer(waits);
+    let stack = Stack::new(layers.layer(once_a_second).into_inner());
+    let mut calls = [spawn(stack.call(Script::unary())), spawn(stack.call(Script::unary()))];
+    for call in &mut calls {
+        assert!(call.poll().is_pending());
+    }
+    for call in calls {
+        turns.next().send(Ok(Arc::default())).unwrap();
+        call.await.unwrap();
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(stack.probe.served(), 2);
 }
 
 #[tokio::test]

@@ -13,7 +13,11 @@ use tower::ServiceBuilder;
 use super::{MESSAGE, Script, Stack, Step};
 use crate::{
     CatchPanicLayer, ConcurrencyLayer, DeadlineLayer, Methods, RateLimitLayer,
-    metrics::CallMetrics, observe::ObserveLayer, rate_limit::Quota, trace::Sampler,
+    admission::{Mode, Per, TrustedProxies},
+    metrics::CallMetrics,
+    observe::ObserveLayer,
+    rate_limit::{Quota, RateRule, RateRules},
+    trace::Sampler,
 };
 
 /// When a layer rejects a call.
@@ -46,6 +50,15 @@ fn concurrency(max: usize) -> ConcurrencyLayer {
 
 fn rate(calls: u32) -> RateLimitLayer {
     RateLimitLayer::new(Quota::per_second(NonZeroU32::new(calls).expect("not zero")))
+}
+
+/// So many calls in an hour, of each caller and of all.
+fn each_caller(calls: u32, mode: Mode) -> RateLimitLayer {
+    let calls = NonZeroU32::new(calls).expect("not zero");
+    let quota = Quota::new(calls, Duration::from_secs(3_600));
+    let rule = |name: &str| RateRule::new(name, quota).mode(mode);
+    let rules = [rule("all"), rule("each").per(Per::Peer)];
+    RateLimitLayer::rules(RateRules::new(rules, TrustedProxies::default()).expect("two names"))
 }
 
 fn observe() -> ObserveLayer<CallMetrics> {
@@ -105,6 +118,14 @@ pub(super) fn table() -> Vec<Row> {
             Rejects::Second,
             "8",
         ),
+        row(
+            "rate_limit of each caller",
+            || Stack::new(each_caller(1_000, Mode::Enforce)),
+            || Stack::new(each_caller(1, Mode::Enforce)),
+            Rejects::Second,
+            "8",
+        ),
+        never("rate_limit that observes", || Stack::new(each_caller(1, Mode::Observe))),
         row("all", || all(concurrency(100)), || all(concurrency(1)), Rejects::WhileBusy, "8"),
     ]
 }

@@ -3,6 +3,7 @@
 use std::{
     num::{NonZeroU32, NonZeroUsize},
     sync::Arc,
+    thread,
     time::Duration,
 };
 
@@ -145,7 +146,11 @@ impl Rule {
     pub(super) fn set(&self, quota: Quota, mode: Mode, now: u64) {
         let settings = Settings::new(&self.name, &self.per, quota, mode);
         let gcra = settings.gcra;
-        self.settings.store(Arc::new(settings));
+        let old = self.settings.swap(Arc::new(settings));
+        // Whoever still takes by the old ones would leave a debt behind that the new ones do not know.
+        while Arc::strong_count(&old) > 1 {
+            thread::yield_now();
+        }
         match &self.used {
             Used::Together(direct) => direct.convert(gcra, now),
             Used::Each(keyed) => keyed.convert(gcra, now),

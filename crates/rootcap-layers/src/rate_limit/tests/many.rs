@@ -1,5 +1,7 @@
 //! Several rules, and what becomes of them while they are in use.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use super::*;
 use crate::admission::Per;
 
@@ -220,4 +222,33 @@ fn peer(address: &str) -> std::sync::Arc<crate::Peer> {
         address.parse().unwrap(),
         50_000,
     )))
+}
+
+/// A call that took by the old quota, after what was used had been converted, left a debt of hours to a quota of seconds.
+#[test]
+fn a_change_waits_for_calls_that_go_by_the_old_quota() {
+    let quota = |period| RateChange {
+        rate: Some((calls(1), period)),
+        burst: Some(NonZeroU32::MAX),
+        ..RateChange::default()
+    };
+    let rules = one(Quota::per_second(calls(1)));
+    let ends = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ends.load(Relaxed) {
+                admits(&rules);
+            }
+        });
+        for _ in 0..2_000 {
+            change(&rules, "one", quota(Duration::from_secs(3_600)));
+            let fast = RateChange { burst: Some(calls(1)), ..quota(Duration::from_nanos(1)) };
+            change(&rules, "one", fast);
+            let waits = (0..10).filter_map(|_| ask(&rules, "/a.B/C", "").err());
+            let longest = waits.map(|refusal| refusal.retry_after).max().unwrap_or_default();
+            ends.store(longest > Duration::from_secs(60), Relaxed);
+            assert!(!ends.load(Relaxed), "{longest:?}");
+        }
+        ends.store(true, Relaxed);
+    });
 }
