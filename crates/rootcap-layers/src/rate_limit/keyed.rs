@@ -4,11 +4,12 @@
 //! 2005), for [`Gcra`]: a key that finds no place takes that of the key with the least debt, *and its debt*. So the least
 //! debt of a full set only grows, and a key that comes back never finds less than it has left: whoever invents keys wins
 //! no burst by it, neither for these nor for the one that is limited. A debt that is in the past is none, and a place
-//! with such a one is free: while all keys fit, the table is exact.
+//! with such a one is free: while the keys of a set fit, it is exact.
 //!
 //! A key has 16 places where it may be. Which ones follows from its hash, by a secret of the table's, so that nobody aims
-//! at a set. The hash also stands for the key: that two of 100,000 keys have the same 64 bits is as likely as one in four
-//! thousand millions, and they would share a limit.
+//! at a set. With half as many keys as places one in 1,000 finds its set full, with as many one in ten: it begins with the
+//! least debt of that set. The hash also stands for the key: that two of 100,000 keys have the same 64 bits is as likely
+//! as one in four thousand millions, and they would share a limit.
 
 use std::{
     array, fmt,
