@@ -1,11 +1,8 @@
 //! The last decisions that were not plain admissions, with what they were made from.
 
-use std::{
-    fmt::Write,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::excerpt::Excerpt;
+use crate::excerpt::{Excerpt, MAX_LEN, cut};
 
 /// How many are kept.
 pub const LAST: usize = 64;
@@ -95,7 +92,7 @@ impl Inputs {
 #[derive(Debug, Default)]
 pub struct LastDecisions(Mutex<Ring>);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Ring {
     kept: Vec<LastDecision>,
     /// Where the oldest is, once all places are taken.
@@ -113,11 +110,11 @@ impl LastDecisions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).note(decided);
     }
 
-    /// The last ones, the latest first.
+    /// The last ones, the latest first, fit to be shown.
     pub fn latest(&self) -> Vec<LastDecision> {
-        let ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ring = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (later, earlier) = ring.kept.split_at(ring.oldest);
-        later.iter().rev().chain(earlier.iter().rev()).cloned().collect()
+        later.iter().rev().chain(earlier.iter().rev()).map(LastDecision::shown).collect()
     }
 }
 
@@ -147,6 +144,11 @@ impl LastDecision {
         }
     }
 
+    fn shown(&self) -> Self {
+        let (method, caller) = (Excerpt(&self.method), Excerpt(&self.caller));
+        Self { method: method.to_string(), caller: caller.to_string(), ..self.clone() }
+    }
+
     fn become_of(&mut self, decided: &Decided<'_>) {
         let Decided { at, rule, method, caller, verdict, reason, inputs } = *decided;
         self.rule = Arc::clone(rule);
@@ -154,8 +156,8 @@ impl LastDecision {
             (at, verdict, reason, Inputs::new(inputs));
         for (kept, given) in [(&mut self.method, method), (&mut self.caller, caller)] {
             kept.clear();
-            // Writing to a String cannot fail.
-            let _ = write!(kept, "{}", Excerpt(given));
+            // As it is, and longer than is shown: whoever looks pays for making it fit to be shown.
+            kept.push_str(cut(given, MAX_LEN + 4));
         }
     }
 }

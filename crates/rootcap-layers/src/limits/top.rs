@@ -49,6 +49,8 @@ struct Sketch {
 #[derive(Debug, Default)]
 struct Counter {
     key: String,
+    /// Of the key: most of those that differ are told apart by it.
+    print: u64,
     count: f64,
     /// How much of the count may be others'.
     error: f64,
@@ -79,21 +81,19 @@ impl Sketch {
     fn note(&mut self, key: &str, now: u64) {
         self.since.get_or_insert(now);
         let weight = self.weight_at(now);
-        let counter = match self.counters.iter().position(|counter| counter.key == key) {
+        let print = print_of(key);
+        let is_its = |counter: &Counter| counter.print == print && counter.key == key;
+        let counter = match self.counters.iter().position(is_its) {
             Some(known) => &mut self.counters[known],
-            None => self.place_for(key),
+            None => self.place_for(key, print),
         };
         counter.count += weight;
     }
 
     /// A new counter, or that of the caller with the least count.
-    fn place_for(&mut self, key: &str) -> &mut Counter {
+    fn place_for(&mut self, key: &str, print: u64) -> &mut Counter {
         let least = match self.counters.len() {
-            KEYS => {
-                let counts = self.counters.iter().enumerate();
-                let least = counts.min_by(|(_, a), (_, b)| a.count.total_cmp(&b.count));
-                least.map_or(0, |(index, _)| index)
-            }
+            KEYS => self.least(),
             room => {
                 self.counters.push(Counter::default());
                 room
@@ -101,9 +101,21 @@ impl Sketch {
         };
         let counter = &mut self.counters[least];
         counter.error = counter.count;
+        counter.print = print;
         counter.key.clear();
         counter.key.push_str(key);
         counter
+    }
+
+    /// Where the least count is.
+    fn least(&self) -> usize {
+        let mut least = (0, f64::INFINITY);
+        for (index, counter) in self.counters.iter().enumerate() {
+            if counter.count < least.1 {
+                least = (index, counter.count);
+            }
+        }
+        least.0
     }
 
     /// What a call at `now` weighs; made 1 again, before it is more than can be added up.
@@ -140,6 +152,16 @@ impl Sketch {
         sorted.sort_by(|a, b| b.count.total_cmp(&a.count).then_with(|| a.key.cmp(&b.key)));
         sorted.into_iter().take(most).map(caller).collect()
     }
+}
+
+/// A number that differs for most keys that differ. One who finds others makes looking for a key a little slower.
+fn print_of(key: &str) -> u64 {
+    let mix =
+        |print: u64, word: u64| (print ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    let (words, rest) = key.as_bytes().as_chunks::<8>();
+    let print =
+        words.iter().fold(key.len() as u64, |print, word| mix(print, u64::from_le_bytes(*word)));
+    rest.iter().fold(print, |print, byte| mix(print, u64::from(*byte)))
 }
 
 #[cfg(test)]
