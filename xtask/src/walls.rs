@@ -9,12 +9,17 @@ const LAYERS: &str = "crates/rootcap-layers";
 
 /// The algorithms, which do no IO and are given the time.
 const PURE: &[&str] = &[
+    "crates/rootcap-layers/src/call/ledger.rs",
     "crates/rootcap-layers/src/call/message_count.rs",
+    "crates/rootcap-layers/src/call/phase.rs",
     "crates/rootcap-layers/src/concurrency/limit.rs",
     "crates/rootcap-layers/src/deadline/grpc_timeout.rs",
     "crates/rootcap-layers/src/deadline/maxima.rs",
     "crates/rootcap-layers/src/method/brevity.rs",
+    "crates/rootcap-layers/src/metrics/distribution.rs",
     "crates/rootcap-layers/src/metrics/histogram.rs",
+    "crates/rootcap-layers/src/metrics/history.rs",
+    "crates/rootcap-layers/src/metrics/tally.rs",
     "crates/rootcap-layers/src/rate_limit/quota.rs",
     "crates/rootcap-layers/src/trace/b3.rs",
     "crates/rootcap-layers/src/trace/traceparent.rs",
