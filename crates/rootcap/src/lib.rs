@@ -10,6 +10,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod health;
+mod latency;
 mod lifecycle;
 pub mod metrics;
 mod pass_on;

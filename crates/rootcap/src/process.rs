@@ -1,5 +1,6 @@
 //! What the admin port shows of the server.
 
+mod calls;
 mod draining;
 
 use std::{
@@ -13,11 +14,12 @@ use rootcap_layers::Methods;
 use crate::{
     BuildInfo,
     admin::{
-        self, CheckRow, ConfigRow, ConnectionRow, DrainRows, ErrorRow, HealthRows, Info, LayerRow,
-        ServiceRow, WaitingRow,
+        self, CallQuery, CallRows, Cancelled, CheckRow, ConfigRow, ConnectionRow, DrainRows,
+        ErrorRow, HealthRows, Info, LatencyQuery, LatencyRows, LayerRow, ServiceRow, WaitingRow,
     },
     config::Loaded,
     health::{CheckState, Checks, Health, Held, Known, Listed, ServingStatus},
+    latency::Latency,
     lifecycle::{DrainTimes, Heartbeat, Life},
     metrics,
     server::{
@@ -38,6 +40,7 @@ pub(crate) struct Process {
     pub(crate) started: (SystemTime, Instant),
     pub(crate) services: Vec<&'static str>,
     pub(crate) methods: Arc<Methods>,
+    pub(crate) latency: Latency,
     pub(crate) metrics: Metrics,
     pub(crate) logs: Logs,
     pub(crate) health: Health,
@@ -119,6 +122,14 @@ impl admin::Process for Process {
         draining::rows(&self.life, self.times, &self.connections)
     }
 
+    fn calls(&self, query: &CallQuery) -> CallRows {
+        calls::rows(&self.connections, query)
+    }
+
+    fn latency(&self, query: &LatencyQuery) -> LatencyRows {
+        self.latency.rows(query)
+    }
+
     fn log_filter(&self) -> Option<InForce> {
         self.logs.in_force()
     }
@@ -136,6 +147,10 @@ impl admin::Controls for Process {
 
     fn start_drain(&self) -> bool {
         self.life.ask(&self.connections)
+    }
+
+    fn cancel_call(&self, id: &str) -> Option<Cancelled> {
+        calls::cancel(&self.connections, id)
     }
 
     fn restore_log_filter(&self) -> Result<Replaced, LogsError> {

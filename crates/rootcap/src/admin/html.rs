@@ -23,6 +23,28 @@ impl Html {
         self
     }
 
+    /// A field of a form for a line of text.
+    pub(super) fn field(&mut self, label: &str, name: &str, value: &str) {
+        self.markup("<label>").text(label).markup(" <input name=\"").text(name);
+        self.markup("\" value=\"").text(value).markup("\"></label>");
+    }
+
+    /// A field of a form for one of some values.
+    pub(super) fn select<'a>(
+        &mut self,
+        label: &str,
+        name: &str,
+        values: impl IntoIterator<Item = &'a str>,
+        selected: &str,
+    ) {
+        self.markup("<label>").text(label).markup(" <select name=\"").text(name).markup("\">");
+        for value in values {
+            self.markup(if value == selected { "<option selected>" } else { "<option>" });
+            self.text(value).markup("</option>");
+        }
+        self.markup("</select></label>");
+    }
+
     /// The finished page.
     pub(super) fn into_string(self) -> String {
         self.0

@@ -17,6 +17,9 @@
 //! | `/debug/config` | guarded | the effective settings and where each came from |
 //! | `/debug/drain` | guarded | the drain and what it waits for; with `dry_run`, what one would wait for |
 //! | `/debug/drain` | guarded | `POST`: begins a drain |
+//! | `/debug/calls` | guarded | the calls in flight: what each does now, and where its time went |
+//! | `/debug/calls` | guarded | `POST`: cancels the call of an id |
+//! | `/debug/latency` | guarded | how long the calls of each method took: in the last minute, in the last hour, since the start |
 //! | `/debug/health` | guarded | the checks of what the server depends on, health by service, and what readiness waits for |
 //! | `/debug/stack` | guarded | the layers that a call passes, outermost first |
 //! | `/debug/log` | guarded | the filter of the log |
@@ -28,6 +31,8 @@
 //! What "guarded" means is written in [`guard`]. Behind a proxy, set a token: a proxy on this host
 //! makes every peer look local.
 
+mod brief;
+mod calls;
 mod change;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -35,11 +40,13 @@ mod go_duration;
 mod guard;
 mod heavy;
 mod html;
+mod latency;
 mod layers;
 mod negotiate;
 mod page;
 mod pages;
 mod process;
+mod query;
 mod routes;
 mod server;
 mod slots;
@@ -52,6 +59,8 @@ mod token;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use calls::{CallOrder, CallQuery, CallRow, CallRows, Cancelled};
+pub(crate) use latency::{LatencyQuery, LatencyRow, LatencyRows, PhaseRow, WindowRow};
 pub(crate) use process::{
     CheckRow, ConfigRow, ConnectionRow, Controls, DrainRows, ErrorRow, HealthRows, Info, LayerRow,
     OpenCallRow, OpenMethodRow, Process, ServiceRow, WaitingRow,

@@ -18,7 +18,8 @@ use super::guard::{self, Access, Guard};
 use super::heavy::Turns;
 use super::layers;
 use super::pages::{
-    config, connections, drain, health, index, info, log, metrics, probes, stack, style,
+    calls, config, connections, drain, health, index, info, latency, log, metrics, probes, stack,
+    style,
 };
 use super::process::{Controls, Process};
 use super::text::plain_response;
@@ -42,6 +43,9 @@ pub(super) fn rows() -> Vec<Row> {
         Row::get("/debug/config", Guarded, config::show, "the effective settings and where each came from"),
         Row::heavy("/debug/drain", Guarded, drain::show, "the drain and what it waits for; with dry_run, what one would wait for"),
         Row::change(Method::POST, "/debug/drain", drain::start, "begins a drain"),
+        Row::heavy("/debug/calls", Guarded, calls::show, "the calls in flight: what each does now, and where its time went"),
+        Row::change(Method::POST, "/debug/calls", calls::cancel, "cancels the call of an id"),
+        Row::heavy("/debug/latency", Guarded, latency::show, "how long the calls of each method took: in the last minute, in the last hour, since the start"),
         Row::get("/debug/health", Guarded, health::show, "the checks of what the server depends on, health by service, and what readiness waits for"),
         Row::get("/debug/stack", Guarded, stack::show, "the layers that a call passes, outermost first"),
         Row::get("/debug/log", Guarded, log::show, "the filter of the log"),

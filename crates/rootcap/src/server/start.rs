@@ -32,6 +32,7 @@ use crate::{
     bounds::App,
     config::{self, Loaded},
     health::Checks,
+    latency::Latency,
     lifecycle::{self, DrainTimes, Heartbeat, Life, Phase},
     process::Process,
     stack,
@@ -73,11 +74,13 @@ where
     let life = Life::new(parts.health.clone());
     let connections = Connections::default();
     let times = DrainTimes { deadline: config.drain.deadline, lame_duck: config.drain.lame_duck };
+    let latency = Latency::new(Arc::clone(&methods));
     let process = Process {
         build: parts.build_info,
         started: (SystemTime::now(), Instant::now()),
         services: names.iter().copied().collect(),
         methods,
+        latency: latency.clone(),
         metrics: metrics.clone(),
         logs: logs.clone(),
         health: parts.health.clone(),
@@ -92,6 +95,7 @@ where
     };
     let thread = admin_thread(listeners.admin, admin_settings, process)?;
     thread.runtime().spawn(logs.clone().end_changes());
+    thread.runtime().spawn(latency.keep());
     thread.runtime().spawn(lifecycle::keep_awake(Handle::current(), connections.clone()));
     thread.runtime().spawn(life.clone().drain_when_stopped(times, connections.clone()));
     if let Some(shutdown) = parts.shutdown {

@@ -1,9 +1,11 @@
 //! The admin port over real sockets, with a made-up process behind it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod calls;
 mod client;
 mod drain;
 mod guard;
+mod latency;
 mod limits;
 mod log;
 mod pages;
@@ -11,8 +13,8 @@ mod token;
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use axum::response::{IntoResponse, Response};
@@ -22,8 +24,9 @@ use http::request::Parts;
 use super::change::Change;
 use super::routes::{Admin, Row, rows};
 use super::{
-    AdminThread, CheckRow, ConfigRow, ConnectionRow, Controls, DrainRows, ErrorRow, HealthRows,
-    Info, LayerRow, OpenCallRow, OpenMethodRow, Process, ServiceRow, Settings, WaitingRow,
+    AdminThread, CallQuery, CallRow, CallRows, Cancelled, CheckRow, ConfigRow, ConnectionRow,
+    Controls, DrainRows, ErrorRow, HealthRows, Info, LatencyQuery, LatencyRow, LatencyRows,
+    LayerRow, OpenCallRow, OpenMethodRow, Process, ServiceRow, Settings, WaitingRow,
 };
 use crate::BuildInfo;
 use crate::telemetry::logs::{InForce, Logs, LogsError, Replaced};
@@ -37,6 +40,12 @@ pub(super) struct Fake {
     pub(super) not_ready: Vec<String>,
     pub(super) panics: bool,
     pub(super) drains: Arc<AtomicBool>,
+    /// The calls in flight.
+    pub(super) calls: Arc<Mutex<Vec<CallRow>>>,
+    /// What was asked of them last.
+    pub(super) asked: Arc<Mutex<CallQuery>>,
+    /// The methods that have been called.
+    pub(super) latency: Vec<LatencyRow>,
     /// The log, where it is ours.
     pub(super) logs: Option<Logs>,
 }
@@ -196,6 +205,23 @@ impl Process for Fake {
         }
     }
 
+    fn calls(&self, query: &CallQuery) -> CallRows {
+        self.asked.lock().unwrap().clone_from(query);
+        let mut rows =
+            CallRows { calls: self.calls.lock().unwrap().clone(), ..CallRows::default() };
+        (rows.in_flight, rows.matching) = (rows.calls.len(), rows.calls.len());
+        for call in &rows.calls {
+            *rows.by_phase.entry(call.phase).or_default() += 1;
+        }
+        rows.calls.truncate(query.limit);
+        rows
+    }
+
+    fn latency(&self, query: &LatencyQuery) -> LatencyRows {
+        let methods = self.latency.iter().take(query.limit).cloned().collect();
+        LatencyRows { matching: self.latency.len(), methods }
+    }
+
     fn log_filter(&self) -> Option<InForce> {
         self.logs.as_ref()?.in_force()
     }
@@ -213,6 +239,13 @@ impl Controls for Fake {
 
     fn start_drain(&self) -> bool {
         !self.drains.swap(true, Relaxed)
+    }
+
+    fn cancel_call(&self, id: &str) -> Option<Cancelled> {
+        let mut calls = self.calls.lock().unwrap();
+        let place = calls.iter().position(|call| call.id == id)?;
+        let CallRow { method, peer, request_id, .. } = calls.remove(place);
+        Some(Cancelled { method, peer, request_id })
     }
 
     fn restore_log_filter(&self) -> Result<Replaced, LogsError> {
