@@ -7,6 +7,7 @@ mod activating;
 mod aging;
 mod blocked;
 mod calls;
+mod calls_shown;
 mod cancellation;
 mod checking;
 mod clients;

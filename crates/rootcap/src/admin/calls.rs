@@ -6,6 +6,7 @@ use std::time::Duration;
 use rootcap_layers::Phase;
 use serde::Serialize;
 
+use super::fields::Fields;
 use super::process::seconds;
 use super::query;
 
@@ -74,26 +75,20 @@ impl CallQuery {
     /// # Errors
     /// When it says something else, or says it twice: what is mistyped must not go unseen.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        const NAMES: &[&str] = &["sort", "method", "peer", "phase", "limit"];
-        let mut read = Self::default();
-        for (name, value) in query::pairs(text)? {
-            let given = |value: String| Some(value).filter(|value| !value.is_empty());
-            match name.as_str() {
-                "sort" => {
-                    read.sort = query::choice(&name, &value, &CallOrder::ALL, CallOrder::as_str)?
-                }
-                "method" => read.method = given(value),
-                "peer" => read.peer = given(value),
-                // As a form sends what was not chosen.
-                "phase" if value.is_empty() => {}
-                "phase" => {
-                    read.phase = Some(query::choice(&name, &value, &Phase::ALL, Phase::as_str)?);
-                }
-                "limit" => read.limit = query::number(&name, &value, 1, MOST)?,
-                name => return Err(query::unknown(name, NAMES)),
-            }
-        }
-        Ok(read)
+        const NAMES: &[&str] = &["sort", "method", "peer", "phase", "limit", "format"];
+        let (fields, usual) = (Fields::read(text, NAMES)?, Self::default());
+        // A form sends what was left empty, too.
+        let given = |name| fields.get(name).filter(|value| !value.is_empty());
+        let sort = |value| query::choice("sort", value, &CallOrder::ALL, CallOrder::as_str);
+        let phase = |value| query::choice("phase", value, &Phase::ALL, Phase::as_str);
+        let limit = |value| query::number("limit", value, 1, MOST);
+        Ok(Self {
+            sort: given("sort").map(sort).transpose()?.unwrap_or(usual.sort),
+            method: given("method").map(str::to_owned),
+            peer: given("peer").map(str::to_owned),
+            phase: given("phase").map(phase).transpose()?,
+            limit: given("limit").map(limit).transpose()?.unwrap_or(usual.limit),
+        })
     }
 
     /// The query that [`parse`](Self::parse) reads so, without what is usual.
@@ -185,7 +180,7 @@ mod tests {
         };
         assert_eq!(CallQuery::parse(text), Ok(query.clone()));
         assert_eq!(query.to_query(), text);
-        assert_eq!(CallQuery::parse("format=json&phase=&method="), Ok(CallQuery::default()));
+        assert_eq!(CallQuery::parse("format=json&phase=&method=&limit="), Ok(CallQuery::default()));
         assert_eq!(CallQuery::default().to_query(), "");
     }
 
@@ -193,8 +188,8 @@ mod tests {
     fn what_is_mistyped_is_told() {
         for (text, told) in [
             ("sorted=age", "there is no parameter \"sorted\"; expected \"sort\", \"method\", "),
-            ("sort=old", "sort=old: expected one of \"age\", \"left\", "),
-            ("phase=waiting", "phase=waiting: expected one of \"body\", \"queue\", "),
+            ("sort=old", "sort=old: expected one of age, left, "),
+            ("phase=waiting", "phase=waiting: expected one of body, queue, "),
             ("limit=0", "limit=0: expected a whole number from 1 to 10000"),
             ("limit=10001", "limit=10001: "),
             ("limit=-1", "limit=-1: "),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rootcap_layers::{code_name, metrics::Tally, outcome::CODES};
 use serde::Serialize;
 
+use super::fields::Fields;
 use super::process::seconds;
 use super::query;
 
@@ -38,17 +39,16 @@ impl LatencyQuery {
     /// # Errors
     /// When it says something else, or says it twice.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let mut read = Self::default();
-        for (name, value) in query::pairs(text)? {
-            match name.as_str() {
-                "method" => read.method = Some(value).filter(|value| !value.is_empty()),
-                "limit" => read.limit = query::number(&name, &value, 1, MOST)?,
-                "refresh" if value.is_empty() => {}
-                "refresh" => read.refresh = Some(query::number(&name, &value, 1, MAX_REFRESH)?),
-                name => return Err(query::unknown(name, &["method", "limit", "refresh"])),
-            }
-        }
-        Ok(read)
+        let fields = Fields::read(text, &["method", "limit", "refresh", "format"])?;
+        // A form sends what was left empty, too.
+        let given = |name| fields.get(name).filter(|value| !value.is_empty());
+        let limit = |value| query::number("limit", value, 1, MOST);
+        let refresh = |value| query::number("refresh", value, 1, MAX_REFRESH);
+        Ok(Self {
+            method: given("method").map(str::to_owned),
+            limit: given("limit").map(limit).transpose()?.unwrap_or(USUAL),
+            refresh: given("refresh").map(refresh).transpose()?,
+        })
     }
 
     /// The query that [`parse`](Self::parse) reads so, without what is usual.

@@ -34,6 +34,7 @@
 mod brief;
 mod calls;
 mod change;
+mod fields;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod go_duration;

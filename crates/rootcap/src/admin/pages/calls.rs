@@ -4,16 +4,16 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use http::request::Parts;
 use rootcap_layers::Phase;
-use rootcap_layers::excerpt::without_effects;
+use rootcap_layers::excerpt::{Excerpt, without_effects};
 
 use crate::admin::brief::{brief, size};
 use crate::admin::calls::{CallOrder, CallQuery, CallRow, CallRows};
 use crate::admin::change::Change;
+use crate::admin::fields::Fields;
 use crate::admin::html::Html;
 use crate::admin::negotiate::{Format, answer, choose};
 use crate::admin::page::{Button, Cell, Page, Table};
 use crate::admin::process::Controls;
-use crate::admin::query;
 use crate::admin::routes::Admin;
 use crate::admin::text::plain_response;
 
@@ -45,7 +45,7 @@ pub(in crate::admin) fn cancel(
         }
     };
     let Some(cancelled) = controls.cancel_call(&id) else {
-        let text = format!("no call {id:?} is in flight; it may have ended\n");
+        let text = format!("no call \"{}\" is in flight; it may have ended\n", Excerpt(&id));
         return plain_response(StatusCode::NOT_FOUND, text);
     };
     let old = format!(
@@ -71,13 +71,10 @@ fn read_id(parts: &Parts, body: &[u8]) -> Result<String, String> {
         return Err(format!("a POST has no parameters in its path; {EXPECTED}"));
     }
     let body = std::str::from_utf8(body).map_err(|_| format!("not UTF-8; {EXPECTED}"))?;
-    let pairs =
-        query::pairs(body.trim_end()).map_err(|problem| format!("{problem}; {EXPECTED}"))?;
-    match pairs.as_slice() {
-        [(name, id)] if name == "id" && !id.is_empty() => Ok(id.clone()),
-        [] => Err(EXPECTED.to_owned()),
-        [(name, _), ..] => Err(format!("not {name:?}; {EXPECTED}")),
-    }
+    let fields = Fields::read(body.trim_end(), &["id"]);
+    let fields = fields.map_err(|problem| format!("{problem}; {EXPECTED}"))?;
+    let id = fields.get("id").filter(|id| !id.is_empty());
+    id.map(str::to_owned).ok_or_else(|| EXPECTED.to_owned())
 }
 
 struct Calls {
