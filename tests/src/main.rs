@@ -6,6 +6,7 @@ mod accepting;
 mod activating;
 mod aging;
 mod blocked;
+mod browsing;
 mod calls;
 mod calls_shown;
 mod cancellation;

@@ -55,7 +55,7 @@ pub fn rotel() -> Option<PathBuf> {
     env::var_os("TEST_ROTEL").map(PathBuf::from).or_else(|| find("rotel-agent"))
 }
 
-fn runs(program: &Path, arguments: &[&str]) -> bool {
+pub(crate) fn runs(program: &Path, arguments: &[&str]) -> bool {
     let status =
         Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())
@@ -97,7 +97,7 @@ fn output(program: &Path, arguments: &[&str]) -> Option<String> {
     output.status.success().then_some(text)
 }
 
-fn skip<T>(why: &str) -> Option<T> {
+pub(crate) fn skip<T>(why: &str) -> Option<T> {
     assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "needed in CI: {why}");
     // Past the capture of a test's output, which is shown only where it fails. Nobody may be reading.
     let _ = writeln!(io::stderr(), "skipped: {why}");

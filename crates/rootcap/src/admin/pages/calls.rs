@@ -1,5 +1,7 @@
 //! `/debug/calls`: what is running now, and cancelling a call of it.
 
+use std::time::Duration;
+
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use http::request::Parts;
@@ -130,14 +132,11 @@ impl Page for Calls {
             "Age",
             "Time so far",
             "Deadline in",
-            "Peer",
             "Caller",
             "Received",
             "Sent",
             "Not taken",
-            "Request id",
-            "Trace id",
-            "Metadata",
+            "Request, trace",
         ];
         Table { columns, rows: self.rows.calls.iter().map(cells).collect() }
     }
@@ -161,10 +160,10 @@ impl Page for Calls {
 
 fn cells(row: &CallRow) -> Vec<Cell> {
     let moved = |messages: u64, bytes: u64| Cell::Short(format!("{messages} / {}", size(bytes)));
-    let spent = row.phase_seconds.iter().map(|(phase, seconds)| {
-        format!("{phase} {}", brief(std::time::Duration::from_secs_f64(*seconds)))
-    });
-    let metadata = row.metadata.iter().map(|(name, value)| format!("{name}: {value}"));
+    let spent = row
+        .phase_seconds
+        .iter()
+        .map(|(phase, seconds)| format!("{phase} {}", brief(Duration::from_secs_f64(*seconds))));
     vec![
         Cell::Button(Button { label: "Cancel", path: PATH, name: "id", value: row.id.clone() }),
         Cell::Key(row.method.clone()),
@@ -172,13 +171,18 @@ fn cells(row: &CallRow) -> Vec<Cell> {
         Cell::Short(brief(row.age)),
         Cell::Text(spent.collect::<Vec<_>>().join(", ")),
         Cell::Short(row.left.map(brief).unwrap_or_default()),
-        Cell::Short(row.peer.clone()),
-        Cell::Text(row.identity.clone().or_else(|| row.user_agent.clone()).unwrap_or_default()),
+        Cell::Text(caller(row)),
         moved(row.received_messages, row.received_bytes),
         moved(row.sent_messages, row.sent_bytes),
         Cell::Short(if row.unsent_bytes == 0 { String::new() } else { size(row.unsent_bytes) }),
-        Cell::Code(row.request_id.clone()),
-        Cell::Code(row.trace_id.clone()),
-        Cell::Text(metadata.collect::<Vec<_>>().join("; ")),
+        Cell::Code(format!("{} {}", row.request_id, row.trace_id)),
     ]
+}
+
+/// All that is known of who calls: what is proved stands for what is said.
+fn caller(row: &CallRow) -> String {
+    let name = row.identity.as_ref().or(row.user_agent.as_ref()).cloned();
+    let metadata = row.metadata.iter().map(|(name, value)| format!("{name}: {value}"));
+    let known = [row.peer.clone()].into_iter().chain(name).chain(metadata);
+    known.collect::<Vec<_>>().join("; ")
 }

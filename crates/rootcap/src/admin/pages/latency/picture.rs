@@ -10,6 +10,8 @@ const WIDTH: f64 = 360.0;
 /// Of the bars; the axis is below.
 const HEIGHT: f64 = 90.0;
 const MARKS: f64 = 14.0;
+/// Half of what a mark's words take.
+const WORDS: f64 = 12.0;
 /// What is shorter stands at the left end.
 const SHORTEST: f64 = 1e-6;
 
@@ -90,7 +92,8 @@ fn draw_axis(html: &mut Html, axis: &Axis) {
     for mark in axis.marks() {
         let x = axis.x(mark);
         line(html, "<line class=\"mark\"", x, HEIGHT, HEIGHT + 3.0);
-        html.markup("</line><text class=\"mark\" x=\"").text(short(x)).markup("\" y=\"");
+        html.markup("</line><text class=\"mark\" x=\"");
+        html.text(short(x.clamp(WORDS, WIDTH - WORDS))).markup("\" y=\"");
         html.text(HEIGHT + MARKS - 1.0).markup("\">").text(round(mark)).markup("</text>");
     }
     html.markup("<path class=\"mark\" d=\"M0 ").text(HEIGHT).markup("H").text(WIDTH).markup("\"/>");
