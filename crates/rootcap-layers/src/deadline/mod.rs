@@ -4,7 +4,7 @@
 //! the configured maximum: that of the method, else of its service, else of all. The time runs from the
 //! arrival of the headers. When it is up, the inner future, or the body, is dropped, and with it the handler.
 //! The framework's own methods (health, reflection) are exempt from the configured maxima. Under
-//! [`Observe`](crate::observe::Observe) the deadline is that of the [`Call`](crate::Call), which the handler
+//! [`Observe`](crate::observe::Observe) the deadline is that of the [`Call`], which the handler
 //! can read; without it, the layer reads the header itself.
 //!
 //! A call that is [cancelled](crate::Call::cancel) ends in the same way, at once.
