@@ -75,6 +75,25 @@ impl Admin {
         rows
     }
 
+    /// What `/debug/calls` shows, asked like this.
+    pub async fn calls(&self, query: &str) -> serde_json::Value {
+        let (status, text) = self.get(&format!("/debug/calls?format=json&{query}")).await;
+        assert_eq!(status, StatusCode::OK, "{text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Waits until no call is in flight: none is counted, and none is left in the table of calls.
+    pub async fn at_rest(&self) -> Metrics {
+        let metrics = self.until("rootcap_calls_in_flight", &[], 0.0).await;
+        let mut left = serde_json::Value::Null;
+        let empty = async || {
+            left = self.calls("").await;
+            (left["in_flight"] == 0 && left["calls"].as_array().unwrap().is_empty()).then_some(())
+        };
+        wait::until("the table of calls to be empty", empty).await;
+        metrics
+    }
+
     /// Waits until `/metrics` shows `value` for the series of `name` with these labels, added up.
     pub async fn until(&self, name: &str, labels: &[(&str, &str)], value: f64) -> Metrics {
         let mut last = f64::NAN;

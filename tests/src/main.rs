@@ -8,6 +8,7 @@ mod aging;
 mod blocked;
 mod browsing;
 mod calls;
+mod calls_shown;
 mod cancellation;
 mod checking;
 mod clients;

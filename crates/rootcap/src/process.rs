@@ -1,5 +1,6 @@
 //! What the admin port shows of the server.
 
+mod calls;
 mod draining;
 
 use std::{
@@ -13,8 +14,9 @@ use rootcap_layers::Methods;
 use crate::{
     BuildInfo,
     admin::{
-        self, CheckRow, ConfigRow, ConnectionRow, DrainRows, ErrorRow, HealthRows, Info, LayerRow,
-        LimitRows, MemoryRows, ServiceRow, WaitingRow,
+        self, CallQuery, CallRows, Cancelled, CheckRow, ConfigRow, ConnectionRow, DrainRows,
+        ErrorRow, HealthRows, Info, LatencyQuery, LatencyRows, LayerRow, LimitRows, MemoryRows,
+        ServiceRow, WaitingRow,
     },
     config::Loaded,
     debug::{
@@ -23,6 +25,7 @@ use crate::{
     },
     health::{CheckState, Checks, Health, Held, Known, Listed, ServingStatus},
     in_force::{InForce, Replaced},
+    latency::Latency,
     lifecycle::{DrainTimes, Heartbeat, Life},
     limits::{LimitChange, LimitError, LimitSetting, Limits, WhatIf},
     metrics,
@@ -44,6 +47,7 @@ pub(crate) struct Process {
     pub(crate) started: (SystemTime, Instant),
     pub(crate) services: Vec<&'static str>,
     pub(crate) methods: Arc<Methods>,
+    pub(crate) latency: Latency,
     pub(crate) metrics: Metrics,
     pub(crate) logs: Logs,
     pub(crate) health: Health,
@@ -128,6 +132,14 @@ impl admin::Process for Process {
         draining::rows(&self.life, self.times, &self.connections)
     }
 
+    fn calls(&self, query: &CallQuery) -> CallRows {
+        calls::rows(&self.connections, query)
+    }
+
+    fn latency(&self, query: &LatencyQuery) -> LatencyRows {
+        self.latency.rows(query)
+    }
+
     fn log_filter(&self) -> Option<InForce<String>> {
         self.logs.in_force()
     }
@@ -158,6 +170,10 @@ impl admin::Controls for Process {
 
     fn start_drain(&self) -> bool {
         self.life.ask(&self.connections)
+    }
+
+    fn cancel_call(&self, id: &str) -> Option<Cancelled> {
+        calls::cancel(&self.connections, id)
     }
 
     fn restore_log_filter(&self) -> Result<Replaced<String>, LogsError> {

@@ -17,6 +17,9 @@
 //! | `/debug/config` | guarded | the effective settings and where each came from |
 //! | `/debug/drain` | guarded | the drain and what it waits for; with `dry_run`, what one would wait for |
 //! | `/debug/drain` | guarded | `POST`: begins a drain |
+//! | `/debug/calls` | guarded | the calls in flight: what each does now, and where its time went |
+//! | `/debug/calls` | guarded | `POST`: cancels the call of an id |
+//! | `/debug/latency` | guarded | how long the calls of each method took: in the last minute, in the last hour, since the start |
 //! | `/debug/health` | guarded | the checks of what the server depends on, health by service, and what readiness waits for |
 //! | `/debug/limits` | guarded | the limits: every rule, who is being limited now, and the last decisions |
 //! | `/debug/limits/{rule}` | guarded | one rule; with whatif=50/s (and burst=10), what it would have made of the recent calls |
@@ -35,6 +38,7 @@
 
 mod asked;
 mod brief;
+mod calls;
 mod change;
 mod fields;
 #[cfg(fuzzing)]
@@ -43,12 +47,14 @@ mod go_duration;
 mod guard;
 mod heavy;
 mod html;
+mod latency;
 mod layers;
 mod negotiate;
 mod page;
 mod pages;
 mod path;
 mod process;
+mod query;
 mod routes;
 mod server;
 mod slots;
@@ -61,6 +67,8 @@ mod token;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use calls::{CallOrder, CallQuery, CallRow, CallRows, Cancelled};
+pub(crate) use latency::{LatencyQuery, LatencyRow, LatencyRows, PhaseRow, WindowRow};
 pub(crate) use process::{
     CheckRow, ConfigRow, ConnectionRow, Controls, DrainRows, ErrorRow, HealthRows, Info, LayerRow,
     LimitRows, MemoryRows, OpenCallRow, OpenMethodRow, Process, ServiceRow, WaitingRow,

@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
+use super::calls::{CallQuery, CallRows, Cancelled};
+use super::latency::{LatencyQuery, LatencyRows};
 use crate::debug::memory::{History, Part};
 use crate::in_force::{InForce, Replaced};
 use crate::limits::{LimitChange, LimitError, LimitSetting, WhatIf};
@@ -50,6 +52,12 @@ pub(crate) trait Process: Send + Sync + 'static {
     /// The drain, if there is one, and what it waits for, or would.
     fn drain(&self) -> DrainRows;
 
+    /// The calls in flight.
+    fn calls(&self, query: &CallQuery) -> CallRows;
+
+    /// How long calls took, by method.
+    fn latency(&self, query: &LatencyQuery) -> LatencyRows;
+
     /// The filter of the log; `None` where the process has a log of its own.
     fn log_filter(&self) -> Option<InForce<String>>;
 
@@ -81,6 +89,9 @@ pub(crate) trait Controls: Send + Sync + 'static {
 
     /// Begins a drain, unless one has begun: then `false`.
     fn start_drain(&self) -> bool;
+
+    /// Asks the call in flight of this id to end; `None` if there is none.
+    fn cancel_call(&self, id: &str) -> Option<Cancelled>;
 
     /// Puts the configured filter of the log into force.
     ///

@@ -18,8 +18,8 @@ use super::guard::{self, Access, Guard};
 use super::heavy::Turns;
 use super::layers;
 use super::pages::{
-    config, connections, drain, health, index, info, limits, log, memory, metrics, probes, stack,
-    style,
+    calls, config, connections, drain, health, index, info, latency, limits, log, memory, metrics,
+    probes, stack, style,
 };
 use super::path::Head;
 use super::process::{Controls, Process};
@@ -44,6 +44,9 @@ pub(super) fn rows() -> Vec<Row> {
         Row::get("/debug/config", Guarded, config::show, "the effective settings and where each came from"),
         Row::heavy("/debug/drain", Guarded, drain::show, "the drain and what it waits for; with dry_run, what one would wait for"),
         Row::change(Method::POST, "/debug/drain", drain::start, "begins a drain"),
+        Row::heavy("/debug/calls", Guarded, calls::show, "the calls in flight: what each does now, and where its time went"),
+        Row::change(Method::POST, "/debug/calls", calls::cancel, "cancels the call of an id"),
+        Row::heavy("/debug/latency", Guarded, latency::show, "how long the calls of each method took: in the last minute, in the last hour, since the start"),
         Row::get("/debug/health", Guarded, health::show, "the checks of what the server depends on, health by service, and what readiness waits for"),
         Row::heavy("/debug/limits", Guarded, limits::show, "the limits: every rule, who is being limited now, and the last decisions"),
         Row::heavy("/debug/limits/{rule}", Guarded, limits::show_rule, "one rule; with whatif=50/s (and burst=10), what it would have made of the recent calls"),

@@ -22,8 +22,11 @@ metrics! {
     gauge connections_open();
     /// Bytes of responses that wait for their peers, on all open connections.
     gauge connections_unsent_bytes();
-    /// Answered calls that the server has reset, by reason: `deadline` or `stalled`, which is `connection.stall_timeout`.
+    /// Calls that the server has reset because no answer could end them, by reason: `deadline`, `stalled`, which is
+    /// `connection.stall_timeout`, or `cancelled` on `/debug/calls`.
     counter calls_reset_total(reason);
+    /// Calls that somebody has cancelled on `/debug/calls`.
+    counter calls_cancelled_total();
     /// Writes to the sockets of ended connections.
     counter connection_writes_total();
     /// Writes of ended connections that waited for others, to go out together.

@@ -21,7 +21,7 @@ use super::{
     caps::{Caps, Count, Place, Refusal, Taken},
     connection::CloseReason,
     io_stats::IoStats,
-    open_calls::{OpenCall, OpenCalls},
+    open_calls::{CallId, OpenCall, OpenCalls},
     pace::Pace,
     sending::Sending,
     tcp_info::{Socket, TcpInfo},
@@ -147,10 +147,11 @@ impl Connections {
     }
 
     /// Looks at each open call.
-    pub(crate) fn each_call(&self, mut look: impl FnMut(&Call)) {
+    pub(crate) fn each_call(&self, mut look: impl FnMut(CallId, &Call)) {
         let connections: Vec<_> = self.lock().with_calls().cloned().collect();
-        for connection in connections {
-            connection.calls.all().iter().for_each(&mut look);
+        for Connection { number: connection, calls, .. } in connections.iter().map(|it| &**it) {
+            let id = |number| CallId { connection: *connection, number };
+            calls.each(|number, call| look(id(number), call));
         }
     }
 
@@ -166,6 +167,15 @@ impl Connections {
                 connection.pace.look(bytes, passed.min(connection.accepted.elapsed()));
             }
         }
+    }
+
+    /// The open call of this id.
+    pub(crate) fn find_call(&self, id: CallId) -> Option<Call> {
+        let connection = {
+            let table = self.lock();
+            table.open.get(&id.connection).or_else(|| table.left.get(&id.connection)).cloned()
+        };
+        connection?.calls.find(id.number)
     }
 
     #[cfg(test)]
@@ -210,8 +220,8 @@ impl Connection {
 
     /// Counts and lists a call as open until the returned guard is dropped.
     pub(super) fn open_call(self: &Arc<Self>, call: Option<Call>) -> OpenCall {
-        self.total_calls.fetch_add(1, Relaxed);
-        OpenCall::new(Arc::clone(self), call)
+        let number = self.total_calls.fetch_add(1, Relaxed);
+        OpenCall::new(Arc::clone(self), call, number)
     }
 
     /// A call has ended: was it the last one of a connection that has gone, nothing is left of it.

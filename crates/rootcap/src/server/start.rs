@@ -33,6 +33,7 @@ use crate::{
     config::{self, Loaded},
     debug::memory::Memory,
     health::Checks,
+    latency::Latency,
     lifecycle::{self, DrainTimes, Heartbeat, Life, Phase},
     process::Process,
     stack,
@@ -76,11 +77,13 @@ where
     let times = DrainTimes { deadline: config.drain.deadline, lame_duck: config.drain.lame_duck };
     let limits = stack.limits(&loaded);
     let memory = Memory::default();
+    let latency = Latency::new(Arc::clone(&methods));
     let process = Process {
         build: parts.build_info,
         started: (SystemTime::now(), Instant::now()),
         services: names.iter().copied().collect(),
         methods,
+        latency: latency.clone(),
         metrics: metrics.clone(),
         logs: logs.clone(),
         health: parts.health.clone(),
@@ -102,6 +105,7 @@ where
     for limit in limits.iter() {
         thread.runtime().spawn(limit.clone().end_changes());
     }
+    thread.runtime().spawn(latency.keep());
     thread.runtime().spawn(lifecycle::keep_awake(Handle::current(), connections.clone()));
     thread.runtime().spawn(life.clone().drain_when_stopped(times, connections.clone()));
     if let Some(shutdown) = parts.shutdown {

@@ -1,11 +1,13 @@
 //! The pages: one handler per file, named in the table of routes.
 
+pub(super) mod calls;
 pub(super) mod config;
 pub(super) mod connections;
 pub(super) mod drain;
 pub(super) mod health;
 pub(super) mod index;
 pub(super) mod info;
+pub(super) mod latency;
 pub(super) mod limits;
 pub(super) mod log;
 pub(super) mod memory;

@@ -1,9 +1,11 @@
 //! The admin port over real sockets, with a made-up process behind it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod calls;
 mod client;
 mod drain;
 mod guard;
+mod latency;
 mod limiting;
 mod limits;
 mod log;
@@ -13,8 +15,8 @@ mod token;
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use axum::response::{IntoResponse, Response};
@@ -24,9 +26,10 @@ use http::request::Parts;
 use super::change::Change;
 use super::routes::{Admin, Row, rows};
 use super::{
-    AdminThread, CheckRow, ConfigRow, ConnectionRow, Controls, DrainRows, ErrorRow, HealthRows,
-    Info, LayerRow, LimitRows, MemoryRows, OpenCallRow, OpenMethodRow, Process, ServiceRow,
-    Settings, WaitingRow,
+    AdminThread, CallQuery, CallRow, CallRows, Cancelled, CheckRow, ConfigRow, ConnectionRow,
+    Controls, DrainRows, ErrorRow, HealthRows, Info, LatencyQuery, LatencyRow, LatencyRows,
+    LayerRow, LimitRows, MemoryRows, OpenCallRow, OpenMethodRow, Process, ServiceRow, Settings,
+    WaitingRow,
 };
 use crate::BuildInfo;
 use crate::in_force::{InForce, Replaced};
@@ -42,6 +45,12 @@ pub(super) struct Fake {
     pub(super) not_ready: Vec<String>,
     pub(super) panics: bool,
     pub(super) drains: Arc<AtomicBool>,
+    /// The calls in flight.
+    pub(super) calls: Arc<Mutex<Vec<CallRow>>>,
+    /// What was asked of them last.
+    pub(super) asked: Arc<Mutex<CallQuery>>,
+    /// The methods that have been called.
+    pub(super) latency: Vec<LatencyRow>,
     /// The log, where it is ours.
     pub(super) logs: Option<Logs>,
     pub(super) limits: limiting::FakeLimits,
@@ -206,6 +215,23 @@ impl Process for Fake {
         }
     }
 
+    fn calls(&self, query: &CallQuery) -> CallRows {
+        self.asked.lock().unwrap().clone_from(query);
+        let mut rows =
+            CallRows { calls: self.calls.lock().unwrap().clone(), ..CallRows::default() };
+        (rows.in_flight, rows.matching) = (rows.calls.len(), rows.calls.len());
+        for call in &rows.calls {
+            *rows.by_phase.entry(call.phase).or_default() += 1;
+        }
+        rows.calls.truncate(query.limit);
+        rows
+    }
+
+    fn latency(&self, query: &LatencyQuery) -> LatencyRows {
+        let methods = self.latency.iter().take(query.limit).cloned().collect();
+        LatencyRows { matching: self.latency.len(), methods }
+    }
+
     fn log_filter(&self) -> Option<InForce<String>> {
         self.logs.as_ref()?.in_force()
     }
@@ -235,6 +261,13 @@ impl Controls for Fake {
 
     fn start_drain(&self) -> bool {
         !self.drains.swap(true, Relaxed)
+    }
+
+    fn cancel_call(&self, id: &str) -> Option<Cancelled> {
+        let mut calls = self.calls.lock().unwrap();
+        let place = calls.iter().position(|call| call.id == id)?;
+        let CallRow { method, peer, request_id, .. } = calls.remove(place);
+        Some(Cancelled { method, peer, request_id })
     }
 
     fn restore_log_filter(&self) -> Result<Replaced<String>, LogsError> {
