@@ -86,11 +86,11 @@ async function look(browser, path, name) {
   const { context, page, wrong } = await open(browser, looks[name]);
   const response = await page.goto(path);
   if (response.status() !== 200) wrong.push(`status ${response.status()}`);
-  await page.evaluate(provoke);
-  wrong.push(...(await page.evaluate(faults, looks[name])));
   await page.keyboard.press("Tab");
   const focused = await page.evaluate(() => document.activeElement.tagName);
   if (focused !== "A") wrong.push(`the first key leads to ${focused}`);
+  await page.evaluate(provoke);
+  wrong.push(...(await page.evaluate(faults, looks[name])));
   if (process.env.TEST_SCREENSHOTS) {
     const file = `${path.replace(/\W+/g, "-")}-${name}.png`;
     await page.screenshot({ path: join(process.env.TEST_SCREENSHOTS, file), fullPage: true });
