@@ -4,6 +4,7 @@ mod admin;
 pub(crate) mod bounds;
 mod build_info;
 pub mod config;
+mod debug;
 mod descriptors;
 mod error;
 #[cfg(fuzzing)]

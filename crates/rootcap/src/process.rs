@@ -14,9 +14,10 @@ use crate::{
     BuildInfo,
     admin::{
         self, CheckRow, ConfigRow, ConnectionRow, DrainRows, ErrorRow, HealthRows, Info, LayerRow,
-        ServiceRow, WaitingRow,
+        ServiceRow, StallRows, TaskRows, WaitingRow, WorkerRow,
     },
     config::Loaded,
+    debug::{Names, Stalls},
     health::{CheckState, Checks, Health, Held, Known, Listed, ServingStatus},
     lifecycle::{DrainTimes, Heartbeat, Life},
     metrics,
@@ -44,6 +45,7 @@ pub(crate) struct Process {
     pub(crate) checks: Checks,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) connections: Connections,
+    pub(crate) stalls: Stalls,
     pub(crate) life: Life,
     pub(crate) times: DrainTimes,
     pub(crate) settings: Loaded,
@@ -121,6 +123,28 @@ impl admin::Process for Process {
 
     fn log_filter(&self) -> Option<InForce> {
         self.logs.in_force()
+    }
+
+    fn polled(&self) -> Names {
+        Names::new(self.connections.server(), &self.methods)
+    }
+
+    fn stalls(&self) -> StallRows {
+        let (count, last) = self.stalls.last();
+        StallRows { threshold: self.stalls.threshold(), count, last }
+    }
+
+    fn tasks(&self) -> TaskRows {
+        let runtime = self.metrics.runtime();
+        let worker = |number| WorkerRow {
+            busy: runtime.worker_total_busy_duration(number),
+            parked: runtime.worker_park_count(number),
+        };
+        TaskRows {
+            alive: runtime.num_alive_tasks(),
+            queued: runtime.global_queue_depth(),
+            workers: (0..runtime.num_workers()).map(worker).collect(),
+        }
     }
 }
 

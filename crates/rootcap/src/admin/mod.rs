@@ -18,7 +18,12 @@
 //! | `/debug/drain` | guarded | the drain and what it waits for; with `dry_run`, what one would wait for |
 //! | `/debug/drain` | guarded | `POST`: begins a drain |
 //! | `/debug/health` | guarded | the checks of what the server depends on, health by service, and what readiness waits for |
+//! | `/debug/pprof/` | guarded | the list of profiles |
+//! | `/debug/pprof/profile` | guarded | where the CPU is used in the next seconds, for go tool pprof, or as a flame graph |
+//! | `/debug/pprof/tasks` | guarded | what the runtime counts of its tasks |
+//! | `/debug/pprof/threads` | guarded | the threads of the process, and the stack of each |
 //! | `/debug/stack` | guarded | the layers that a call passes, outermost first |
+//! | `/debug/stalls` | guarded | calls that have blocked their thread, and what has blocked |
 //! | `/debug/log` | guarded | the filter of the log |
 //! | `/debug/log` | guarded | `PUT`: puts another filter in force, for a time |
 //! | `/debug/log` | guarded | `DELETE`: puts the configured filter in force again |
@@ -40,6 +45,7 @@ mod negotiate;
 mod page;
 mod pages;
 mod process;
+mod query;
 mod routes;
 mod server;
 mod slots;
@@ -54,7 +60,7 @@ mod tests;
 
 pub(crate) use process::{
     CheckRow, ConfigRow, ConnectionRow, Controls, DrainRows, ErrorRow, HealthRows, Info, LayerRow,
-    OpenCallRow, OpenMethodRow, Process, ServiceRow, WaitingRow,
+    OpenCallRow, OpenMethodRow, Process, ServiceRow, StallRows, TaskRows, WaitingRow, WorkerRow,
 };
 pub(crate) use server::Settings;
 pub(crate) use thread::AdminThread;

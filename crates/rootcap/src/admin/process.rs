@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
+use crate::debug::{Names, stalls::Stall};
 use crate::telemetry::logs::{InForce, LogsError, Replaced};
 use crate::{BuildInfo, tls};
 
@@ -45,6 +46,15 @@ pub(crate) trait Process: Send + Sync + 'static {
 
     /// The filter of the log; `None` where the process has a log of its own.
     fn log_filter(&self) -> Option<InForce>;
+
+    /// The methods whose calls threads may be seen to poll.
+    fn polled(&self) -> Names;
+
+    /// Calls that have blocked their thread.
+    fn stalls(&self) -> StallRows;
+
+    /// What the service's runtime counts of its tasks.
+    fn tasks(&self) -> TaskRows;
 }
 
 /// What the admin port can change in the process. Apart from [`Process`], so that no page has it that is only looked at.
@@ -68,6 +78,37 @@ pub(crate) trait Controls: Send + Sync + 'static {
     /// # Errors
     /// When the process has a log of its own.
     fn restore_log_filter(&self) -> Result<Replaced, LogsError>;
+}
+
+/// Calls that have blocked their thread, for `/debug/stalls`.
+#[derive(Debug, Clone)]
+pub(crate) struct StallRows {
+    /// From which time on; `None` where none are looked for.
+    pub(crate) threshold: Option<Duration>,
+    /// How many there were.
+    pub(crate) count: u64,
+    /// The last of them, the newest first.
+    pub(crate) last: Vec<Stall>,
+}
+
+/// What the runtime counts of its tasks, for `/debug/pprof/tasks`.
+#[derive(Debug, Clone)]
+pub(crate) struct TaskRows {
+    /// Those that have not ended.
+    pub(crate) alive: usize,
+    /// Those in the queue that all workers share.
+    pub(crate) queued: usize,
+    /// One for each worker.
+    pub(crate) workers: Vec<WorkerRow>,
+}
+
+/// One worker of the runtime.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WorkerRow {
+    /// How long it had something to do.
+    pub(crate) busy: Duration,
+    /// How often it had nothing to do.
+    pub(crate) parked: u64,
 }
 
 /// What runs here, for `/info`.

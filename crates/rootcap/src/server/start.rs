@@ -31,6 +31,7 @@ use crate::{
     admin::{self, AdminThread, Token},
     bounds::App,
     config::{self, Loaded},
+    debug::Stalls,
     health::Checks,
     lifecycle::{self, DrainTimes, Heartbeat, Life, Phase},
     process::Process,
@@ -73,6 +74,8 @@ where
     let life = Life::new(parts.health.clone());
     let connections = Connections::default();
     let times = DrainTimes { deadline: config.drain.deadline, lame_duck: config.drain.lame_duck };
+    let stalls =
+        Stalls::new(connections.server(), Arc::clone(&methods), config.debug.stall_threshold);
     let process = Process {
         build: parts.build_info,
         started: (SystemTime::now(), Instant::now()),
@@ -84,6 +87,7 @@ where
         checks: checks.clone(),
         heartbeat: Heartbeat::start(&life),
         connections: connections.clone(),
+        stalls: stalls.clone(),
         life: life.clone(),
         times,
         stack: stack.clone(),
@@ -92,6 +96,7 @@ where
     };
     let thread = admin_thread(listeners.admin, admin_settings, process)?;
     thread.runtime().spawn(logs.clone().end_changes());
+    thread.runtime().spawn(stalls.watch());
     thread.runtime().spawn(lifecycle::keep_awake(Handle::current(), connections.clone()));
     thread.runtime().spawn(life.clone().drain_when_stopped(times, connections.clone()));
     if let Some(shutdown) = parts.shutdown {

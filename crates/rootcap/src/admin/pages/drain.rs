@@ -12,12 +12,13 @@ use crate::admin::go_duration::go_duration;
 use crate::admin::negotiate::{Format, answer};
 use crate::admin::page::{Cell, Page, Table};
 use crate::admin::process::{Controls, DrainRows, OpenCallRow, OpenMethodRow};
+use crate::admin::query::Query;
 use crate::admin::routes::Admin;
 use crate::admin::text::plain_response;
 
 /// Shows the drain; without one, and without `dry_run`, no calls.
 pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
-    let dry_run = match dry_run(parts.uri.query().unwrap_or_default()) {
+    let dry_run = match dry_run(parts) {
         Ok(dry_run) => dry_run,
         Err(problem) => return plain_response(StatusCode::BAD_REQUEST, format!("{problem}\n")),
     };
@@ -46,21 +47,12 @@ pub(in crate::admin) fn start(
 }
 
 /// Whether the query asks for a dry run; what is mistyped in it must not go unseen.
-fn dry_run(query: &str) -> Result<bool, String> {
-    let mut dry_run = false;
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        match pair.split_once('=').unwrap_or((pair, "")) {
-            ("dry_run", "") => dry_run = true,
-            ("dry_run", value) => return Err(format!("dry_run has no value, not {value:?}")),
-            ("format", _) => {}
-            (name, _) => {
-                return Err(format!(
-                    "there is no parameter {name:?}; expected \"dry_run\" or \"format\""
-                ));
-            }
-        }
+fn dry_run(parts: &Parts) -> Result<bool, String> {
+    match Query::of(parts, &["dry_run", "format"])?.text("dry_run") {
+        None => Ok(false),
+        Some("") => Ok(true),
+        Some(value) => Err(format!("dry_run has no value, not {value:?}")),
     }
-    Ok(dry_run)
 }
 
 #[derive(Serialize)]

@@ -23,9 +23,11 @@ use super::change::Change;
 use super::routes::{Admin, Row, rows};
 use super::{
     AdminThread, CheckRow, ConfigRow, ConnectionRow, Controls, DrainRows, ErrorRow, HealthRows,
-    Info, LayerRow, OpenCallRow, OpenMethodRow, Process, ServiceRow, Settings, WaitingRow,
+    Info, LayerRow, OpenCallRow, OpenMethodRow, Process, ServiceRow, Settings, StallRows, TaskRows,
+    WaitingRow, WorkerRow,
 };
 use crate::BuildInfo;
+use crate::debug::{Names, profile::Stack, stalls::Stall};
 use crate::telemetry::logs::{InForce, Logs, LogsError, Replaced};
 
 pub(super) const MARKUP: &str = "<script>alert('x')</script>\x1b[31m\"&";
@@ -196,6 +198,30 @@ impl Process for Fake {
         }
     }
 
+    fn polled(&self) -> Names {
+        Names::default()
+    }
+
+    fn stalls(&self) -> StallRows {
+        let stall = Stall {
+            number: 7,
+            at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+            method: MARKUP.to_owned(),
+            thread: 17,
+            thread_name: MARKUP.to_owned(),
+            lasted: Duration::from_millis(1_250),
+            goes_on: true,
+            stack: Some(Stack { addresses: vec![1], whole: false }),
+        };
+        let last = vec![stall.clone(), Stall { number: 6, goes_on: false, stack: None, ..stall }];
+        StallRows { threshold: Some(Duration::from_millis(250)), count: 7, last }
+    }
+
+    fn tasks(&self) -> TaskRows {
+        let worker = WorkerRow { busy: Duration::from_millis(12_345), parked: 9 };
+        TaskRows { alive: 21, queued: 3, workers: vec![worker; 2] }
+    }
+
     fn log_filter(&self) -> Option<InForce> {
         self.logs.as_ref()?.in_force()
     }
@@ -258,6 +284,11 @@ pub(super) fn start_on(listener: TcpListener, fake: Fake, settings: Settings) ->
     let thread =
         AdminThread::spawn_rows(test_rows(), vec![listener], settings, Arc::new(fake)).unwrap();
     Running { address, thread }
+}
+
+/// The real table without what takes seconds and is taken once at a time: `tests/src/profiling.rs` looks at that.
+pub(super) fn quick_rows() -> Vec<Row> {
+    rows().into_iter().filter(|row| row.path != "/debug/pprof/profile").collect()
 }
 
 /// The real table, and a route that changes nothing real.

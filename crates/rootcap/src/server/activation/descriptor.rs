@@ -1,6 +1,6 @@
 //! Descriptors that the process was started with: what they are, and owning them.
 //!
-//! This is the one place of the crate with `unsafe`. No crate saves it: `listenfd` knows no names and takes what is
+//! No crate saves the `unsafe`: `listenfd` knows no names and takes what is
 //! wrong for nothing handed over; `sd-notify` and `libsystemd` end in raw descriptors, and `listen-fds` in an `unsafe`
 //! function of the caller's.
 

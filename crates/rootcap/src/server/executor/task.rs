@@ -13,7 +13,14 @@ use rootcap_layers::{Call, method::FirstPoll};
 use tonic::Code;
 
 use super::watch::Watch;
-use crate::{metrics, server::open_calls::OpenCall};
+use crate::{
+    debug::{
+        marks::{self, Doing},
+        methods::address,
+    },
+    metrics,
+    server::open_calls::OpenCall,
+};
 
 pin_project! {
     /// The task of one call: hyper's stream, ended by force when it is overdue.
@@ -49,7 +56,10 @@ impl<F: Future<Output = ()>> Future for CallTask<F> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let learns = mem::take(self.as_mut().project().learns).then(Instant::now);
         // Once for all that hyper polls of it: the head, and each frame.
-        let current = self.open.call().map(Call::enter);
+        let current = self.open.call().map(|call| {
+            let (owner, method) = (self.open.connection().server(), address(call.method()));
+            (marks::poll(Doing { owner, method }), call.enter())
+        });
         let polled = self.as_mut().poll_call(cx);
         drop(current);
         if let Some((began, call)) = learns.zip(self.open.call()) {
