@@ -148,7 +148,7 @@ impl Stalls {
     fn begins(&self, polling: Polling, lasted: Duration) -> u64 {
         let names = Names::new(self.owner, &self.methods);
         let (service, method) = names.of(polling.doing).unwrap_or(("unknown", "unknown"));
-        metrics::stalls_total(service.to_owned(), method.to_owned()).increment(1);
+        metrics::stalls_total(method.to_owned(), service.to_owned()).increment(1);
         let thread_name = sampling::name(polling.thread);
         let mut list = self.lock();
         list.count += 1;
