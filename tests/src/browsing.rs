@@ -23,7 +23,8 @@ use tonic::{body::Body, server::NamedService};
 use tower::Service;
 
 /// Routes that a browser can get, and that are no pages of HTML.
-const NO_PAGES: &[&str] = &["/metrics", "/livez", "/readyz", "/healthz", "/info", "/style.css"];
+const NO_PAGES: &[&str] =
+    &["/metrics", "/livez", "/readyz", "/healthz", "/info", "/style.css", "/debug/pprof/profile"];
 
 /// What nothing stands in the way of.
 const ANYTHING: &str = "<script>alert(6)</script><img src=x onerror=alert(7)>\"'&\u{1b}[31m";

@@ -36,6 +36,7 @@ mod logging;
 mod measured;
 mod openings;
 mod panics;
+mod profiling;
 mod readying;
 mod reflection;
 mod refusing;

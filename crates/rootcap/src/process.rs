@@ -16,10 +16,11 @@ use crate::{
     admin::{
         self, CallQuery, CallRows, Cancelled, CheckRow, ConfigRow, ConnectionRow, DrainRows,
         ErrorRow, HealthRows, Info, LatencyQuery, LatencyRows, LayerRow, LimitRows, MemoryRows,
-        ServiceRow, WaitingRow,
+        ServiceRow, StallRows, TaskRows, WaitingRow, WorkerRow,
     },
     config::Loaded,
     debug::{
+        Names, Stalls,
         memory::{self, Memory},
         values,
     },
@@ -54,6 +55,7 @@ pub(crate) struct Process {
     pub(crate) checks: Checks,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) connections: Connections,
+    pub(crate) stalls: Stalls,
     pub(crate) life: Life,
     pub(crate) times: DrainTimes,
     pub(crate) settings: Loaded,
@@ -147,6 +149,28 @@ impl admin::Process for Process {
     fn memory(&self) -> MemoryRows {
         let parts = [memory::parts(), memory::rolled_up()].concat();
         MemoryRows { history: self.memory.history(), parts, values: values::read() }
+    }
+
+    fn polled(&self) -> Names {
+        Names::new(self.connections.server(), &self.methods)
+    }
+
+    fn stalls(&self) -> StallRows {
+        let (count, last) = self.stalls.last();
+        StallRows { threshold: self.stalls.threshold(), count, last }
+    }
+
+    fn tasks(&self) -> TaskRows {
+        let runtime = self.metrics.runtime();
+        let worker = |number| WorkerRow {
+            busy: runtime.worker_total_busy_duration(number),
+            parked: runtime.worker_park_count(number),
+        };
+        TaskRows {
+            alive: runtime.num_alive_tasks(),
+            queued: runtime.global_queue_depth(),
+            workers: (0..runtime.num_workers()).map(worker).collect(),
+        }
     }
 
     fn limits(&self) -> LimitRows {

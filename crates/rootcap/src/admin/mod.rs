@@ -26,7 +26,12 @@
 //! | `/debug/limits/{rule}` | guarded | `PUT`: changes a rule, for good or for=10m: quota=50/s&burst=100&mode=observe |
 //! | `/debug/limits/{rule}` | guarded | `DELETE`: puts what is configured of a rule into force again |
 //! | `/debug/memory` | guarded | the memory of the process: now, in the last minute, in the last day |
+//! | `/debug/pprof/` | guarded | the list of profiles |
+//! | `/debug/pprof/profile` | guarded | where the CPU is used in the next seconds, for go tool pprof, or as a flame graph |
+//! | `/debug/pprof/tasks` | guarded | what the runtime counts of its tasks |
+//! | `/debug/pprof/threads` | guarded | the threads of the process, and the stack of each |
 //! | `/debug/stack` | guarded | the layers that a call passes, outermost first |
+//! | `/debug/stalls` | guarded | calls that have blocked their thread, and what has blocked |
 //! | `/debug/log` | guarded | the filter of the log |
 //! | `/debug/log` | guarded | `PUT`: puts another filter in force, for a time |
 //! | `/debug/log` | guarded | `DELETE`: puts the configured filter in force again |
@@ -71,7 +76,8 @@ pub(crate) use calls::{CallOrder, CallQuery, CallRow, CallRows, Cancelled};
 pub(crate) use latency::{LatencyQuery, LatencyRow, LatencyRows, PhaseRow, WindowRow};
 pub(crate) use process::{
     CheckRow, ConfigRow, ConnectionRow, Controls, DrainRows, ErrorRow, HealthRows, Info, LayerRow,
-    LimitRows, MemoryRows, OpenCallRow, OpenMethodRow, Process, ServiceRow, WaitingRow,
+    LimitRows, MemoryRows, OpenCallRow, OpenMethodRow, Process, ServiceRow, StallRows, TaskRows,
+    WaitingRow, WorkerRow,
 };
 pub(crate) use server::Settings;
 pub(crate) use thread::AdminThread;

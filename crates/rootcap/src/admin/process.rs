@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use super::calls::{CallQuery, CallRows, Cancelled};
 use super::latency::{LatencyQuery, LatencyRows};
 use crate::debug::memory::{History, Part};
+use crate::debug::{Names, stalls::Stall};
 use crate::in_force::{InForce, Replaced};
 use crate::limits::{LimitChange, LimitError, LimitSetting, WhatIf};
 use crate::telemetry::logs::LogsError;
@@ -63,6 +64,15 @@ pub(crate) trait Process: Send + Sync + 'static {
 
     /// The memory of the process.
     fn memory(&self) -> MemoryRows;
+
+    /// The methods whose calls threads may be seen to poll.
+    fn polled(&self) -> Names;
+
+    /// Calls that have blocked their thread.
+    fn stalls(&self) -> StallRows;
+
+    /// What the service's runtime counts of its tasks.
+    fn tasks(&self) -> TaskRows;
 
     /// The rules of the limits, and their last decisions.
     fn limits(&self) -> LimitRows;
@@ -127,6 +137,37 @@ pub(crate) struct MemoryRows {
     pub(crate) parts: Vec<Part>,
     /// What the program shows of itself.
     pub(crate) values: BTreeMap<String, String>,
+}
+
+/// Calls that have blocked their thread, for `/debug/stalls`.
+#[derive(Debug, Clone)]
+pub(crate) struct StallRows {
+    /// From which time on; `None` where none are looked for.
+    pub(crate) threshold: Option<Duration>,
+    /// How many there were.
+    pub(crate) count: u64,
+    /// The last of them, the newest first.
+    pub(crate) last: Vec<Stall>,
+}
+
+/// What the runtime counts of its tasks, for `/debug/pprof/tasks`.
+#[derive(Debug, Clone)]
+pub(crate) struct TaskRows {
+    /// Those that have not ended.
+    pub(crate) alive: usize,
+    /// Those in the queue that all workers share.
+    pub(crate) queued: usize,
+    /// One for each worker.
+    pub(crate) workers: Vec<WorkerRow>,
+}
+
+/// One worker of the runtime.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WorkerRow {
+    /// How long it had something to do.
+    pub(crate) busy: Duration,
+    /// How often it had nothing to do.
+    pub(crate) parked: u64,
 }
 
 /// What runs here, for `/info`.

@@ -49,6 +49,8 @@ metrics! {
     gauge runtime_alive_tasks();
     /// Tasks that wait in the runtime's global queue.
     gauge runtime_global_queue_depth();
+    /// Polls of calls that blocked their thread for longer than `debug.stall_threshold`.
+    counter stalls_total(grpc_method: String, grpc_service: String);
     /// Whether the last run of a health check succeeded (1) or failed (0).
     gauge health_check_up(check: String);
     /// Failures of a health check.

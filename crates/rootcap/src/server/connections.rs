@@ -125,6 +125,11 @@ impl Connections {
         Ok(Registered { table: self.clone(), taken, connection })
     }
 
+    /// What tells this server from others of the process.
+    pub(crate) fn server(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     /// Calls open on all connections.
     pub(crate) fn open_calls(&self) -> usize {
         self.lock().with_calls().map(|connection| connection.io.open_calls()).sum()
@@ -207,6 +212,11 @@ impl Drop for Registered {
 }
 
 impl Connection {
+    /// What tells the connection's server from others of the process.
+    pub(crate) fn server(&self) -> usize {
+        self.table.as_ptr().addr()
+    }
+
     /// The other end, with its identity once it has proved one.
     pub(crate) fn peer(&self) -> &Arc<Peer> {
         self.proved.get().unwrap_or(&self.peer)

@@ -31,7 +31,7 @@ use crate::{
     admin::{self, AdminThread, Token},
     bounds::App,
     config::{self, Loaded},
-    debug::memory::Memory,
+    debug::{Stalls, memory::Memory},
     health::Checks,
     latency::Latency,
     lifecycle::{self, DrainTimes, Heartbeat, Life, Phase},
@@ -78,6 +78,8 @@ where
     let limits = stack.limits(&loaded);
     let memory = Memory::default();
     let latency = Latency::new(Arc::clone(&methods));
+    let stalls =
+        Stalls::new(connections.server(), Arc::clone(&methods), config.debug.stall_threshold);
     let process = Process {
         build: parts.build_info,
         started: (SystemTime::now(), Instant::now()),
@@ -90,6 +92,7 @@ where
         checks: checks.clone(),
         heartbeat: Heartbeat::start(&life),
         connections: connections.clone(),
+        stalls: stalls.clone(),
         life: life.clone(),
         times,
         stack: stack.clone(),
@@ -106,6 +109,7 @@ where
         thread.runtime().spawn(limit.clone().end_changes());
     }
     thread.runtime().spawn(latency.keep());
+    thread.runtime().spawn(stalls.watch());
     thread.runtime().spawn(lifecycle::keep_awake(Handle::current(), connections.clone()));
     thread.runtime().spawn(life.clone().drain_when_stopped(times, connections.clone()));
     if let Some(shutdown) = parts.shutdown {

@@ -29,9 +29,10 @@ use super::{
     AdminThread, CallQuery, CallRow, CallRows, Cancelled, CheckRow, ConfigRow, ConnectionRow,
     Controls, DrainRows, ErrorRow, HealthRows, Info, LatencyQuery, LatencyRow, LatencyRows,
     LayerRow, LimitRows, MemoryRows, OpenCallRow, OpenMethodRow, Process, ServiceRow, Settings,
-    WaitingRow,
+    StallRows, TaskRows, WaitingRow, WorkerRow,
 };
 use crate::BuildInfo;
+use crate::debug::{Names, profile::Stack, stalls::Stall};
 use crate::in_force::{InForce, Replaced};
 use crate::limits::{LimitChange, LimitError, LimitSetting, WhatIf};
 use crate::telemetry::logs::{Logs, LogsError};
@@ -215,6 +216,30 @@ impl Process for Fake {
         }
     }
 
+    fn polled(&self) -> Names {
+        Names::default()
+    }
+
+    fn stalls(&self) -> StallRows {
+        let stall = Stall {
+            number: 7,
+            at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+            method: MARKUP.to_owned(),
+            thread: 17,
+            thread_name: MARKUP.to_owned(),
+            lasted: Duration::from_millis(1_250),
+            goes_on: true,
+            stack: Some(Stack { addresses: vec![1], whole: false }),
+        };
+        let last = vec![stall.clone(), Stall { number: 6, goes_on: false, stack: None, ..stall }];
+        StallRows { threshold: Some(Duration::from_millis(250)), count: 7, last }
+    }
+
+    fn tasks(&self) -> TaskRows {
+        let worker = WorkerRow { busy: Duration::from_millis(12_345), parked: 9 };
+        TaskRows { alive: 21, queued: 3, workers: vec![worker; 2] }
+    }
+
     fn calls(&self, query: &CallQuery) -> CallRows {
         self.asked.lock().unwrap().clone_from(query);
         let mut rows =
@@ -336,6 +361,11 @@ pub(super) fn start_on(listener: TcpListener, fake: Fake, settings: Settings) ->
 /// A path of the real table as a request has it: with the name of a rule that there is.
 pub(super) fn example(path: &str) -> String {
     path.replace("{rule}", "greetings")
+}
+
+/// The real table without what takes seconds and is taken once at a time: `tests/src/profiling.rs` looks at that.
+pub(super) fn quick_rows() -> Vec<Row> {
+    rows().into_iter().filter(|row| row.path != "/debug/pprof/profile").collect()
 }
 
 /// The real table, and a route that changes nothing real.

@@ -12,7 +12,14 @@ use rootcap_layers::{Call, method::FirstPoll};
 use tonic::Code;
 
 use super::watch::Watch;
-use crate::{metrics, server::open_calls::OpenCall};
+use crate::{
+    debug::{
+        marks::{self, Doing},
+        methods::address,
+    },
+    metrics,
+    server::open_calls::OpenCall,
+};
 
 /// Why a call is reset that somebody has cancelled.
 const CANCELLED: &str = "cancelled";
@@ -58,7 +65,10 @@ impl<F: Future<Output = ()>> Future for CallTask<F> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let learns = self.as_mut().project().learns.take().map(|short| (short, Instant::now()));
         // Once for all that hyper polls of it: the head, and each frame.
-        let current = self.open.call().map(Call::enter);
+        let current = self.open.call().map(|call| {
+            let (owner, method) = (self.open.connection().server(), address(call.method()));
+            (marks::poll(Doing { owner, method }), call.enter())
+        });
         let polled = self.as_mut().poll_call(cx);
         drop(current);
         if let Some(((short, began), call)) = learns.zip(self.open.call()) {
