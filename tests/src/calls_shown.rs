@@ -37,6 +37,11 @@ async fn cancel(admin: &Admin, call: &Value) {
     assert!(text.starts_with(&format!("told to end: {id}: ")), "{text}");
 }
 
+async fn channel(example: &Example) -> Channel {
+    let channel = Channel::from_shared(format!("http://{}", example.address)).unwrap();
+    channel.connect().await.unwrap()
+}
+
 fn sleeps(channel: Channel) -> tokio::task::JoinHandle<Result<(), tonic::Status>> {
     tokio::spawn(async move {
         let request = SleepRequest { millis: 60_000 };
@@ -76,11 +81,12 @@ async fn a_stalled_reader_shows_as_stalled_and_the_time_is_the_clients() {
     assert_eq!([phase("stalled"), phase("streaming"), phase("queue")], [1.0, 1.0, 0.0]);
 }
 
+/// In a process of its own: other tests cancel calls of theirs in this one.
 #[tokio::test]
 async fn a_call_that_is_cancelled_disappears_and_its_caller_is_told() {
-    let server = start(|_| {}).await;
-    let admin = Admin::of(&server);
-    let call = sleeps(connect(&server).await);
+    let example = Example::start("faults", &[]).await;
+    let (admin, channel) = (example.admin, channel(&example).await);
+    let call = sleeps(channel.clone());
     let row = shown(&admin, "method=Sleep", 1).await.remove(0);
     assert_eq!((&row["phase"], &row["sent_messages"]), (&"handler".into(), &0.into()), "{row}");
     assert_eq!(row["received_messages"], 1, "{row}");
@@ -89,7 +95,7 @@ async fn a_call_that_is_cancelled_disappears_and_its_caller_is_told() {
     assert_eq!((status.code(), status.message()), (Code::Cancelled, "cancelled by an operator"));
 
     // Half of its answer is out.
-    let mut replies = faults(&server).await.stream(ENDLESS).await.unwrap().into_inner();
+    let mut replies = FaultsClient::new(channel).stream(ENDLESS).await.unwrap().into_inner();
     replies.message().await.unwrap().unwrap();
     cancel(&admin, &shown(&admin, "method=Stream", 1).await[0]).await;
     let status = loop {
@@ -108,14 +114,14 @@ async fn a_call_that_is_cancelled_disappears_and_its_caller_is_told() {
     assert_eq!(status, StatusCode::NOT_FOUND, "{text}");
 }
 
-/// Its body is not polled: nobody can tell its caller.
+/// Its body is not polled: nobody can tell its caller. In a process of its own, as above.
 #[tokio::test]
 async fn a_stalled_call_that_is_cancelled_is_reset() {
-    let server = start(|_| {}).await;
-    let admin = Admin::of(&server);
+    let example = Example::start("faults", &[]).await;
+    let admin = example.admin;
     let mut builder = h2::client::Builder::new();
     builder.initial_window_size(0);
-    let raw = Raw::connect_with(server.local_addr(), &builder).await;
+    let raw = Raw::connect_with(example.address, &builder).await;
     let mut body = raw.begin(raw.head(STREAM), raw::message(&ENDLESS)).await.unwrap().into_body();
     cancel(&admin, &shown(&admin, "phase=stalled", 1).await[0]).await;
     let reset = wait::for_end("the reset", body.data()).await.unwrap().unwrap_err();
@@ -129,8 +135,7 @@ async fn a_stalled_call_that_is_cancelled_is_reset() {
 #[tokio::test]
 async fn a_cancellation_is_in_the_log_with_who_asked_and_in_the_calls_own_line() {
     let example = Example::start("faults", &[]).await;
-    let channel = Channel::from_shared(format!("http://{}", example.address)).unwrap();
-    let call = sleeps(channel.connect().await.unwrap());
+    let call = sleeps(channel(&example).await);
     cancel(&example.admin, &shown(&example.admin, "", 1).await[0]).await;
     assert_eq!(call.await.unwrap().unwrap_err().code(), Code::Cancelled);
     example.admin.at_rest().await;

@@ -4,7 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -129,7 +129,7 @@ async fn what_cannot_be_is_refused_with_what_can() {
         ("hz=0", "hz=0: expected a whole number from 1 to 1000\n"),
         (
             "second=1",
-            "there is no parameter \"second\"; expected \"seconds\" or \"hz\" or \"format\"\n",
+            "there is no parameter \"second\"; expected \"seconds\", \"hz\" or \"format\"\n",
         ),
         ("format=html", "format=html: expected one of proto, flamegraph\n"),
     ] {
@@ -177,9 +177,12 @@ async fn a_stall_that_is_over_is_listed_as_over_and_a_short_call_is_none() {
     let settings = [("ROOTCAP_DEBUG__STALL_THRESHOLD", "100ms")];
     let example = Example::start("faults", &settings).await;
     let mut client = client(&example).await;
-    for millis in [1, 1, 500] {
+    for millis in [1, 1] {
         client.block(BlockRequest { millis }).await.unwrap();
     }
+    let began = Instant::now();
+    client.block(BlockRequest { millis: 500 }).await.unwrap();
+    let took = began.elapsed().as_secs_f64();
     let over = async || {
         let page = json(&example, "/debug/stalls").await;
         (page["stalls"][0]["goes_on"] == false).then_some(page)
@@ -187,7 +190,7 @@ async fn a_stall_that_is_over_is_listed_as_over_and_a_short_call_is_none() {
     let (page, _) = wait::until("the stall to be over", over).await;
     assert_eq!(page["count"], 1, "{page}");
     let lasted = page["stalls"][0]["lasted_at_least_seconds"].as_f64().unwrap();
-    assert!((0.1..=0.6).contains(&lasted), "{lasted}");
+    assert!((0.1..=took).contains(&lasted), "{lasted} of {took}");
 }
 
 #[tokio::test]

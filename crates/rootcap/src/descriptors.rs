@@ -173,7 +173,7 @@ mod tests {
             };
             found.iter().find(named).unwrap().kind
         };
-        assert_eq!(found.len(), 21);
+        assert_eq!(found.len(), 22);
         assert_eq!(kind("helloworld.Greeter", "SayHello"), MethodKind::Unary);
         assert_eq!(kind("rootcap.testing.Faults", "Stream"), MethodKind::ServerStream);
         assert_eq!(kind("rootcap.testing.Faults", "Collect"), MethodKind::ClientStream);
