@@ -35,7 +35,7 @@ def fails(channel, code):
 def detail(status, kind):
     """The detail of this kind, which must be there once."""
     message = getattr(error_details_pb2, kind)()
-    equal([any.Unpack(message) for any in status.details].count(True), 1, f"the number of {kind}s")
+    equal([each.Unpack(message) for each in status.details].count(True), 1, f"the number of {kind}s")
     return message
 
 
