@@ -2,7 +2,7 @@
 
 mod table;
 
-pub(crate) use table::CONTENDERS;
+pub(crate) use table::{CONTENDERS, LIMITED_RATE, OVERLOADED, REFUSING};
 
 /// A server to measure.
 #[derive(Debug, PartialEq)]
@@ -36,6 +36,10 @@ pub(crate) enum Group {
     /// Has 200 of them, for what a scrape of their metrics takes. A call with the metadata `bench-code` ends with the
     /// status of that number.
     Scrape,
+    /// With limits that no call reaches, that refuse each, and without: the first is the base.
+    Limits,
+    /// With a limit that is offered ten times as much.
+    Overload,
 }
 
 /// Where a contender comes from.
