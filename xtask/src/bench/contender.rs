@@ -2,7 +2,7 @@
 
 mod table;
 
-pub(crate) use table::{CONTENDERS, LIMITED_RATE, OVERLOADED, REFUSING};
+pub(crate) use table::{CONTENDERS, LIMITED_RATE, REFUSING};
 
 /// A server to measure.
 #[derive(Debug, PartialEq)]
@@ -20,6 +20,13 @@ pub(crate) struct Contender {
     pub(crate) settings: &'static [(&'static str, &'static str)],
     /// What it promises to tell of its calls, if it does.
     pub(crate) accounts: Option<Accounts>,
+}
+
+impl Contender {
+    /// Whether its limits refuse calls of a load, which is then answered, and not served.
+    pub(crate) fn refuses(&self) -> bool {
+        self.group == Group::Overload || self.name == REFUSING
+    }
 }
 
 /// What a contender is measured for.

@@ -29,14 +29,11 @@ const ONCE: (&str, &str) = (
     "ROOTCAP_RATE_LIMIT",
     r#"[{ name = "tenants", match = "/helloworld.Greeter/*", per = "metadata:x-tenant", quota = "1/24h" }]"#,
 );
-/// Calls per second that [`OVERLOADED`] lets in.
+/// Calls per second that the contender of [`Group::Overload`] lets in.
 pub(crate) const LIMITED_RATE: u64 = 500;
 const LIMITED: (&str, &str) = ("ROOTCAP_LIMITS__RATE", "500/s");
-const FEW_AT_ONCE: (&str, &str) = ("ROOTCAP_LIMITS__RATE_BURST", "50");
 /// Refuses every call but the first.
 pub(crate) const REFUSING: &str = "rootcap, refusing";
-/// Lets in [`LIMITED_RATE`].
-pub(crate) const OVERLOADED: &str = "rootcap, 500 calls/s";
 
 /// All contenders, those that ratios are to before the others of their group.
 pub(crate) const CONTENDERS: &[Contender] = &[
@@ -73,7 +70,7 @@ pub(crate) const CONTENDERS: &[Contender] = &[
     limited("rootcap without limits", &[FILE, UNLIMITED, UNBOUNDED]),
     limited("rootcap, limited by caller", &[FILE, UNLIMITED, RATES, SHARES]),
     limited(REFUSING, &[FILE, UNLIMITED, ONCE, SHARES]),
-    Contender { group: Group::Overload, ..limited(OVERLOADED, &[FILE, LIMITED, FEW_AT_ONCE]) },
+    Contender { group: Group::Overload, ..limited("rootcap, 500 calls/s", &[FILE, LIMITED]) },
     Contender { name: "bare, lto", ..lto(BARE) },
     Contender { name: "rootcap, lto", ..lto(ROOTCAP) },
     Contender {

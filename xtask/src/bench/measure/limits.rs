@@ -12,11 +12,10 @@ use crate::bench::bench::{Bench, Table};
 use crate::bench::build::Built;
 use crate::bench::case::Case;
 use crate::bench::client::Latencies;
-use crate::bench::contender::{Group, LIMITED_RATE, OVERLOADED, REFUSING};
+use crate::bench::contender::{Group, LIMITED_RATE, REFUSING};
 use crate::bench::cores;
 use crate::bench::results::Results;
 use crate::bench::server::Server;
-use crate::bench::verify;
 
 const KIB: f64 = 1024.0;
 const CONNECTIONS: u64 = 10;
@@ -76,15 +75,9 @@ fn costs(bench: &Bench, built: &Built) -> Result<Vec<f64>> {
 
 /// Makes the calls of a case, all of which are answered, or all refused.
 fn load(bench: &Bench, built: &Built, server: &Server, case: &Case) -> Result<()> {
-    if built.contender.name != REFUSING {
-        return bench.load(server, case).map(drop);
-    }
-    let load = bench.h2load.run(server.address, case)?;
-    verify::answered(case.calls, &load)?;
-    // The first one of all is let in.
-    match load.data <= case.kind.reply_bytes() {
-        true => Ok(()),
-        false => Err(format!("of {} calls, some were not refused", case.calls).into()),
+    match built.contender.refuses() {
+        true => bench.load_refused(server, case),
+        false => bench.load(server, case).map(drop),
     }
 }
 
@@ -100,7 +93,6 @@ fn callers(bench: &Bench, built: &Built, keys: u64) -> Result<Vec<f64>> {
 
 /// The latency of calls that are let in, below the limit and far beyond it, and how long probes take meanwhile.
 fn overload(bench: &Bench, built: &Built) -> Result<Vec<f64>> {
-    debug_assert_eq!(built.contender.name, OVERLOADED);
     let server = bench.start(built)?;
     let calls = bench.plan.pick(50_000, 25_000, 5_000);
     let offered = |rate, calls| bench.client.open_loop(server.address, CONNECTIONS, rate, calls);
