@@ -1,14 +1,16 @@
 //! A service that misbehaves on request: `rootcap.testing.Faults`, as its `.proto` file says.
 
-use std::time::Duration;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use rootcap_proto::testing::faults_server::Faults;
 use rootcap_proto::testing::{
-    BlockReply, BlockRequest, ChatReply, ChatRequest, CollectReply, CollectRequest, EchoReply,
-    EchoRequest, FailMidStreamReply, FailMidStreamRequest, FailReply, FailRequest,
-    IgnoreCancelReply, IgnoreCancelRequest, PanicMidStreamReply, PanicMidStreamRequest, PanicReply,
-    PanicRequest, SleepReply, SleepRequest, StreamReply, StreamRequest,
+    BlockReply, BlockRequest, ChatReply, ChatRequest, CollectReply, CollectRequest, ComputeReply,
+    ComputeRequest, EchoReply, EchoRequest, FailMidStreamReply, FailMidStreamRequest, FailReply,
+    FailRequest, IgnoreCancelReply, IgnoreCancelRequest, PanicMidStreamReply,
+    PanicMidStreamRequest, PanicReply, PanicRequest, SleepReply, SleepRequest, StreamReply,
+    StreamRequest,
 };
 use tonic::codegen::BoxStream;
 use tonic::metadata::{KeyAndValueRef, MetadataMap};
@@ -67,6 +69,14 @@ impl Faults for FaultsService {
     async fn block(&self, request: Request<BlockRequest>) -> Result<Response<BlockReply>, Status> {
         std::thread::sleep(millis(request.into_inner().millis));
         Ok(Response::new(BlockReply {}))
+    }
+
+    async fn compute(
+        &self,
+        request: Request<ComputeRequest>,
+    ) -> Result<Response<ComputeReply>, Status> {
+        compute_for(millis(request.into_inner().millis));
+        Ok(Response::new(ComputeReply {}))
     }
 
     /// The work is a task of its own: a caller that goes away drops this handler, but not the task.
@@ -176,6 +186,17 @@ fn failure(code: i32) -> Result<Code, Status> {
         1..=16 => Ok(Code::from_i32(code)),
         _ => Err(Status::invalid_argument(format!("code is {code}, not 1 to 16"))),
     }
+}
+
+/// What a profile of a busy `Compute` has to show.
+#[inline(never)]
+fn compute_for(time: Duration) {
+    let began = Instant::now();
+    let mut sum = 1_u64;
+    while began.elapsed() < time {
+        sum = (0..100_000_u64).fold(sum, |sum, number| black_box(sum.rotate_left(7) ^ number));
+    }
+    black_box(sum);
 }
 
 fn millis(millis: u32) -> Duration {

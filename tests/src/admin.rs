@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use rootcap::Running;
@@ -38,6 +38,12 @@ impl Admin {
 
     /// Sends any request, as curl does.
     pub async fn send(&self, method: Method, path: &str, body: &str) -> (StatusCode, String) {
+        let response = self.response(method, path, body).await;
+        (response.status(), String::from_utf8(response.into_body().to_vec()).unwrap())
+    }
+
+    /// The whole response to any request.
+    pub async fn response(&self, method: Method, path: &str, body: &str) -> Response<Bytes> {
         wait::for_end(path, async {
             let io = TokioIo::new(TcpStream::connect(self.0).await.unwrap());
             let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
@@ -45,10 +51,8 @@ impl Admin {
             let request = Request::builder().method(method).uri(path);
             let request = request.header("host", self.0.to_string());
             let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
-            let response = sender.send_request(request).await.unwrap();
-            let status = response.status();
-            let body = response.into_body().collect().await.unwrap().to_bytes();
-            (status, String::from_utf8(body.to_vec()).unwrap())
+            let (head, body) = sender.send_request(request).await.unwrap().into_parts();
+            Response::from_parts(head, body.collect().await.unwrap().to_bytes())
         })
         .await
     }
@@ -73,6 +77,25 @@ impl Admin {
         let rows = page["Connections"].as_array().unwrap().clone();
         assert_eq!(page["CurrentConnectionCount"], rows.len());
         rows
+    }
+
+    /// What `/debug/calls` shows, asked like this.
+    pub async fn calls(&self, query: &str) -> serde_json::Value {
+        let (status, text) = self.get(&format!("/debug/calls?format=json&{query}")).await;
+        assert_eq!(status, StatusCode::OK, "{text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Waits until no call is in flight: none is counted, and none is left in the table of calls.
+    pub async fn at_rest(&self) -> Metrics {
+        let metrics = self.until("rootcap_calls_in_flight", &[], 0.0).await;
+        let mut left = serde_json::Value::Null;
+        let empty = async || {
+            left = self.calls("").await;
+            (left["in_flight"] == 0 && left["calls"].as_array().unwrap().is_empty()).then_some(())
+        };
+        wait::until("the table of calls to be empty", empty).await;
+        metrics
     }
 
     /// Waits until `/metrics` shows `value` for the series of `name` with these labels, added up.

@@ -16,7 +16,7 @@ async fn holds(program: Option<PathBuf>, script: &str, settings: &[(&str, &str)]
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.lines().filter(|line| line.starts_with("ok")).count() > 2, "{said}");
-    let metrics = example.admin.until("rootcap_calls_in_flight", &[], 0.0).await;
+    let metrics = example.admin.at_rest().await;
     let started = metrics.sum("grpc_server_started_total", &[]);
     assert_eq!(started, metrics.sum("grpc_server_handled_total", &[]));
 }

@@ -53,7 +53,7 @@ async fn calls_and_messages_are_counted() {
     assert_eq!(replies.count().await, 1_000);
 
     let admin = Admin::of(&server);
-    let metrics = admin.until("rootcap_calls_in_flight", &[], 0.0).await;
+    let metrics = admin.at_rest().await;
     assert_eq!(metrics.codes("Fail"), [("InvalidArgument", 1.0), ("NotFound", 2.0)]);
     assert_eq!(metrics.codes("Stream"), [("OK", 1.0)]);
     let sum = |name, method| metrics.sum(name, &[("grpc_method", method)]);
@@ -73,7 +73,7 @@ async fn a_stream_that_fails_in_its_trailers_counts_with_its_code() {
     let request = FailMidStreamRequest { after: 2, code: Code::DataLoss as i32 };
     let mut replies = faults(&server).await.fail_mid_stream(request).await.unwrap().into_inner();
     while let Ok(Some(_)) = replies.message().await {}
-    let metrics = Admin::of(&server).until("rootcap_calls_in_flight", &[], 0.0).await;
+    let metrics = Admin::of(&server).at_rest().await;
     assert_eq!(metrics.codes("FailMidStream"), [("DataLoss", 1.0)]);
 }
 

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, path::Path};
 use rootcap::metrics::{Metric, all};
 use rootcap_proto::{
     helloworld::{HelloRequest, greeter_client::GreeterClient},
-    testing::{EchoRequest, SleepRequest, StreamRequest, faults_client::FaultsClient},
+    testing::{
+        BlockRequest, EchoRequest, SleepRequest, StreamRequest, faults_client::FaultsClient,
+    },
 };
 use rootcap_tests::{
     example::{self, Example},
@@ -98,6 +100,7 @@ async fn the_metrics_are_those_of_the_table() {
         with_tls_and_export().await,
         with_a_reset_call().await,
         with_a_queue().await,
+        with_a_blocked_worker().await,
     ];
     let shown = scrapes.each_ref().map(shown);
     let documented = documented();
@@ -127,6 +130,16 @@ async fn with_a_check() -> Metrics {
     let path = Path::new(env!("CARGO_BIN_EXE_rootcap-test-server"));
     let server = Example::spawn(example::program(path, &[("TEST_CHECK", "yes")])).await;
     server.admin.until("rootcap_health_check_up", &[], 1.0).await
+}
+
+/// The metrics of a server one of whose handlers blocks its thread.
+async fn with_a_blocked_worker() -> Metrics {
+    let server = Example::start("faults", &[]).await;
+    let mut client = FaultsClient::connect(format!("http://{}", server.address)).await.unwrap();
+    let blocked = tokio::spawn(async move { client.block(BlockRequest { millis: 600_000 }).await });
+    let metrics = server.admin.until("rootcap_stalls_total", &[], 1.0).await;
+    blocked.abort();
+    metrics
 }
 
 /// The metrics of a server that has reset a call, whose reader took nothing of it.

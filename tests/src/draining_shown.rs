@@ -43,7 +43,7 @@ async fn a_dry_run_says_what_would_hold_up_a_drain_and_how_long_such_calls_live(
     let request = StreamRequest { count: 2, size: 10, interval_millis: 1 };
     let mut short = FaultsClient::new(channel.clone()).stream(request).await.unwrap().into_inner();
     while short.message().await.unwrap().is_some() {}
-    admin.until("rootcap_calls_in_flight", &[], 0.0).await;
+    admin.at_rest().await;
     let empty = page(&admin, "dry_run&").await;
     assert_eq!((&empty["open_calls"], &empty["connections"]), (&0.into(), &1.into()), "{empty}");
 

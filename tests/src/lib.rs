@@ -8,6 +8,7 @@
 
 pub mod addresses;
 pub mod admin;
+pub mod browser;
 pub mod directory;
 pub mod example;
 pub mod frames;

@@ -90,7 +90,7 @@ async fn changes_of_the_log_filter_under_load_fail_no_call() {
     let output = wait::for_end("h2load", load).await.unwrap().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(number(&said, "status codes:", "2xx"), u64::from(REQUESTS), "{said}");
-    let metrics = example.admin.until("rootcap_calls_in_flight", &[], 0.0).await;
+    let metrics = example.admin.at_rest().await;
     assert_eq!(metrics.codes("SayHello"), [("OK", f64::from(REQUESTS))]);
     let told = async || {
         let lines = example.lines();

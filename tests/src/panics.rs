@@ -42,7 +42,7 @@ async fn a_panic_in_a_handler() {
     let mut client = faults(&server).await;
     let status = client.panic(with_id(PanicRequest {}, "ask-me-1")).await.unwrap_err();
     says_where_to_ask(&status, "ask-me-1");
-    let metrics = Admin::of(&server).until("rootcap_calls_in_flight", &[], 0.0).await;
+    let metrics = Admin::of(&server).at_rest().await;
     assert_eq!(metrics.codes("Panic"), [("Internal", 1.0)]);
     assert_eq!(metrics.sum("rootcap_panics_total", &[("grpc_method", "Panic")]), 1.0);
     assert_eq!(metrics.sum("rootcap_panics_total", &[]), 1.0);
@@ -57,7 +57,7 @@ async fn a_panic_while_streaming() {
         assert_eq!(replies.message().await.unwrap().unwrap().index, index);
     }
     says_where_to_ask(&replies.message().await.unwrap_err(), "ask-me-2");
-    let metrics = Admin::of(&server).until("rootcap_calls_in_flight", &[], 0.0).await;
+    let metrics = Admin::of(&server).at_rest().await;
     assert_eq!(metrics.codes("PanicMidStream"), [("Internal", 1.0)]);
     assert_eq!(metrics.sum("rootcap_panics_total", &[("grpc_method", "PanicMidStream")]), 1.0);
 }
@@ -125,7 +125,7 @@ async fn a_panic_in_a_layer() {
         says_where_to_ask(&status, "ask-me-3");
         let again = client.say_hello(HelloRequest::default()).await.unwrap_err();
         assert_eq!(again.code(), Code::Internal, "the connection goes on");
-        let metrics = Admin::of(&server).until("rootcap_calls_in_flight", &[], 0.0).await;
+        let metrics = Admin::of(&server).at_rest().await;
         assert_eq!(metrics.sum("rootcap_panics_total", &[("grpc_method", "SayHello")]), 2.0);
     }
 }

@@ -33,7 +33,8 @@ pub fn node() -> Option<PathBuf> {
     node_with("@grpc/grpc-js")
 }
 
-fn node_with(package: &str) -> Option<PathBuf> {
+/// A node that finds this package, in `TEST_NODE_MODULES` or where node looks.
+pub(crate) fn node_with(package: &str) -> Option<PathBuf> {
     let node = find("node")?;
     let modules = env::var_os("TEST_NODE_MODULES").map(PathBuf::from);
     let there = match &modules {
@@ -45,20 +46,6 @@ fn node_with(package: &str) -> Option<PathBuf> {
     } else {
         skip(&format!("node finds no {package} (TEST_NODE_MODULES names its directory)"))
     }
-}
-
-/// A browser, and what drives it.
-pub struct Browser {
-    /// A node that finds `playwright-core`.
-    pub node: PathBuf,
-    /// Chromium, which needs no display.
-    pub chromium: PathBuf,
-}
-
-/// Chromium, and a node that finds `playwright-core` in `TEST_NODE_MODULES` or where node looks.
-pub fn browser() -> Option<Browser> {
-    let node = node_with("playwright-core")?;
-    find("chromium").map(|chromium| Browser { node, chromium })
 }
 
 /// `buf`, of `@bufbuild/buf` in `TEST_NODE_MODULES` or on the PATH.

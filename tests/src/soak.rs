@@ -78,7 +78,7 @@ impl Server {
 
     /// What it holds when nothing is left that ends by itself.
     async fn idle(&self) -> Held {
-        self.0.example.admin.until("rootcap_calls_in_flight", &[], 0.0).await;
+        self.0.example.admin.at_rest().await;
         wait::until("no connection to be left", async || {
             self.0.example.admin.connections().await.is_empty().then_some(())
         })

@@ -26,7 +26,7 @@ pub mod trace;
 #[cfg(test)]
 mod contract;
 
-pub use call::{Call, Direction, Peer};
+pub use call::{Call, Direction, Peer, Phase};
 pub use catch_panic::CatchPanicLayer;
 pub use concurrency::ConcurrencyLayer;
 pub use deadline::DeadlineLayer;

@@ -12,6 +12,7 @@ mod error;
 pub mod fuzzing;
 pub mod health;
 mod in_force;
+mod latency;
 mod lifecycle;
 mod limits;
 pub mod metrics;

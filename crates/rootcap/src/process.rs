@@ -1,5 +1,6 @@
 //! What the admin port shows of the server.
 
+mod calls;
 mod draining;
 
 use std::{
@@ -13,16 +14,19 @@ use rootcap_layers::Methods;
 use crate::{
     BuildInfo,
     admin::{
-        self, CheckRow, ConfigRow, ConnectionRow, DrainRows, ErrorRow, HealthRows, Info, LayerRow,
-        LimitRows, MemoryRows, ServiceRow, WaitingRow,
+        self, CallQuery, CallRows, Cancelled, CheckRow, ConfigRow, ConnectionRow, DrainRows,
+        ErrorRow, HealthRows, Info, LatencyQuery, LatencyRows, LayerRow, LimitRows, MemoryRows,
+        ServiceRow, StallRows, TaskRows, WaitingRow, WorkerRow,
     },
     config::Loaded,
     debug::{
+        Names, Stalls,
         memory::{self, Memory},
         values,
     },
     health::{CheckState, Checks, Health, Held, Known, Listed, ServingStatus},
     in_force::{InForce, Replaced},
+    latency::Latency,
     lifecycle::{DrainTimes, Heartbeat, Life},
     limits::{LimitChange, LimitError, LimitSetting, Limits, WhatIf},
     metrics,
@@ -44,12 +48,14 @@ pub(crate) struct Process {
     pub(crate) started: (SystemTime, Instant),
     pub(crate) services: Vec<&'static str>,
     pub(crate) methods: Arc<Methods>,
+    pub(crate) latency: Latency,
     pub(crate) metrics: Metrics,
     pub(crate) logs: Logs,
     pub(crate) health: Health,
     pub(crate) checks: Checks,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) connections: Connections,
+    pub(crate) stalls: Stalls,
     pub(crate) life: Life,
     pub(crate) times: DrainTimes,
     pub(crate) settings: Loaded,
@@ -128,6 +134,14 @@ impl admin::Process for Process {
         draining::rows(&self.life, self.times, &self.connections)
     }
 
+    fn calls(&self, query: &CallQuery) -> CallRows {
+        calls::rows(&self.connections, query)
+    }
+
+    fn latency(&self, query: &LatencyQuery) -> LatencyRows {
+        self.latency.rows(query)
+    }
+
     fn log_filter(&self) -> Option<InForce<String>> {
         self.logs.in_force()
     }
@@ -135,6 +149,28 @@ impl admin::Process for Process {
     fn memory(&self) -> MemoryRows {
         let parts = [memory::parts(), memory::rolled_up()].concat();
         MemoryRows { history: self.memory.history(), parts, values: values::read() }
+    }
+
+    fn polled(&self) -> Names {
+        Names::new(self.connections.server(), &self.methods)
+    }
+
+    fn stalls(&self) -> StallRows {
+        let (count, last) = self.stalls.last();
+        StallRows { threshold: self.stalls.threshold(), count, last }
+    }
+
+    fn tasks(&self) -> TaskRows {
+        let runtime = self.metrics.runtime();
+        let worker = |number| WorkerRow {
+            busy: runtime.worker_total_busy_duration(number),
+            parked: runtime.worker_park_count(number),
+        };
+        TaskRows {
+            alive: runtime.num_alive_tasks(),
+            queued: runtime.global_queue_depth(),
+            workers: (0..runtime.num_workers()).map(worker).collect(),
+        }
     }
 
     fn limits(&self) -> LimitRows {
@@ -158,6 +194,10 @@ impl admin::Controls for Process {
 
     fn start_drain(&self) -> bool {
         self.life.ask(&self.connections)
+    }
+
+    fn cancel_call(&self, id: &str) -> Option<Cancelled> {
+        calls::cancel(&self.connections, id)
     }
 
     fn restore_log_filter(&self) -> Result<Replaced<String>, LogsError> {

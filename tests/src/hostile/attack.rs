@@ -41,7 +41,7 @@ pub(super) async fn attack_within<T>(growth: u64, hostile: impl AsyncFnOnce(Sock
     let grown = process::peak(server.pid()).saturating_sub(before);
     println!("memory grew by {} KiB", grown >> 10);
     assert!(grown <= growth, "memory grew by {grown} bytes");
-    server.admin.until("rootcap_calls_in_flight", &[], 0.0).await;
+    server.admin.at_rest().await;
     wait::until("no connection to be left", async || {
         server.admin.connections().await.is_empty().then_some(())
     })

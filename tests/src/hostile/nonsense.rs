@@ -26,7 +26,7 @@ const NASTY: [&[u8]; 9] = [
 /// The server serves, and what it shows of itself is whole.
 async fn is_well(server: &Running, before: &[String]) {
     greeter(server).await.say_hello(HelloRequest::default()).await.unwrap();
-    let metrics = Admin::of(server).until("rootcap_calls_in_flight", &[], 0.0).await;
+    let metrics = Admin::of(server).at_rest().await;
     let series = metrics.series("grpc_").into_iter().map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(series, before);
     assert!(metrics.series("forged").is_empty());
@@ -37,7 +37,7 @@ async fn is_well(server: &Running, before: &[String]) {
 async fn series(server: &Running) -> Vec<String> {
     faults(server).await.echo(EchoRequest::default()).await.unwrap();
     greeter(server).await.say_hello(HelloRequest::default()).await.unwrap();
-    let metrics = Admin::of(server).until("rootcap_calls_in_flight", &[], 0.0).await;
+    let metrics = Admin::of(server).at_rest().await;
     metrics.series("grpc_").into_iter().map(str::to_owned).collect()
 }
 

@@ -42,7 +42,7 @@ impl Stand {
 
     /// Every call that the server began has ended.
     async fn is_at_rest(&self) {
-        let metrics = self.example.admin.until("rootcap_calls_in_flight", &[], 0.0).await;
+        let metrics = self.example.admin.at_rest().await;
         let started = metrics.sum("grpc_server_started_total", &[]);
         assert!(started > 0.0, "no call was seen");
         assert_eq!(started, metrics.sum("grpc_server_handled_total", &[]));

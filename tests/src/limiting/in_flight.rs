@@ -124,6 +124,7 @@ async fn a_call_in_the_queue_is_served_when_its_turn_comes_and_one_that_is_too_l
         (shown(&server, "/debug/limits/queue").await["queued"] == 1).then_some(())
     })
     .await;
+    assert_eq!(admin.calls("phase=queue&method=Echo").await["matching"], 1);
     let full = echo(&server, "a").await.unwrap_err();
     assert_eq!(full.get_error_details().error_info().unwrap().reason, "QUEUE_FULL");
     busy.abort();

@@ -121,6 +121,6 @@ async fn a_stream_holds_its_slot_to_its_last_message() {
     is_refusal(&client.echo(EchoRequest::default()).await.unwrap_err(), IN_FLIGHT, "Echo");
     drop(requests);
     assert!(replies.message().await.unwrap().is_none());
-    Admin::of(&server).until("rootcap_calls_in_flight", &[], 0.0).await;
+    Admin::of(&server).at_rest().await;
     client.echo(EchoRequest::default()).await.unwrap();
 }

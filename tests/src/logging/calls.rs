@@ -90,7 +90,7 @@ async fn calls_of_health_and_reflection_are_left_out_unless_a_setting_says_other
         let channel = channel(&example).await;
         HealthClient::new(channel.clone()).check(HealthCheckRequest::default()).await.unwrap();
         crate::reflection::list_v1(channel).await.unwrap();
-        example.admin.until("rootcap_calls_in_flight", &[], 0.0).await;
+        example.admin.at_rest().await;
         let lines = lines(example).await;
         let count = lines.iter().filter(|line| line.contains_key("grpc.method")).count();
         assert_eq!(count, expected);

@@ -1,15 +1,23 @@
 //! [`Call`]: what is known of one RPC, made once by [`Observe`](crate::observe::Observe) and read by every layer.
 
+mod cancel;
 mod current;
+mod ledger;
 mod message_count;
 mod peer;
+mod phase;
+mod phases;
+mod record;
 mod recycle;
 mod request_id;
 mod unsent;
 
+pub(crate) use cancel::OPERATOR;
 pub use current::Scope;
 pub(crate) use message_count::{MessageCount, PREFIX};
 pub use peer::Peer;
+pub use phase::{Phase, PhaseTimes};
+pub use record::Record;
 pub use request_id::{MAX_LEN as MAX_REQUEST_ID_LEN, REQUEST_ID, RequestId};
 pub use unsent::Unsent;
 
@@ -96,6 +104,8 @@ struct Inner {
     received: Traffic,
     sent: Traffic,
     unsent: Unsent,
+    ledger: ledger::Ledger,
+    cancel: cancel::Cancel,
     answered: AtomicBool,
     handled: AtomicBool,
     panicked: AtomicBool,
@@ -149,6 +159,8 @@ impl Call {
             received: Traffic::default(),
             sent: Traffic::default(),
             unsent: Unsent::default(),
+            ledger: ledger::Ledger::default(),
+            cancel: cancel::Cancel::default(),
             answered: AtomicBool::new(false),
             handled: AtomicBool::new(false),
             panicked: AtomicBool::new(false),
@@ -283,6 +295,7 @@ impl Call {
 
     pub(crate) fn set_answered(&self) {
         self.inner().answered.store(true, Relaxed);
+        self.set_phase(Phase::Streaming);
     }
 
     /// Whether the head of the response is out.

@@ -11,7 +11,7 @@ use super::{
     shard::Wait,
 };
 use crate::{
-    Method,
+    Call, Method, Phase,
     admission::{Refusal, ShedCode},
 };
 
@@ -36,7 +36,9 @@ impl Waiting {
         method: Option<&Arc<Method>>,
         code: ShedCode,
     ) -> Result<Permit, Refusal> {
+        now_in(Phase::Queue);
         let turn = timeout_at(self.wait.until, &mut self.wait.granted).await;
+        now_in(Phase::Handler);
         // The time may be up before the timer says so: then the turn has come too late, and there is no permit.
         if let Ok(Ok(permit)) = turn {
             self.limit.tally().allowed(method);
@@ -46,6 +48,11 @@ impl Waiting {
         self.limit.refused(&over, method, self.caller.caller());
         Err(self.limit.refusal(&over, code))
     }
+}
+
+/// The call that is served here, if it is known, is in this phase from now on.
+fn now_in(phase: Phase) {
+    Call::with_current(|call| call.into_iter().for_each(|call| call.set_phase(phase)));
 }
 
 impl Drop for Waiting {

@@ -10,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
-use super::{exceeded, timer::Timer};
+use super::{exceeded, poll_end, timer::Timer};
 use crate::reject;
 
 pin_project! {
@@ -48,6 +48,7 @@ impl<B: Body<Data = Bytes>> Body for DeadlineBody<B> {
         let Some(inner) = this.inner.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
+        let mut status = None;
         // A body that always has a frame never waits for the timer: the clock is asked before each.
         if !this.timer.is_up() {
             if let Poll::Ready(frame) = inner.poll_frame(cx) {
@@ -57,11 +58,12 @@ impl<B: Body<Data = Bytes>> Body for DeadlineBody<B> {
                 }
                 return Poll::Ready(frame);
             }
-            ready!(this.timer.poll(cx));
+            status = Some(ready!(poll_end(this.timer, cx)));
         }
         // The handler ends here.
         this.inner.set(None);
-        Poll::Ready(Some(Ok(Frame::trailers(reject::trailers(&exceeded())))))
+        let trailers = reject::trailers(&status.unwrap_or_else(exceeded));
+        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use tokio::time::Instant;
 use tonic::Status;
 
-use super::{DeadlineBody, exceeded, timer::Timer};
+use super::{DeadlineBody, exceeded, poll_end, timer::Timer};
 use crate::reject;
 
 pin_project! {
@@ -74,10 +74,10 @@ where
                     };
                     return Poll::Ready(result.map(bound));
                 }
-                ready!(this.timer.poll(cx));
+                let status = ready!(poll_end(this.timer, cx));
                 // The handler ends here.
                 this.state.set(State::Refused { status: None });
-                Poll::Ready(Ok(reject::response(&exceeded())))
+                Poll::Ready(Ok(reject::response(&status)))
             }
         }
     }

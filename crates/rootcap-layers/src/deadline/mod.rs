@@ -4,14 +4,16 @@
 //! the configured maximum: that of the method, else of its service, else of all. The time runs from the
 //! arrival of the headers. When it is up, the inner future, or the body, is dropped, and with it the handler.
 //! The framework's own methods (health, reflection) are exempt from the configured maxima. Under
-//! [`Observe`](crate::observe::Observe) the deadline is that of the [`Call`](crate::Call), which the handler
+//! [`Observe`](crate::observe::Observe) the deadline is that of the [`Call`], which the handler
 //! can read; without it, the layer reads the header itself.
 //!
-//! **When it rejects.** With `DEADLINE_EXCEEDED`: as a response when no head has been sent, else as the
+//! A call that is [cancelled](crate::Call::cancel) ends in the same way, at once.
+//!
+//! **When it rejects.** With `DEADLINE_EXCEEDED` (`CANCELLED`): as a response when no head has been sent, else as the
 //! trailers of the body that was cut short. A call that arrives with no time left never reaches the inner
 //! service. With `INTERNAL`, when `grpc-timeout` is malformed: see below.
 //!
-//! **What it records.** [`Call::rejected_by`](crate::Call::rejected_by): `deadline`.
+//! **What it records.** [`Call::rejected_by`](crate::Call::rejected_by): `deadline` (`operator`).
 //!
 //! **Where it sits.** Above everything that may wait: queues, the user's layers, the handler; and below
 //! [`CatchPanic`](crate::catch_panic::CatchPanic), for a handler that panics while it is dropped. A timer is
@@ -71,8 +73,16 @@ pub use future::DeadlineFuture;
 pub use layer::DeadlineLayer;
 pub use service::Deadline;
 
+use std::task::{Context, Poll};
+
 use http::HeaderName;
 use tonic::Status;
+
+use self::timer::Timer;
+use crate::{
+    call::{Call, OPERATOR},
+    reject,
+};
 
 /// The header that [`grpc_timeout`] reads.
 pub(crate) static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
@@ -82,8 +92,17 @@ const POLICY: &str = "deadline";
 
 /// What a caller is told when the time is up.
 fn exceeded() -> Status {
-    crate::reject::note(POLICY);
+    reject::note(POLICY);
     Status::deadline_exceeded("deadline exceeded")
+}
+
+/// Why a call that waits must end now: somebody has [asked for it](Call::cancel), or its time is up.
+fn poll_end(timer: &mut Timer, cx: &mut Context<'_>) -> Poll<Status> {
+    if Call::with_current(|call| call.is_some_and(Call::is_cancelled)) {
+        reject::note(OPERATOR);
+        return Poll::Ready(Status::cancelled("cancelled by an operator"));
+    }
+    timer.poll(cx).map(|()| exceeded())
 }
 
 #[cfg(test)]

@@ -56,6 +56,22 @@ async fn a_pending_call_ends_with_a_response() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_cancelled_ends_in_the_same_way_at_once() {
+    let cancel = Step::Run(|| Call::current().unwrap().cancel());
+    let stack = Stack::new(observed(max(60_000)));
+    let head = Script::head(&[cancel.clone(), Step::Hang]);
+    let body = Script::body(&[MESSAGE_STEP, cancel.clone(), Step::Hang]);
+    for (script, in_head) in [(head, true), (body, false)] {
+        let (seen, after) = see(&stack, script.request()).await;
+        assert_eq!((seen.status(), after, seen.is_trailers_only()), (Some("1"), 0, in_head));
+        assert_eq!(seen.message().unwrap(), "cancelled by an operator");
+        assert_eq!(stack.probe.live(), 0, "the handler is dropped");
+    }
+    let (seen, _) = see(&stack, Script::head(&[cancel]).request()).await;
+    assert_eq!(seen.status(), Some("0"), "it did not have to wait");
+}
+
 /// As one does that waits for room on its connection.
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_first_polled_after_its_deadline_does_not_begin() {

@@ -46,6 +46,10 @@ impl Histogram {
         Self { bounds, counts, sum_nanos: AtomicU64::new(0) }
     }
 
+    pub(super) fn bounds(&self) -> &Arc<[f64]> {
+        &self.bounds
+    }
+
     /// Adds one duration.
     pub fn record(&self, duration: Duration) {
         let seconds = duration.as_secs_f64();
@@ -75,6 +79,20 @@ impl Histogram {
 }
 
 impl HistogramSnapshot {
+    /// None counted.
+    pub(super) fn empty(bounds: Arc<[f64]>) -> Self {
+        let counts = vec![0; bounds.len() + 1];
+        Self { bounds, counts, sum: 0.0 }
+    }
+
+    /// Adds all of `other`, which has the same bounds.
+    pub(super) fn absorb(&mut self, other: &Self) {
+        for (count, others) in self.counts.iter_mut().zip(&other.counts) {
+            *count += others;
+        }
+        self.sum += other.sum;
+    }
+
     /// How many there are in all.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()

@@ -8,7 +8,12 @@
 //! **What it records.** The metrics of the Go ecosystem's gRPC middleware, so that its dashboards work:
 //! `grpc_server_started_total`, `grpc_server_handled_total`, `grpc_server_handling_seconds`,
 //! `grpc_server_msg_received_total`, `grpc_server_msg_sent_total`; and our own `rootcap_calls_in_flight`,
-//! `rootcap_call_received_bytes_total`, `rootcap_call_sent_bytes_total`, `rootcap_panics_total`.
+//! `rootcap_call_received_bytes_total`, `rootcap_call_sent_bytes_total`, `rootcap_panics_total`; and by
+//! [phase](crate::Phase), of all methods together, `rootcap_call_phase_seconds`. Where a call's time goes is kept for each
+//! method; as labels of the method, too, it would be five times the series of its latency.
+//!
+//! A method that has been called also has the full distribution of its latency ([`Tally`]), of which [`History`] knows
+//! what was counted in the last minute and in the last hour.
 //!
 //! **Where it sits.** In [`Observe`](crate::observe::Observe), outermost, so that it sees rejections.
 //!
@@ -29,14 +34,22 @@
 //! # }
 //! ```
 
+mod distribution;
 mod histogram;
+mod history;
 mod metric;
 mod observer;
 mod render;
 mod stats;
+mod tally;
 
 pub use histogram::{Histogram, HistogramSnapshot};
+pub use history::{History, LOOK_EVERY, Window};
 pub use metric::{Metric, MetricKind};
 pub use observer::CallMetrics;
 pub use render::{Escaped, render, rendered};
 pub use stats::{Stats, StatsSnapshot};
+pub use tally::Tally;
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use super::Stats;
 use crate::{
-    call::{Call, Direction},
+    call::{Call, Direction, Record},
     observe::Observer,
     outcome::Outcome,
 };
@@ -27,10 +27,6 @@ impl Observer for CallMetrics {
     }
 
     fn on_end(&self, call: &Call, (): (), outcome: &Outcome) {
-        if call.panicked() {
-            stats(call).panic();
-        }
-        let (received, sent) = (call.bytes(Direction::Received), call.bytes(Direction::Sent));
-        stats(call).end(outcome.code(), outcome.duration(), received, sent);
+        stats(call).end(&Record::of(call, outcome));
     }
 }

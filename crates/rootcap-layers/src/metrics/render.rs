@@ -5,8 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use super::{Metric, MetricKind, StatsSnapshot};
+use super::{HistogramSnapshot, Metric, MetricKind, StatsSnapshot};
 use crate::{
+    call::Phase,
     method::{Method, Methods},
     outcome::{CODES, code_name},
 };
@@ -21,6 +22,7 @@ pub fn render(methods: &Methods) -> String {
 
 /// One method: its labels, rendered once, and its numbers.
 struct Row {
+    method: Arc<Method>,
     labels: String,
     stats: StatsSnapshot,
 }
@@ -33,7 +35,8 @@ impl Row {
             Escaped(method.service()),
             Escaped(method.name()),
         );
-        Self { labels, stats: method.stats().snapshot() }
+        let stats = method.stats().snapshot();
+        Self { method, labels, stats }
     }
 }
 
@@ -108,6 +111,14 @@ const LATENCY: Metric = Metric::new(
     "Seconds from the headers of a call to the end of its body.",
 );
 
+const PHASES: Metric = Metric::new(
+    MetricKind::Histogram,
+    "rootcap_call_phase_seconds",
+    &["phase"],
+    "Seconds that ended calls spent in a phase, of those that were in it: `body` (waiting for the request), `queue`, \
+     `handler` (until the head of the answer), `streaming` or `stalled` (waiting for a reader that takes no more).",
+);
+
 const REFUSED: Metric = Metric::new(
     MetricKind::Counter,
     "rootcap_methods_refused_total",
@@ -117,7 +128,7 @@ const REFUSED: Metric = Metric::new(
 
 /// The metrics that [`render`] writes.
 pub fn rendered() -> impl Iterator<Item = Metric> {
-    NUMBERS.into_iter().map(|(metric, _)| metric).chain([HANDLED, LATENCY, REFUSED])
+    NUMBERS.into_iter().map(|(metric, _)| metric).chain([HANDLED, LATENCY, PHASES, REFUSED])
 }
 
 fn write_all(out: &mut String, rows: &[Row], methods: &Methods) -> fmt::Result {
@@ -129,6 +140,7 @@ fn write_all(out: &mut String, rows: &[Row], methods: &Methods) -> fmt::Result {
     }
     write_handled(out, rows)?;
     write_latency(out, rows)?;
+    write_phases(out, rows)?;
     write_head(out, REFUSED)?;
     writeln!(out, "{} {}", REFUSED.name, methods.refused())
 }
@@ -150,19 +162,37 @@ fn write_handled(out: &mut String, rows: &[Row]) -> fmt::Result {
 
 fn write_latency(out: &mut String, rows: &[Row]) -> fmt::Result {
     write_head(out, LATENCY)?;
-    let name = LATENCY.name;
-    for Row { labels, stats } in rows {
-        let mut cumulative = 0;
-        for (bound, count) in stats.latency.bounds.iter().zip(&stats.latency.counts) {
-            cumulative += count;
-            writeln!(out, "{name}_bucket{{{labels},le=\"{bound}\"}} {cumulative}")?;
-        }
-        let count = stats.latency.count();
-        writeln!(out, "{name}_bucket{{{labels},le=\"+Inf\"}} {count}")?;
-        writeln!(out, "{name}_sum{{{labels}}} {}", stats.latency.sum)?;
-        writeln!(out, "{name}_count{{{labels}}} {count}")?;
+    rows.iter().try_for_each(|row| write_histogram(out, LATENCY, &row.labels, &row.stats.latency))
+}
+
+/// Of all methods together.
+fn write_phases(out: &mut String, rows: &[Row]) -> fmt::Result {
+    write_head(out, PHASES)?;
+    for phase in Phase::ALL {
+        let Some(first) = rows.first() else { continue };
+        let mut sum = HistogramSnapshot::empty(Arc::clone(&first.stats.latency.bounds));
+        let all = rows.iter().filter_map(|row| row.method.stats().phase(phase));
+        all.for_each(|histogram| sum.absorb(&histogram));
+        write_histogram(out, PHASES, &format!("phase=\"{}\"", phase.as_str()), &sum)?;
     }
     Ok(())
+}
+
+fn write_histogram(
+    out: &mut String,
+    Metric { name, .. }: Metric,
+    labels: &str,
+    histogram: &HistogramSnapshot,
+) -> fmt::Result {
+    let mut cumulative = 0;
+    for (bound, count) in histogram.bounds.iter().zip(&histogram.counts) {
+        cumulative += count;
+        writeln!(out, "{name}_bucket{{{labels},le=\"{bound}\"}} {cumulative}")?;
+    }
+    let count = histogram.count();
+    writeln!(out, "{name}_bucket{{{labels},le=\"+Inf\"}} {count}")?;
+    writeln!(out, "{name}_sum{{{labels}}} {}", histogram.sum)?;
+    writeln!(out, "{name}_count{{{labels}}} {count}")
 }
 
 #[cfg(test)]
@@ -172,7 +202,10 @@ mod tests {
     use tonic::Code;
 
     use super::*;
-    use crate::method::{MethodKind, Origin};
+    use crate::{
+        call::{PhaseTimes, Record},
+        method::{MethodKind, Origin},
+    };
 
     #[test]
     fn a_known_method_is_there_at_zero_and_counts() {
@@ -188,7 +221,14 @@ mod tests {
 
         let method = methods.get("/a.B/C").expect("known");
         method.stats().start();
-        method.stats().end(Code::NotFound, Duration::from_millis(750), 10, 20);
+        method.stats().end(&Record {
+            code: Code::NotFound,
+            duration: Duration::from_millis(750),
+            phases: PhaseTimes::default(),
+            received_bytes: 10,
+            sent_bytes: 20,
+            panicked: false,
+        });
         let text = render(&methods);
         for line in [
             "grpc_server_started_total{L} 1",

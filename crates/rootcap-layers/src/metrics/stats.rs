@@ -3,16 +3,16 @@
 use std::{
     array,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
 };
 
-use tonic::Code;
-
-use super::{Histogram, HistogramSnapshot};
-use crate::{call::Direction, outcome::CODES};
+use super::{Histogram, HistogramSnapshot, Tally, distribution::Distribution};
+use crate::{
+    call::{Direction, Phase, Record},
+    outcome::CODES,
+};
 
 /// The statistics of one method: atomics, written by the metrics observer, read by everyone.
 #[derive(Debug)]
@@ -26,6 +26,39 @@ pub struct Stats {
     sent_bytes: AtomicU64,
     in_flight: AtomicI64,
     panicked: AtomicU64,
+    /// Made when the first call ends: most methods of a large service are never called.
+    detail: OnceLock<Box<Detail>>,
+}
+
+/// What is large of a method's statistics: 2.5 KiB.
+#[derive(Debug)]
+struct Detail {
+    latency: Distribution,
+    phases: [Histogram; Phase::ALL.len()],
+}
+
+impl Detail {
+    fn new(buckets: &Arc<[f64]>) -> Box<Self> {
+        let phases = array::from_fn(|_| Histogram::new(Arc::clone(buckets)));
+        Box::new(Self { latency: Distribution::default(), phases })
+    }
+
+    fn end(&self, record: &Record) {
+        self.latency.record(record.duration);
+        for (phase, histogram) in Phase::ALL.into_iter().zip(&self.phases) {
+            let time = record.phases.of(phase);
+            if !time.is_zero() {
+                histogram.record(time);
+            }
+        }
+    }
+
+    fn absorb(&self, other: &Self) {
+        self.latency.absorb(&other.latency);
+        for (phase, others) in self.phases.iter().zip(&other.phases) {
+            phase.absorb(others);
+        }
+    }
 }
 
 /// [`Stats`] at one instant.
@@ -65,7 +98,12 @@ impl Stats {
             sent_bytes: AtomicU64::new(0),
             in_flight: AtomicI64::new(0),
             panicked: AtomicU64::new(0),
+            detail: OnceLock::new(),
         }
+    }
+
+    fn detail(&self) -> &Detail {
+        self.detail.get_or_init(|| Detail::new(self.latency.bounds()))
     }
 
     pub(crate) fn start(&self) {
@@ -80,16 +118,16 @@ impl Stats {
         };
     }
 
-    pub(crate) fn end(&self, code: Code, duration: Duration, received_bytes: u64, sent_bytes: u64) {
-        self.handled[code as usize].fetch_add(1, Relaxed);
-        self.latency.record(duration);
-        self.received_bytes.fetch_add(received_bytes, Relaxed);
-        self.sent_bytes.fetch_add(sent_bytes, Relaxed);
+    pub(crate) fn end(&self, record: &Record) {
+        self.handled[record.code as usize].fetch_add(1, Relaxed);
+        self.latency.record(record.duration);
+        self.detail().end(record);
+        self.received_bytes.fetch_add(record.received_bytes, Relaxed);
+        self.sent_bytes.fetch_add(record.sent_bytes, Relaxed);
         self.in_flight.fetch_sub(1, Relaxed);
-    }
-
-    pub(crate) fn panic(&self) {
-        self.panicked.fetch_add(1, Relaxed);
+        if record.panicked {
+            self.panicked.fetch_add(1, Relaxed);
+        }
     }
 
     /// Calls that have begun and not ended.
@@ -110,6 +148,20 @@ impl Stats {
         add(&self.received_bytes, &other.received_bytes);
         add(&self.sent_bytes, &other.sent_bytes);
         add(&self.panicked, &other.panicked);
+        if let Some(others) = other.detail.get() {
+            self.detail().absorb(others);
+        }
+    }
+
+    /// How many calls have ended so far, by how long they took and by code; `None` before the first.
+    pub fn tally(&self) -> Option<Tally> {
+        let codes = self.handled.iter().map(|count| count.load(Relaxed));
+        Some(Tally::new(self.detail.get()?.latency.counts(), codes))
+    }
+
+    /// The times that calls which have ended spent in this phase, if they were in it; `None` before the first has ended.
+    pub fn phase(&self, phase: Phase) -> Option<HistogramSnapshot> {
+        Some(self.detail.get()?.phases[phase as usize].snapshot())
     }
 
     /// The statistics now. Each number is exact; together they may be some nanoseconds apart.

@@ -47,7 +47,9 @@ impl<O: Observer, B: Body<Data = Bytes>> Body for ObservedRequest<O, B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
-        let frame = ready!(this.body.poll_frame(cx));
+        let polled = this.body.poll_frame(cx);
+        this.call.note_request_polled(polled.is_pending());
+        let frame = ready!(polled);
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {
@@ -111,11 +113,14 @@ impl<O: Observer, B: Body<Data = Bytes>> Body for ObservedResponse<O, B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut this = self.project();
-        let mut frame = {
+        let polled = {
             let _current = this.guard.call().enter_unless_current();
             let body = this.body.as_mut().as_pin_mut().expect("it is there until the drop");
-            ready!(body.poll_frame(cx))
+            this.guard.call().note_body_polled();
+            body.poll_frame(cx)
         };
+        this.guard.call().note_waits_for_handler(polled.is_pending());
+        let mut frame = ready!(polled);
         match &mut frame {
             None => this.guard.set_end(End::new(Code::Unknown, Cause::NoStatus)),
             Some(Err(_)) => this.guard.set_end(End::new(Code::Internal, Cause::Error)),

@@ -64,6 +64,7 @@ where
         let guard = this.guard.as_mut().expect("a future is not polled after completion");
         let result = {
             let _current = guard.call().enter_unless_current();
+            guard.call().note_handler_polled();
             let inner = this.inner.as_pin_mut().expect("it is there until the drop");
             ready!(inner.poll(cx))
         };

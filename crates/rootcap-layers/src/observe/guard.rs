@@ -104,6 +104,7 @@ impl<O: Observer> Drop for Guard<O> {
     fn drop(&mut self) {
         let Some(state) = self.state.take() else { return };
         let duration = Instant::now().saturating_duration_since(self.call.started());
+        self.call.end_phases(duration);
         let end = self.end.take().filter(|_| !self.call.is_end_unsent());
         let end = end.unwrap_or_else(|| unfinished(&self.call));
         let outcome = end.after(duration);

@@ -24,6 +24,7 @@ const MESSAGE_STEP: Step = Step::Data(MESSAGE);
 
 mod current;
 mod methods;
+mod phases;
 mod spans;
 
 /// Remembers how calls have ended.

@@ -23,6 +23,28 @@ impl Html {
         self
     }
 
+    /// A field of a form for a line of text.
+    pub(super) fn field(&mut self, label: &str, name: &str, value: &str) {
+        self.markup("<label>").text(label).markup(" <input name=\"").text(name);
+        self.markup("\" value=\"").text(value).markup("\"></label>");
+    }
+
+    /// A field of a form for one of some values.
+    pub(super) fn select<'a>(
+        &mut self,
+        label: &str,
+        name: &str,
+        values: impl IntoIterator<Item = &'a str>,
+        selected: &str,
+    ) {
+        self.markup("<label>").text(label).markup(" <select name=\"").text(name).markup("\">");
+        for value in values {
+            self.markup(if value == selected { "<option selected>" } else { "<option>" });
+            self.text(value).markup("</option>");
+        }
+        self.markup("</select></label>");
+    }
+
     /// The finished page.
     pub(super) fn into_string(self) -> String {
         self.0
@@ -34,16 +56,20 @@ struct Escape<'a>(&'a mut String);
 
 impl Write for Escape<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for c in text.chars() {
-            match c {
-                '&' => self.0.push_str("&amp;"),
-                '<' => self.0.push_str("&lt;"),
-                '>' => self.0.push_str("&gt;"),
-                '"' => self.0.push_str("&quot;"),
-                '\'' => self.0.push_str("&#39;"),
-                _ => self.0.push(c),
-            }
+        let mut rest = text;
+        // Piece by piece: a large page is mostly text without any of these.
+        while let Some(at) = rest.find(['&', '<', '>', '"', '\'']) {
+            self.0.push_str(&rest[..at]);
+            self.0.push_str(match rest.as_bytes()[at] {
+                b'&' => "&amp;",
+                b'<' => "&lt;",
+                b'>' => "&gt;",
+                b'"' => "&quot;",
+                _ => "&#39;",
+            });
+            rest = &rest[at + 1..];
         }
+        self.0.push_str(rest);
         Ok(())
     }
 }

@@ -27,7 +27,11 @@ pub(super) fn wrap(router: Router) -> Router {
     router.layer(
         ServiceBuilder::new()
             // Outside all else, so that refusals and panics carry them too.
-            .layer(always(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+            // A page with a script has a policy of its own, which lets that run alone.
+            .layer(SetResponseHeaderLayer::if_not_present(
+                header::CONTENT_SECURITY_POLICY,
+                HeaderValue::from_static(CONTENT_SECURITY_POLICY),
+            ))
             .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
             .layer(always(header::REFERRER_POLICY, "no-referrer"))
             .layer(always(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))

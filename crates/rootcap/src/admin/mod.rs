@@ -17,13 +17,21 @@
 //! | `/debug/config` | guarded | the effective settings and where each came from |
 //! | `/debug/drain` | guarded | the drain and what it waits for; with `dry_run`, what one would wait for |
 //! | `/debug/drain` | guarded | `POST`: begins a drain |
+//! | `/debug/calls` | guarded | the calls in flight: what each does now, and where its time went |
+//! | `/debug/calls` | guarded | `POST`: cancels the call of an id |
+//! | `/debug/latency` | guarded | how long the calls of each method took: in the last minute, in the last hour, since the start |
 //! | `/debug/health` | guarded | the checks of what the server depends on, health by service, and what readiness waits for |
 //! | `/debug/limits` | guarded | the limits: every rule, who is being limited now, and the last decisions |
 //! | `/debug/limits/{rule}` | guarded | one rule; with whatif=50/s (and burst=10), what it would have made of the recent calls |
 //! | `/debug/limits/{rule}` | guarded | `PUT`: changes a rule, for good or for=10m: quota=50/s&burst=100&mode=observe |
 //! | `/debug/limits/{rule}` | guarded | `DELETE`: puts what is configured of a rule into force again |
 //! | `/debug/memory` | guarded | the memory of the process: now, in the last minute, in the last day |
+//! | `/debug/pprof/` | guarded | the list of profiles |
+//! | `/debug/pprof/profile` | guarded | where the CPU is used in the next seconds, for go tool pprof, or as a flame graph |
+//! | `/debug/pprof/tasks` | guarded | what the runtime counts of its tasks |
+//! | `/debug/pprof/threads` | guarded | the threads of the process, and the stack of each |
 //! | `/debug/stack` | guarded | the layers that a call passes, outermost first |
+//! | `/debug/stalls` | guarded | calls that have blocked their thread, and what has blocked |
 //! | `/debug/log` | guarded | the filter of the log |
 //! | `/debug/log` | guarded | `PUT`: puts another filter in force, for a time |
 //! | `/debug/log` | guarded | `DELETE`: puts the configured filter in force again |
@@ -35,6 +43,7 @@
 
 mod asked;
 mod brief;
+mod calls;
 mod change;
 mod fields;
 #[cfg(fuzzing)]
@@ -43,12 +52,14 @@ mod go_duration;
 mod guard;
 mod heavy;
 mod html;
+mod latency;
 mod layers;
 mod negotiate;
 mod page;
 mod pages;
 mod path;
 mod process;
+mod query;
 mod routes;
 mod server;
 mod slots;
@@ -61,9 +72,12 @@ mod token;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use calls::{CallOrder, CallQuery, CallRow, CallRows, Cancelled};
+pub(crate) use latency::{LatencyQuery, LatencyRow, LatencyRows, PhaseRow, WindowRow};
 pub(crate) use process::{
     CheckRow, ConfigRow, ConnectionRow, Controls, DrainRows, ErrorRow, HealthRows, Info, LayerRow,
-    LimitRows, MemoryRows, OpenCallRow, OpenMethodRow, Process, ServiceRow, WaitingRow,
+    LimitRows, MemoryRows, OpenCallRow, OpenMethodRow, Process, ServiceRow, StallRows, TaskRows,
+    WaitingRow, WorkerRow,
 };
 pub(crate) use server::Settings;
 pub(crate) use thread::AdminThread;

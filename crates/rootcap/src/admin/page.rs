@@ -20,6 +20,19 @@ pub(super) trait Page: serde::Serialize {
         Vec::new()
     }
 
+    /// The query that gives this page, but for its form: the page's other forms are linked with it.
+    fn query(&self) -> String {
+        String::new()
+    }
+
+    /// After how many seconds a browser looks again.
+    fn refresh(&self) -> Option<u64> {
+        None
+    }
+
+    /// What stands before the table for browsers alone: a form that asks for the page otherwise.
+    fn form(&self, _html: &mut Html) {}
+
     /// What stands below all tables for browsers alone.
     fn pictures(&self, _html: &mut Html) {}
 }
@@ -46,6 +59,21 @@ pub(super) enum Cell {
     Number(u64),
     /// A path of this port, and the words that lead there.
     Link { to: String, text: String },
+    /// What is shown, and what changes it: a button.
+    Button(Button),
+}
+
+/// A button that sends what is beside it.
+#[derive(Debug)]
+pub(super) struct Button {
+    /// What it does, in a word.
+    pub(super) label: &'static str,
+    /// Where it is sent.
+    pub(super) path: &'static str,
+    /// The name under which it is sent.
+    pub(super) name: &'static str,
+    /// What is shown and sent.
+    pub(super) value: String,
 }
 
 impl Cell {
@@ -58,6 +86,7 @@ impl Cell {
             | Self::Key(text)
             | Self::Link { text, .. } => without_effects(text).into_owned(),
             Self::Number(number) => number.to_string(),
+            Self::Button(button) => without_effects(&button.value).into_owned(),
         }
     }
 }
@@ -99,16 +128,17 @@ pub(super) fn html(page: &impl Page) -> String {
     html.markup("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">")
         .markup("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")
         .markup("<meta name=\"color-scheme\" content=\"light dark\">")
-        .markup("<link rel=\"stylesheet\" href=\"/style.css\"><title>")
-        .text(page.title())
-        .markup("</title></head><body><header><nav aria-label=\"pages\">")
-        .markup("<a href=\"/\">All pages</a><a href=\"/debug/\">Debug</a>")
-        .markup("<a href=\"?format=json\">JSON</a><a href=\"?format=text\">Text</a></nav><h1>")
-        .text(page.title())
-        .markup("</h1></header><main>");
+        .markup("<link rel=\"stylesheet\" href=\"/style.css\">");
+    if let Some(seconds) = page.refresh() {
+        html.markup("<meta http-equiv=\"refresh\" content=\"").text(seconds).markup("\">");
+    }
+    html.markup("<title>").text(page.title()).markup("</title></head><body><header>");
+    nav(&mut html, &page.query());
+    html.markup("<h1>").text(page.title()).markup("</h1></header><main>");
     for fact in page.facts() {
         html.markup("<p>").text(without_effects(&fact)).markup("</p>");
     }
+    page.form(&mut html);
     table(&mut html, page.title(), &page.table());
     for (caption, below) in page.more_tables() {
         table(&mut html, caption, &below);
@@ -116,6 +146,18 @@ pub(super) fn html(page: &impl Page) -> String {
     page.pictures(&mut html);
     html.markup("</main></body></html>\n");
     html.into_string()
+}
+
+fn nav(html: &mut Html, query: &str) {
+    html.markup(
+        "<nav aria-label=\"pages\"><a href=\"/\">All pages</a><a href=\"/debug/\">Debug</a>",
+    );
+    let and = if query.is_empty() { "" } else { "&" };
+    for (format, name) in [("json", "JSON"), ("text", "Text")] {
+        html.markup("<a href=\"?").text(query).text(and).markup("format=").text(format);
+        html.markup("\">").text(name).markup("</a>");
+    }
+    html.markup("</nav>");
 }
 
 /// The table; each cell also carries its column's name, which narrow screens show beside it.
@@ -165,5 +207,17 @@ fn cell(html: &mut Html, value: &Cell) {
             .markup("\">")
             .text(without_effects(text))
             .markup("</a>"),
+        Cell::Button(Button { label, path, name, value }) => html
+            .markup(" class=\"short\"><form method=\"post\" action=\"")
+            .text(path)
+            .markup("\"><code>")
+            .text(without_effects(value))
+            .markup("</code> <button name=\"")
+            .text(name)
+            .markup("\" value=\"")
+            .text(value)
+            .markup("\">")
+            .text(label)
+            .markup("</button></form>"),
     };
 }

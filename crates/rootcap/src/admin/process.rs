@@ -7,7 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
+use super::calls::{CallQuery, CallRows, Cancelled};
+use super::latency::{LatencyQuery, LatencyRows};
 use crate::debug::memory::{History, Part};
+use crate::debug::{Names, stalls::Stall};
 use crate::in_force::{InForce, Replaced};
 use crate::limits::{LimitChange, LimitError, LimitSetting, WhatIf};
 use crate::telemetry::logs::LogsError;
@@ -50,11 +53,26 @@ pub(crate) trait Process: Send + Sync + 'static {
     /// The drain, if there is one, and what it waits for, or would.
     fn drain(&self) -> DrainRows;
 
+    /// The calls in flight.
+    fn calls(&self, query: &CallQuery) -> CallRows;
+
+    /// How long calls took, by method.
+    fn latency(&self, query: &LatencyQuery) -> LatencyRows;
+
     /// The filter of the log; `None` where the process has a log of its own.
     fn log_filter(&self) -> Option<InForce<String>>;
 
     /// The memory of the process.
     fn memory(&self) -> MemoryRows;
+
+    /// The methods whose calls threads may be seen to poll.
+    fn polled(&self) -> Names;
+
+    /// Calls that have blocked their thread.
+    fn stalls(&self) -> StallRows;
+
+    /// What the service's runtime counts of its tasks.
+    fn tasks(&self) -> TaskRows;
 
     /// The rules of the limits, and their last decisions.
     fn limits(&self) -> LimitRows;
@@ -81,6 +99,9 @@ pub(crate) trait Controls: Send + Sync + 'static {
 
     /// Begins a drain, unless one has begun: then `false`.
     fn start_drain(&self) -> bool;
+
+    /// Asks the call in flight of this id to end; `None` if there is none.
+    fn cancel_call(&self, id: &str) -> Option<Cancelled>;
 
     /// Puts the configured filter of the log into force.
     ///
@@ -116,6 +137,37 @@ pub(crate) struct MemoryRows {
     pub(crate) parts: Vec<Part>,
     /// What the program shows of itself.
     pub(crate) values: BTreeMap<String, String>,
+}
+
+/// Calls that have blocked their thread, for `/debug/stalls`.
+#[derive(Debug, Clone)]
+pub(crate) struct StallRows {
+    /// From which time on; `None` where none are looked for.
+    pub(crate) threshold: Option<Duration>,
+    /// How many there were.
+    pub(crate) count: u64,
+    /// The last of them, the newest first.
+    pub(crate) last: Vec<Stall>,
+}
+
+/// What the runtime counts of its tasks, for `/debug/pprof/tasks`.
+#[derive(Debug, Clone)]
+pub(crate) struct TaskRows {
+    /// Those that have not ended.
+    pub(crate) alive: usize,
+    /// Those in the queue that all workers share.
+    pub(crate) queued: usize,
+    /// One for each worker.
+    pub(crate) workers: Vec<WorkerRow>,
+}
+
+/// One worker of the runtime.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WorkerRow {
+    /// How long it had something to do.
+    pub(crate) busy: Duration,
+    /// How often it had nothing to do.
+    pub(crate) parked: u64,
 }
 
 /// What runs here, for `/info`.

@@ -18,12 +18,13 @@ use super::guard::{self, Access, Guard};
 use super::heavy::Turns;
 use super::layers;
 use super::pages::{
-    config, connections, drain, health, index, info, limits, log, memory, metrics, probes, stack,
-    style,
+    calls, config, connections, drain, health, index, info, latency, limits, log, memory, metrics,
+    pprof, probes, stack, stalls, style, tasks, threads,
 };
 use super::path::Head;
 use super::process::{Controls, Process};
 use super::text::plain_response;
+use crate::debug::Stop;
 use Access::{Guarded, Public};
 
 /// How long a request may take, where its row does not say otherwise.
@@ -44,13 +45,21 @@ pub(super) fn rows() -> Vec<Row> {
         Row::get("/debug/config", Guarded, config::show, "the effective settings and where each came from"),
         Row::heavy("/debug/drain", Guarded, drain::show, "the drain and what it waits for; with dry_run, what one would wait for"),
         Row::change(Method::POST, "/debug/drain", drain::start, "begins a drain"),
+        Row::heavy("/debug/calls", Guarded, calls::show, "the calls in flight: what each does now, and where its time went"),
+        Row::change(Method::POST, "/debug/calls", calls::cancel, "cancels the call of an id"),
+        Row::heavy("/debug/latency", Guarded, latency::show, "how long the calls of each method took: in the last minute, in the last hour, since the start"),
         Row::get("/debug/health", Guarded, health::show, "the checks of what the server depends on, health by service, and what readiness waits for"),
         Row::heavy("/debug/limits", Guarded, limits::show, "the limits: every rule, who is being limited now, and the last decisions"),
         Row::heavy("/debug/limits/{rule}", Guarded, limits::show_rule, "one rule; with whatif=50/s (and burst=10), what it would have made of the recent calls"),
         Row::change(Method::PUT, "/debug/limits/{rule}", limits::change, "changes a rule, for good or for=10m: quota=50/s&burst=100&mode=observe"),
         Row::change(Method::DELETE, "/debug/limits/{rule}", limits::restore, "puts what is configured of a rule into force again"),
         Row::heavy("/debug/memory", Guarded, memory::show, "the memory of the process: now, in the last minute, in the last day"),
+        Row::get("/debug/pprof/", Guarded, pprof::index, "the list of profiles"),
+        Row::lasting("/debug/pprof/profile", pprof::profile, pprof::TIMEOUT, "where the CPU is used in the next seconds, for go tool pprof, or as a flame graph"),
+        Row::get("/debug/pprof/tasks", Guarded, tasks::show, "what the runtime counts of its tasks"),
+        Row::heavy("/debug/pprof/threads", Guarded, threads::show, "the threads of the process, and the stack of each"),
         Row::get("/debug/stack", Guarded, stack::show, "the layers that a call passes, outermost first"),
+        Row::heavy("/debug/stalls", Guarded, stalls::show, "calls that have blocked their thread, and what has blocked"),
         Row::get("/debug/log", Guarded, log::show, "the filter of the log"),
         Row::change(Method::PUT, "/debug/log", log::change, "puts another filter in force, for a time"),
         Row::change(Method::DELETE, "/debug/log", log::restore, "puts the configured filter in force again"),
@@ -74,6 +83,18 @@ pub(super) struct Admin {
 
 /// A page: what it shows follows from the process and the head of the request alone.
 type Show = fn(&Admin, &Parts) -> Response;
+
+/// A page that takes its time, for as long as somebody waits for it.
+type ShowUntil = fn(&Admin, &Parts, &Stop) -> Response;
+
+/// Stops what is done for a request when the request is gone.
+struct StopWhenDropped(Stop);
+
+impl Drop for StopWhenDropped {
+    fn drop(&mut self) {
+        self.0.ask();
+    }
+}
 
 /// A change, from the request and its body.
 type Make = fn(&Admin, &dyn Controls, &Parts, &[u8]) -> Response;
@@ -105,6 +126,22 @@ impl Row {
             turns.run(move || show(&shared.admin, &parts))
         };
         Self::new(Method::GET, path, access, handler, description)
+    }
+
+    /// A page that takes as long as is asked for, and ends when nobody waits for it any more. Never for everyone.
+    fn lasting(
+        path: &'static str,
+        show: ShowUntil,
+        timeout: Duration,
+        description: &'static str,
+    ) -> Self {
+        let turns = Turns::new();
+        let handler = move |State(shared): State<Arc<Shared>>, parts: Parts| async move {
+            let stop = Stop::default();
+            let _asked = StopWhenDropped(stop.clone());
+            turns.run(move || show(&shared.admin, &parts, &stop)).await
+        };
+        Self { timeout, ..Self::new(Method::GET, path, Guarded, handler, description) }
     }
 
     /// What changes something: never for everyone. What it changed, it puts as a [`Change`](super::change::Change)

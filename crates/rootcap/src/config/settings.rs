@@ -34,6 +34,8 @@ const MILLION: usize = 1_000_000;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
+/// From here on, other calls notice.
+const STALL: Duration = Duration::from_millis(250);
 const HOUR: Duration = Duration::from_secs(3600);
 
 settings! {
@@ -72,6 +74,8 @@ settings! {
         trace: Trace;
         /// Export of traces and logs over OTLP.
         otlp: Otlp;
+        /// Looking into the running process.
+        debug: Debug;
         /// The service as a whole.
         service: Service;
     }
@@ -308,6 +312,14 @@ settings! {
         batch: Auto<usize> = Auto::Auto, in 1..=MILLION;
         /// How long a span or a log record waits for others to be exported with.
         interval: Duration = SECOND, in TIMEOUT;
+    }
+
+    /// Looking into the running process.
+    pub struct Debug {
+        /// How long a call may keep its thread in one go before it is counted as a stall and listed on `/debug/stalls`
+        /// with the stack of its thread, or "off". To tell it, the thread is interrupted by a signal (SIGPROF), once a
+        /// stall: a system call that it waits in may end early (EINTR).
+        stall_threshold: Option<Duration> = Some(STALL), in Duration::from_millis(10)..=LONGEST;
     }
 
     /// The service as a whole.

@@ -35,7 +35,7 @@ pub(crate) struct OfMethod {
 impl Waiting {
     pub(crate) fn on(connections: &Connections) -> Self {
         let (mut all, mut methods) = (Vec::new(), HashMap::new());
-        connections.each_call(|call| {
+        connections.each_call(|_, call| {
             if call.method().service() != HEALTH {
                 count(&mut methods, call);
                 all.push(call.clone());

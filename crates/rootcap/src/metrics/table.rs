@@ -22,8 +22,11 @@ metrics! {
     gauge connections_open();
     /// Bytes of responses that wait for their peers, on all open connections.
     gauge connections_unsent_bytes();
-    /// Answered calls that the server has reset, by reason: `deadline` or `stalled`, which is `connection.stall_timeout`.
+    /// Calls that the server has reset because no answer could end them, by reason: `deadline`, `stalled`, which is
+    /// `connection.stall_timeout`, or `cancelled` on `/debug/calls`.
     counter calls_reset_total(reason);
+    /// Calls that somebody has cancelled on `/debug/calls`.
+    counter calls_cancelled_total();
     /// Writes to the sockets of ended connections.
     counter connection_writes_total();
     /// Writes of ended connections that waited for others, to go out together.
@@ -46,6 +49,8 @@ metrics! {
     gauge runtime_alive_tasks();
     /// Tasks that wait in the runtime's global queue.
     gauge runtime_global_queue_depth();
+    /// Polls of calls that blocked their thread for longer than `debug.stall_threshold`.
+    counter stalls_total(grpc_method: String, grpc_service: String);
     /// Whether the last run of a health check succeeded (1) or failed (0).
     gauge health_check_up(check: String);
     /// Failures of a health check.

@@ -21,7 +21,7 @@ use super::{
     caps::{Caps, Count, Place, Refusal, Taken},
     connection::CloseReason,
     io_stats::IoStats,
-    open_calls::{OpenCall, OpenCalls},
+    open_calls::{CallId, OpenCall, OpenCalls},
     pace::Pace,
     sending::Sending,
     tcp_info::{Socket, TcpInfo},
@@ -125,6 +125,11 @@ impl Connections {
         Ok(Registered { table: self.clone(), taken, connection })
     }
 
+    /// What tells this server from others of the process.
+    pub(crate) fn server(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     /// Calls open on all connections.
     pub(crate) fn open_calls(&self) -> usize {
         self.lock().with_calls().map(|connection| connection.io.open_calls()).sum()
@@ -147,10 +152,11 @@ impl Connections {
     }
 
     /// Looks at each open call.
-    pub(crate) fn each_call(&self, mut look: impl FnMut(&Call)) {
+    pub(crate) fn each_call(&self, mut look: impl FnMut(CallId, &Call)) {
         let connections: Vec<_> = self.lock().with_calls().cloned().collect();
-        for connection in connections {
-            connection.calls.all().iter().for_each(&mut look);
+        for Connection { number: connection, calls, .. } in connections.iter().map(|it| &**it) {
+            let id = |number| CallId { connection: *connection, number };
+            calls.each(|number, call| look(id(number), call));
         }
     }
 
@@ -166,6 +172,15 @@ impl Connections {
                 connection.pace.look(bytes, passed.min(connection.accepted.elapsed()));
             }
         }
+    }
+
+    /// The open call of this id.
+    pub(crate) fn find_call(&self, id: CallId) -> Option<Call> {
+        let connection = {
+            let table = self.lock();
+            table.open.get(&id.connection).or_else(|| table.left.get(&id.connection)).cloned()
+        };
+        connection?.calls.find(id.number)
     }
 
     #[cfg(test)]
@@ -197,6 +212,11 @@ impl Drop for Registered {
 }
 
 impl Connection {
+    /// What tells the connection's server from others of the process.
+    pub(crate) fn server(&self) -> usize {
+        self.table.as_ptr().addr()
+    }
+
     /// The other end, with its identity once it has proved one.
     pub(crate) fn peer(&self) -> &Arc<Peer> {
         self.proved.get().unwrap_or(&self.peer)
@@ -210,8 +230,8 @@ impl Connection {
 
     /// Counts and lists a call as open until the returned guard is dropped.
     pub(super) fn open_call(self: &Arc<Self>, call: Option<Call>) -> OpenCall {
-        self.total_calls.fetch_add(1, Relaxed);
-        OpenCall::new(Arc::clone(self), call)
+        let number = self.total_calls.fetch_add(1, Relaxed);
+        OpenCall::new(Arc::clone(self), call, number)
     }
 
     /// A call has ended: was it the last one of a connection that has gone, nothing is left of it.

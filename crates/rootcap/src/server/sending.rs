@@ -188,6 +188,9 @@ fn hold(frame: Frame<Bytes>, sending: &Arc<Sending>, call: &Call) -> Frame<Held>
 }
 
 #[cfg(test)]
+pub(in crate::server) use self::room::tests::call as tests_call;
+
+#[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -31,8 +31,9 @@ use crate::{
     admin::{self, AdminThread, Token},
     bounds::App,
     config::{self, Loaded},
-    debug::memory::Memory,
+    debug::{Stalls, memory::Memory},
     health::Checks,
+    latency::Latency,
     lifecycle::{self, DrainTimes, Heartbeat, Life, Phase},
     process::Process,
     stack,
@@ -76,17 +77,22 @@ where
     let times = DrainTimes { deadline: config.drain.deadline, lame_duck: config.drain.lame_duck };
     let limits = stack.limits(&loaded);
     let memory = Memory::default();
+    let latency = Latency::new(Arc::clone(&methods));
+    let stalls =
+        Stalls::new(connections.server(), Arc::clone(&methods), config.debug.stall_threshold);
     let process = Process {
         build: parts.build_info,
         started: (SystemTime::now(), Instant::now()),
         services: names.iter().copied().collect(),
         methods,
+        latency: latency.clone(),
         metrics: metrics.clone(),
         logs: logs.clone(),
         health: parts.health.clone(),
         checks: checks.clone(),
         heartbeat: Heartbeat::start(&life),
         connections: connections.clone(),
+        stalls: stalls.clone(),
         life: life.clone(),
         times,
         stack: stack.clone(),
@@ -102,6 +108,8 @@ where
     for limit in limits.iter() {
         thread.runtime().spawn(limit.clone().end_changes());
     }
+    thread.runtime().spawn(latency.keep());
+    thread.runtime().spawn(stalls.watch());
     thread.runtime().spawn(lifecycle::keep_awake(Handle::current(), connections.clone()));
     thread.runtime().spawn(life.clone().drain_when_stopped(times, connections.clone()));
     if let Some(shutdown) = parts.shutdown {

@@ -41,6 +41,11 @@ impl Metrics {
         text
     }
 
+    /// What the service's runtime counts.
+    pub(crate) fn runtime(&self) -> &tokio::runtime::RuntimeMetrics {
+        &self.runtime
+    }
+
     fn collect_runtime(&self) {
         let runtime = &self.runtime;
         metrics::runtime_workers().set(runtime.num_workers() as f64);

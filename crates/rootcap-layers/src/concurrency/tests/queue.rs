@@ -1,10 +1,12 @@
 //! Calls that wait, with the clock stopped.
 
+use std::sync::Mutex;
+
 use tokio::time::advance;
 use tokio_test::task::{Spawn, spawn};
 
 use super::*;
-use crate::contract::AnyBody;
+use crate::{Phase, contract::AnyBody};
 
 type Call = Spawn<std::pin::Pin<Box<dyn Future<Output = http::Response<AnyBody>>>>>;
 
@@ -48,6 +50,41 @@ async fn a_call_waits_until_another_has_ended() {
         let seen = Seen::read(waits.await).await;
         assert_eq!((seen.status(), in_flight(&layer)), (Some("0"), 0));
     }
+}
+
+/// A queue of one call behind one, and who has come to it last.
+fn watched() -> (Stack, Arc<Mutex<Option<crate::Call>>>) {
+    let last = Arc::new(Mutex::new(None));
+    let note = Arc::clone(&last);
+    let stack = ServiceBuilder::new()
+        .layer(ObserveLayer::new((), Arc::new(Methods::builder().build())))
+        .map_request(move |request| {
+            *note.lock().unwrap() = crate::Call::current();
+            request
+        })
+        .layer(queue(1, 1));
+    (Stack::new(stack.into_inner()), last)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_is_in_the_queue_and_then_with_its_handler() {
+    let (stack, last) = watched();
+    let first = stack.call(open()).await.unwrap();
+    let mut waits = begin(&stack, Script::head(&[Step::Yield]));
+    let call = last.lock().unwrap().take().unwrap();
+    assert_eq!(call.phase(), Some(Phase::Queue));
+    advance(Duration::from_millis(300)).await;
+    drop(first);
+    assert!(waits.poll().is_pending(), "it is served, and has not answered");
+    assert_eq!(call.phase(), Some(Phase::Handler));
+    let _second = waits.await;
+    assert_eq!(call.phase_times().of(Phase::Queue).as_millis(), 300);
+
+    // It has no turn.
+    let waits = begin(&stack, Script::unary());
+    let call = last.lock().unwrap().take().unwrap();
+    Seen::read(waits.await).await;
+    assert_eq!((call.phase(), call.phase_times().of(Phase::Queue).as_secs()), (None, 1));
 }
 
 /// Whose number is served next, when `calls` wait in a queue of ten.

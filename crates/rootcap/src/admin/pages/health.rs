@@ -6,6 +6,7 @@ use axum::response::Response;
 use http::request::Parts;
 use serde::Serialize;
 
+use crate::admin::brief::brief;
 use crate::admin::go_duration::go_duration;
 use crate::admin::negotiate::{Format, answer};
 use crate::admin::page::{Cell, Page, Table};
@@ -75,7 +76,7 @@ impl Page for Health {
 }
 
 fn check_cells(row: &CheckRow) -> Vec<Cell> {
-    let short = |time: Option<Duration>| time.map(precise).unwrap_or_default();
+    let short = |time: Option<Duration>| time.map(brief).unwrap_or_default();
     let error = |ErrorRow { text, ago }: &ErrorRow| format!("{text} ({} ago)", go_duration(*ago));
     let next = match (row.running, row.next) {
         (Some(time), _) => format!("running for {}", go_duration(time)),
@@ -89,16 +90,11 @@ fn check_cells(row: &CheckRow) -> Vec<Cell> {
         Cell::Number(row.failures_in_a_row.into()),
         Cell::Short(short(row.last_duration)),
         Cell::Short(next),
-        Cell::Short(precise(row.interval)),
-        Cell::Short(precise(row.timeout)),
+        Cell::Short(brief(row.interval)),
+        Cell::Short(brief(row.timeout)),
         Cell::Key(if row.affects.is_empty() { "nothing".into() } else { row.affects.join(", ") }),
         Cell::Text(row.last_error.as_ref().map(error).unwrap_or_default()),
     ]
-}
-
-/// Three digits do: `1.23ms`, `10s`.
-fn precise(time: Duration) -> String {
-    if time.subsec_nanos() == 0 { go_duration(time) } else { format!("{time:.2?}") }
 }
 
 fn service_cells(row: &ServiceRow) -> Vec<Cell> {

@@ -1,9 +1,11 @@
 //! The admin port over real sockets, with a made-up process behind it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod calls;
 mod client;
 mod drain;
 mod guard;
+mod latency;
 mod limiting;
 mod limits;
 mod log;
@@ -13,8 +15,8 @@ mod token;
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use axum::response::{IntoResponse, Response};
@@ -24,11 +26,13 @@ use http::request::Parts;
 use super::change::Change;
 use super::routes::{Admin, Row, rows};
 use super::{
-    AdminThread, CheckRow, ConfigRow, ConnectionRow, Controls, DrainRows, ErrorRow, HealthRows,
-    Info, LayerRow, LimitRows, MemoryRows, OpenCallRow, OpenMethodRow, Process, ServiceRow,
-    Settings, WaitingRow,
+    AdminThread, CallQuery, CallRow, CallRows, Cancelled, CheckRow, ConfigRow, ConnectionRow,
+    Controls, DrainRows, ErrorRow, HealthRows, Info, LatencyQuery, LatencyRow, LatencyRows,
+    LayerRow, LimitRows, MemoryRows, OpenCallRow, OpenMethodRow, Process, ServiceRow, Settings,
+    StallRows, TaskRows, WaitingRow, WorkerRow,
 };
 use crate::BuildInfo;
+use crate::debug::{Names, profile::Stack, stalls::Stall};
 use crate::in_force::{InForce, Replaced};
 use crate::limits::{LimitChange, LimitError, LimitSetting, WhatIf};
 use crate::telemetry::logs::{Logs, LogsError};
@@ -42,6 +46,12 @@ pub(super) struct Fake {
     pub(super) not_ready: Vec<String>,
     pub(super) panics: bool,
     pub(super) drains: Arc<AtomicBool>,
+    /// The calls in flight.
+    pub(super) calls: Arc<Mutex<Vec<CallRow>>>,
+    /// What was asked of them last.
+    pub(super) asked: Arc<Mutex<CallQuery>>,
+    /// The methods that have been called.
+    pub(super) latency: Vec<LatencyRow>,
     /// The log, where it is ours.
     pub(super) logs: Option<Logs>,
     pub(super) limits: limiting::FakeLimits,
@@ -206,6 +216,47 @@ impl Process for Fake {
         }
     }
 
+    fn polled(&self) -> Names {
+        Names::default()
+    }
+
+    fn stalls(&self) -> StallRows {
+        let stall = Stall {
+            number: 7,
+            at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+            method: MARKUP.to_owned(),
+            thread: 17,
+            thread_name: MARKUP.to_owned(),
+            lasted: Duration::from_millis(1_250),
+            goes_on: true,
+            stack: Some(Stack { addresses: vec![1], whole: false }),
+        };
+        let last = vec![stall.clone(), Stall { number: 6, goes_on: false, stack: None, ..stall }];
+        StallRows { threshold: Some(Duration::from_millis(250)), count: 7, last }
+    }
+
+    fn tasks(&self) -> TaskRows {
+        let worker = WorkerRow { busy: Duration::from_millis(12_345), parked: 9 };
+        TaskRows { alive: 21, queued: 3, workers: vec![worker; 2] }
+    }
+
+    fn calls(&self, query: &CallQuery) -> CallRows {
+        self.asked.lock().unwrap().clone_from(query);
+        let mut rows =
+            CallRows { calls: self.calls.lock().unwrap().clone(), ..CallRows::default() };
+        (rows.in_flight, rows.matching) = (rows.calls.len(), rows.calls.len());
+        for call in &rows.calls {
+            *rows.by_phase.entry(call.phase).or_default() += 1;
+        }
+        rows.calls.truncate(query.limit);
+        rows
+    }
+
+    fn latency(&self, query: &LatencyQuery) -> LatencyRows {
+        let methods = self.latency.iter().take(query.limit).cloned().collect();
+        LatencyRows { matching: self.latency.len(), methods }
+    }
+
     fn log_filter(&self) -> Option<InForce<String>> {
         self.logs.as_ref()?.in_force()
     }
@@ -235,6 +286,13 @@ impl Controls for Fake {
 
     fn start_drain(&self) -> bool {
         !self.drains.swap(true, Relaxed)
+    }
+
+    fn cancel_call(&self, id: &str) -> Option<Cancelled> {
+        let mut calls = self.calls.lock().unwrap();
+        let place = calls.iter().position(|call| call.id == id)?;
+        let CallRow { method, peer, request_id, .. } = calls.remove(place);
+        Some(Cancelled { method, peer, request_id })
     }
 
     fn restore_log_filter(&self) -> Result<Replaced<String>, LogsError> {
@@ -303,6 +361,11 @@ pub(super) fn start_on(listener: TcpListener, fake: Fake, settings: Settings) ->
 /// A path of the real table as a request has it: with the name of a rule that there is.
 pub(super) fn example(path: &str) -> String {
     path.replace("{rule}", "greetings")
+}
+
+/// The real table without what takes seconds and is taken once at a time: `tests/src/profiling.rs` looks at that.
+pub(super) fn quick_rows() -> Vec<Row> {
+    rows().into_iter().filter(|row| row.path != "/debug/pprof/profile").collect()
 }
 
 /// The real table, and a route that changes nothing real.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::client::{get, send};
-use super::{Fake, MARKUP, example, start, test_rows};
+use super::{Fake, MARKUP, example, quick_rows, start, test_rows};
 use crate::admin::routes::rows;
 
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
@@ -19,8 +19,10 @@ fn every_row_is_reachable_listed_and_documented() {
     let as_html = browse(server.address, "/");
     assert_eq!(as_text.header("content-type"), "text/plain; charset=utf-8");
     assert_eq!(as_html.header("content-type"), "text/html; charset=utf-8");
-    for row in rows() {
+    for row in quick_rows() {
         assert_eq!(get(server.address, &example(row.path)).status, 200, "{}", row.path);
+    }
+    for row in rows() {
         let in_text = as_text.text().lines().any(|line| {
             line.split_whitespace().next() == Some(row.path) && line.ends_with(row.description)
         });
@@ -57,7 +59,7 @@ fn the_debug_index_lists_the_debug_pages() {
 #[test]
 fn head_works_where_get_does() {
     let server = start(Fake::default());
-    for row in rows() {
+    for row in quick_rows() {
         let path = example(row.path);
         let reply = send(server.address, "HEAD", &path, &[("Host", "localhost")]);
         assert_eq!(reply.status, 200, "{}", row.path);
@@ -233,6 +235,41 @@ fn health_is_text_for_curl_and_numbers_for_programs() {
 }
 
 #[test]
+fn stalls_are_listed_with_what_was_found_of_their_stacks() {
+    let server = start(Fake::default());
+    let text = get(server.address, "/debug/stalls").text().to_owned();
+    assert!(text.starts_with(
+        "Calls that have kept their thread for 0.25s or more in one go: 7. The last 2"
+    ));
+    assert!(text.contains("2023-11-14T22:13:20Z") && text.contains("1.250s"), "{text}");
+    let json = get(server.address, "/debug/stalls?format=json").json();
+    assert_eq!(json["stalls"][0]["method"], MARKUP);
+    // An address that is in no function is shown as it is.
+    assert_eq!(json["stalls"][0]["stack"][0]["function"], "0x1");
+    assert_eq!(
+        (&json["stalls"][1]["goes_on"], &json["stalls"][1]["stack"]),
+        (&false.into(), &().into())
+    );
+}
+
+#[test]
+fn tasks_are_counters_that_say_so() {
+    let server = start(Fake::default());
+    let text = get(server.address, "/debug/pprof/tasks").text().to_owned();
+    assert!(text.starts_with("Tasks of the service's runtime that have not ended: 21."), "{text}");
+    let json = get(server.address, "/debug/pprof/tasks?format=json").json();
+    assert_eq!(json["workers"][1], serde_json::json!({"busy_seconds": 12.345, "parked": 9}));
+}
+
+#[test]
+fn the_head_of_a_profile_takes_no_profile() {
+    let server = start(Fake::default());
+    let path = "/debug/pprof/profile?seconds=300";
+    let reply = send(server.address, "HEAD", path, &[("Host", "localhost")]);
+    assert_eq!((reply.status, reply.header("content-type")), (200, "application/octet-stream"));
+}
+
+#[test]
 fn the_settings_page_tells_what_the_tls_files_held_and_why_newer_ones_are_not_used() {
     let server = start(Fake::default());
     let text = get(server.address, "/debug/config");
@@ -255,6 +292,7 @@ fn what_others_named_is_never_markup_nor_an_escape_sequence() {
         "/debug/health",
         "/debug/limits",
         "/debug/limits/greetings",
+        "/debug/stalls",
     ] {
         let html = browse(server.address, path);
         assert!(!html.text().contains("<script"), "{}", html.text());
@@ -270,7 +308,7 @@ fn what_others_named_is_never_markup_nor_an_escape_sequence() {
 fn every_answer_carries_the_security_headers() {
     let server = start(Fake { panics: true, ..Fake::default() });
     let unlisted = ["/no/such", "/connections", "/?format=x", "/debug"];
-    let rows = rows();
+    let rows = quick_rows();
     for path in rows.iter().map(|row| row.path).chain(unlisted).map(example) {
         for headers in [&[("Host", "localhost"), ("Accept", BROWSER)][..], &[]] {
             let reply = send(server.address, "GET", &path, headers);
@@ -288,7 +326,7 @@ fn every_answer_carries_the_security_headers() {
 #[test]
 fn pages_need_nothing_that_the_policy_forbids() {
     let server = start(Fake::default());
-    for row in rows() {
+    for row in quick_rows() {
         let html = browse(server.address, &example(row.path));
         for forbidden in ["<script", "<style", " style=", " onclick", "http://", "https://", "url("]
         {

@@ -12,7 +12,17 @@ use rootcap_layers::{Call, method::FirstPoll};
 use tonic::Code;
 
 use super::watch::Watch;
-use crate::{metrics, server::open_calls::OpenCall};
+use crate::{
+    debug::{
+        marks::{self, Doing},
+        methods::address,
+    },
+    metrics,
+    server::open_calls::OpenCall,
+};
+
+/// Why a call is reset that somebody has cancelled.
+const CANCELLED: &str = "cancelled";
 
 pin_project! {
     /// The task of one call: hyper's stream, ended by force when it is overdue.
@@ -55,7 +65,10 @@ impl<F: Future<Output = ()>> Future for CallTask<F> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let learns = self.as_mut().project().learns.take().map(|short| (short, Instant::now()));
         // Once for all that hyper polls of it: the head, and each frame.
-        let current = self.open.call().map(Call::enter);
+        let current = self.open.call().map(|call| {
+            let (owner, method) = (self.open.connection().server(), address(call.method()));
+            (marks::poll(Doing { owner, method }), call.enter())
+        });
         let polled = self.as_mut().poll_call(cx);
         drop(current);
         if let Some(((short, began), call)) = learns.zip(self.open.call()) {
@@ -77,13 +90,23 @@ impl<F: Future<Output = ()>> CallTask<F> {
             }
             return Poll::Ready(());
         }
+        let Some(call) = this.open.call() else { return Poll::Pending };
+        call.note_wait();
+        // Whoever could say so in an answer has been polled by now.
+        let cancelled = call.poll_cancelled(cx).is_ready();
         // Before the answer's head, the deadline's layer is polled and needs no help, if only the call has begun.
-        let helpless = |call: &&Call| call.is_answered() || call.unsent().waits();
-        let Some(call) = this.open.call().filter(helpless) else { return Poll::Pending };
-        let overdue = ready!(this.watch.poll(call, cx));
+        let helpless = call.is_answered() || call.unsent().waits();
+        let why = match cancelled {
+            true => CANCELLED,
+            false if helpless => {
+                let overdue = ready!(this.watch.poll(call, cx));
+                call.cut(overdue.code(), overdue.as_str());
+                overdue.as_str()
+            }
+            false => return Poll::Pending,
+        };
         // Dropping hyper's stream resets it.
-        call.cut(overdue.code(), overdue.as_str());
-        metrics::calls_reset_total(overdue.as_str()).increment(1);
+        metrics::calls_reset_total(why).increment(1);
         Poll::Ready(())
     }
 }

@@ -118,7 +118,7 @@ pub(super) mod tests {
     use super::*;
 
     /// Any call.
-    pub(in crate::server::sending) async fn call() -> Call {
+    pub(in crate::server) async fn call() -> Call {
         let methods = Arc::new(Methods::builder().service("a.B").build());
         let inner = service_fn(async |_: Request<_>| {
             Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))

@@ -1,0 +1,132 @@
+//! `/debug/pprof/threads`: the threads of the process, and the stack of each.
+
+use std::time::Duration;
+
+use axum::response::Response;
+use http::request::Parts;
+use serde::Serialize;
+
+use super::pprof;
+use crate::admin::negotiate::{Format, answer};
+use crate::admin::page::{Cell, Page, Table};
+use crate::admin::routes::Admin;
+use crate::debug::Refused;
+use crate::debug::threads::{self, Frame, Thread};
+
+/// Shows the threads.
+pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
+    let (threads, count) = match threads::all() {
+        Ok(found) => found,
+        Err(error) => return pprof::refusal(&Refused::from(error)),
+    };
+    let names = admin.process.polled();
+    let row = |thread: Thread| Row {
+        thread: thread.number,
+        name: thread.name,
+        state: thread.state,
+        cpu_seconds: thread.cpu.as_ref().map(Duration::as_secs_f64),
+        polls: names.path_of(thread.doing),
+        stack: thread.stack,
+    };
+    answer(parts, Format::Text, &Threads { count, threads: threads.into_iter().map(row).collect() })
+}
+
+#[derive(Serialize)]
+struct Threads {
+    count: usize,
+    threads: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    thread: u32,
+    name: String,
+    state: String,
+    cpu_seconds: Option<f64>,
+    /// The method of the call that it polls.
+    polls: Option<String>,
+    stack: Option<Vec<Frame>>,
+}
+
+impl Page for Threads {
+    fn title(&self) -> &'static str {
+        "Threads"
+    }
+
+    fn facts(&self) -> Vec<String> {
+        let (count, shown) = (self.count, self.threads.len());
+        let silent = self.threads.iter().filter(|row| row.stack.is_none()).count();
+        let mut facts = vec![format!(
+            "Threads: {count}. Each was interrupted for its stack; a system call that it waited in may have ended early."
+        )];
+        facts.extend((shown < count).then(|| format!("The first {shown} are shown.")));
+        facts
+            .extend((silent > 0).then(|| format!("{silent} have not answered in time, or ended.")));
+        facts
+    }
+
+    fn table(&self) -> Table {
+        let row = |row: &Row| {
+            vec![
+                Cell::Number(row.thread.into()),
+                Cell::Short(row.name.clone()),
+                Cell::Short(row.state.clone()),
+                Cell::Short(row.cpu_seconds.map(|cpu| format!("{cpu:.3}s")).unwrap_or_default()),
+                Cell::Key(row.polls.clone().unwrap_or_default()),
+            ]
+        };
+        let columns = &["Thread", "Name", "State", "CPU time", "Polls a call of"];
+        Table { columns, rows: self.threads.iter().map(row).collect() }
+    }
+
+    fn more_tables(&self) -> Vec<(&'static str, Table)> {
+        let stacks = self.threads.iter().filter_map(|row| Some((row.thread, row.stack.as_ref()?)));
+        vec![("Stacks, innermost first", stack_table(&["Thread", "Function"], stacks))]
+    }
+}
+
+/// A row for each function of stacks; whose it is stands in the first row of each.
+pub(super) fn stack_table<'a, N: Into<u64>>(
+    columns: &'static [&'static str; 2],
+    stacks: impl Iterator<Item = (N, &'a Vec<Frame>)>,
+) -> Table {
+    let rows = stacks.flat_map(|(whose, frames)| {
+        let whose = whose.into();
+        frames.iter().enumerate().map(move |(depth, frame)| {
+            let whose = if depth == 0 { whose.to_string() } else { String::new() };
+            vec![Cell::Short(whose), Cell::Code(described(frame))]
+        })
+    });
+    Table { columns, rows: rows.collect() }
+}
+
+/// A function and its source, from the name of the crate on.
+fn described(Frame { function, source }: &Frame) -> String {
+    let after = |before| source.split_once(before)?.1.split_once('/');
+    let short = after("/registry/src/").or(after("/rustc/")).map_or(source.as_str(), |it| it.1);
+    match short {
+        "" => function.clone(),
+        _ => format!("{function} ({short})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_shown_from_its_crate_on() {
+        for (source, shown) in [
+            (
+                "/home/x/.cargo/registry/src/host-17/mio-1.2/src/poll.rs:4",
+                "f (mio-1.2/src/poll.rs:4)",
+            ),
+            ("/rustc/598/library/std/src/rt.rs:7", "f (library/std/src/rt.rs:7)"),
+            ("/home/x/server/src/main.rs:1", "f (/home/x/server/src/main.rs:1)"),
+            ("", "f"),
+        ] {
+            let frame = Frame { function: "f".to_owned(), source: source.to_owned() };
+            assert_eq!(described(&frame), shown);
+        }
+    }
+}
