@@ -32,6 +32,13 @@ def fails(channel, code):
     raise AssertionError("the call succeeded")
 
 
+def detail(status, kind):
+    """The detail of this kind, which must be there once."""
+    message = getattr(error_details_pb2, kind)()
+    equal([each.Unpack(message) for each in status.details].count(True), 1, f"the number of {kind}s")
+    return message
+
+
 def a_status_without_details_has_none(channel):
     error = fails(channel, grpc.StatusCode.ABORTED)
     equal(error.details(), "as asked", "the message")
@@ -43,9 +50,13 @@ def a_refusal_tells_when_to_retry(channel):
     # It compares code and message with those of the call, and fails if they are others.
     status = rpc_status.from_call(error)
     equal(status.code, code_pb2.RESOURCE_EXHAUSTED, "the code in the details")
-    equal(len(status.details), 1, "the number of details")
-    retry = error_details_pb2.RetryInfo()
-    equal(status.details[0].Unpack(retry), True, "the detail being a RetryInfo")
+    equal(len(status.details), 3, "the number of details")
+    info, quota, retry = (detail(status, kind) for kind in ("ErrorInfo", "QuotaFailure", "RetryInfo"))
+    equal((info.reason, info.domain), ("RATE_LIMIT_EXCEEDED", "rootcap"), "the reason")
+    equal(info.metadata["rule"], "limits.rate", "the rule")
+    equal(len(quota.violations), 1, "the number of quotas")
+    pushback = dict(error.trailing_metadata())["grpc-retry-pushback-ms"]
+    equal(0 < int(pushback) <= 3_600_000, True, f"{pushback} ms being within the hour")
     delay = retry.retry_delay.ToTimedelta().total_seconds()
     equal(0 < delay <= 3600, True, f"{delay} s being within the hour")
 

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, path::Path};
 use rootcap::metrics::{Metric, all};
 use rootcap_proto::{
     helloworld::{HelloRequest, greeter_client::GreeterClient},
-    testing::{BlockRequest, StreamRequest, faults_client::FaultsClient},
+    testing::{
+        BlockRequest, EchoRequest, SleepRequest, StreamRequest, faults_client::FaultsClient,
+    },
 };
 use rootcap_tests::{
     example::{self, Example},
@@ -97,6 +99,7 @@ async fn the_metrics_are_those_of_the_table() {
         with_a_check().await,
         with_tls_and_export().await,
         with_a_reset_call().await,
+        with_a_queue().await,
         with_a_blocked_worker().await,
     ];
     let shown = scrapes.each_ref().map(shown);
@@ -150,6 +153,19 @@ async fn with_a_reset_call() -> Metrics {
     let _stalled = raw.begin(head, raw::message(&request)).await.unwrap();
     let stalled = [("reason", "stalled")];
     server.admin.until("rootcap_calls_reset_total", &stalled, 1.0).await
+}
+
+/// The metrics of a server with a limit, for which a call has waited in vain.
+async fn with_a_queue() -> Metrics {
+    let rule = r#"[{ name = "one", limit = 1, queue = 1, queue_timeout = "1ms" }]"#;
+    let server = Example::start("faults", &[("ROOTCAP_CONCURRENCY", rule)]).await;
+    let mut client = FaultsClient::connect(format!("http://{}", server.address)).await.unwrap();
+    let mut other = client.clone();
+    let busy = tokio::spawn(async move { other.sleep(SleepRequest { millis: 600_000 }).await });
+    server.admin.until("rootcap_limit_in_flight", &[("rule", "one")], 1.0).await;
+    client.echo(EchoRequest::default()).await.unwrap_err();
+    busy.abort();
+    server.admin.until("rootcap_limit_queue_seconds_count", &[("rule", "one")], 1.0).await
 }
 
 /// The metrics of a server with TLS, after a handshake that failed, which exports traces to nobody.

@@ -14,7 +14,7 @@ mod schema;
 mod table;
 
 pub use rootcap_layers::metrics::{Metric, MetricKind};
-use rootcap_layers::{admission, metrics};
+use rootcap_layers::{admission, concurrency, metrics};
 pub(crate) use table::*;
 
 /// All metrics: those of calls, then the server's, then those of the process.
@@ -22,7 +22,7 @@ pub(crate) use table::*;
 /// Those of the process depend on the operating system; all of these are there on Linux.
 pub fn all() -> impl Iterator<Item = Metric> {
     metrics::rendered()
-        .chain([admission::REJECTED])
+        .chain([admission::REJECTED, admission::DECISIONS, concurrency::QUEUE_TIME])
         .chain(table::ROWS.iter().copied())
         .chain(process::ROWS.iter().copied())
 }

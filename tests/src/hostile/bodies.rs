@@ -42,7 +42,8 @@ async fn messages_that_are_announced_as_4_gib() {
         let raw = Raw::connect(address).await;
         let calls = (0..200).map(|_| echo(&raw, "identity", &b"\0\xff\xff\xff\xff\x0a"[..]));
         let codes: Vec<_> = stream::iter(calls).buffer_unordered(200).collect().await;
-        assert_eq!(codes, ["11"; 200]);
+        // More than all requests together may hold (limits.request_bytes).
+        assert_eq!(codes, ["8"; 200]);
     })
     .await;
 }

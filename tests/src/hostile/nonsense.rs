@@ -133,7 +133,7 @@ async fn messages_that_are_none() {
     let server = start(|_| {}).await;
     let before = series(&server).await;
     let raw = Raw::connect(server.local_addr()).await;
-    let messages: [(&[u8], &str); 6] = [
+    let messages: [(&[u8], &str); 7] = [
         // The name is not UTF-8.
         (b"\0\0\0\0\x04\x0a\x02\xff\xfe", "13"),
         // Field 0, and a length beyond the end.
@@ -143,8 +143,10 @@ async fn messages_that_are_none() {
         (b"\x01\0\0\0\x01\x00", "13"),
         // A flag that is neither.
         (b"\x07\0\0\0\x01\x00", "13"),
-        // 4 GiB are announced.
-        (b"\0\xff\xff\xff\xff\x0a", "11"),
+        // 16 MiB are announced, more than the decoder takes.
+        (b"\0\x01\0\0\0\x0a", "11"),
+        // 4 GiB are announced, more than all requests together may hold.
+        (b"\0\xff\xff\xff\xff\x0a", "8"),
     ];
     for (message, expected) in messages {
         let head = raw.head("/helloworld.Greeter/SayHello");

@@ -123,6 +123,12 @@ impl Bench {
         Ok(load)
     }
 
+    /// Makes the calls of a case, and checks that each was answered, be it with a refusal.
+    pub(crate) fn load_refused(&self, server: &Server, case: &Case) -> Result<()> {
+        let load = self.h2load.run(server.address, case)?;
+        Ok(verify::answered(case.calls, &load)?)
+    }
+
     /// Makes a call of each of so many methods, and checks that each was answered, whatever its status.
     pub(crate) fn load_each(&self, server: &Server, methods: u64, code: u64) -> Result<()> {
         let load = self.h2load.run_each(server.address, methods, code)?;

@@ -22,6 +22,8 @@ pub(crate) struct Latencies {
     pub(crate) p99: f64,
     /// How late calls were sent, at the 99th percentile: the client's own doing.
     pub(crate) late: f64,
+    /// Calls that were refused, which have no latency.
+    pub(crate) refused: u64,
 }
 
 impl Client {
@@ -41,6 +43,32 @@ impl Client {
         let mut command = self.pinned(&[]);
         let said = said(command.arg("open-loop").arg(server.to_string()).args(numbers))?;
         latencies(&said).ok_or_else(|| format!("the client said something else: {said}").into())
+    }
+
+    /// Makes calls of which each is another caller's; tells how many were refused.
+    pub(crate) fn keys(&self, server: SocketAddr, calls: u64) -> Result<u64> {
+        let mut command = self.pinned(&[]);
+        let said = said(command.args(["keys", &server.to_string(), &calls.to_string()]))?;
+        let refused = said.strip_prefix("refused ").and_then(|number| number.parse().ok());
+        refused.ok_or_else(|| format!("the client said something else: {said}").into())
+    }
+
+    /// Checks a server's health, over and over, while `busy` runs; returns the longest time, in milliseconds.
+    pub(crate) fn probe<T>(
+        &self,
+        server: SocketAddr,
+        busy: impl FnOnce() -> Result<T>,
+    ) -> Result<(T, f64)> {
+        let mut command = self.pinned(&[]);
+        command.arg("probe").arg(server.to_string());
+        let process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let result = busy();
+        // It ends with its input.
+        let output = process.wait_with_output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let longest = longest(said.trim_end());
+        let longest = longest.ok_or_else(|| format!("the probe said something else: {said}"))?;
+        Ok((result?, longest))
     }
 
     /// Opens connections that stay open, each without a call.
@@ -128,11 +156,18 @@ pub(crate) fn said(command: &mut Command) -> Result<String> {
 
 fn latencies(said: &str) -> Option<Latencies> {
     let words: Vec<_> = said.split(' ').collect();
-    let ["p50", p50, "p90", p90, "p99", p99, "late", late] = words[..] else {
+    let ["p50", p50, "p90", p90, "p99", p99, "late", late, "refused", refused] = words[..] else {
         return None;
     };
     let number = |text: &str| text.parse().ok();
-    Some(Latencies { p50: number(p50)?, p90: number(p90)?, p99: number(p99)?, late: number(late)? })
+    let [p50, p90, p99, late] = [number(p50)?, number(p90)?, number(p99)?, number(late)?];
+    Some(Latencies { p50, p90, p99, late, refused: refused.parse().ok()? })
+}
+
+/// Milliseconds, from a line that has microseconds. Without a check there was no longest.
+fn longest(said: &str) -> Option<f64> {
+    let (checks, longest) = said.strip_prefix("checks ")?.split_once(" longest ")?;
+    (checks.parse::<u64>().ok()? > 0).then_some(longest.parse::<f64>().ok()? / 1e3)
 }
 
 #[cfg(test)]
@@ -143,10 +178,17 @@ mod tests {
 
     #[test]
     fn latencies_are_read() {
-        let expected = Latencies { p50: 51.2, p90: 60.0, p99: 99.9, late: 0.4 };
-        assert_eq!(latencies("p50 51.2 p90 60.0 p99 99.9 late 0.4"), Some(expected));
-        assert_eq!(latencies("p50 51.2 p90 60.0 p99 99.9"), None);
-        assert_eq!(latencies("p50 51.2 p90 60.0 p99 x late 0.4"), None);
+        let expected = Latencies { p50: 51.2, p90: 60.0, p99: 99.9, late: 0.4, refused: 7 };
+        assert_eq!(latencies("p50 51.2 p90 60.0 p99 99.9 late 0.4 refused 7"), Some(expected));
+        assert_eq!(latencies("p50 51.2 p90 60.0 p99 99.9 late 0.4"), None);
+        assert_eq!(latencies("p50 51.2 p90 60.0 p99 x late 0.4 refused 7"), None);
+    }
+
+    #[test]
+    fn a_probe_counts_if_it_has_checked_anything() {
+        assert_eq!(longest("checks 12 longest 1500.0"), Some(1.5));
+        assert_eq!(longest("checks 0 longest 0.0"), None);
+        assert_eq!(longest("checks 1"), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod table;
 
-pub(crate) use table::CONTENDERS;
+pub(crate) use table::{CONTENDERS, LIMITED_RATE, REFUSING};
 
 /// A server to measure.
 #[derive(Debug, PartialEq)]
@@ -22,6 +22,13 @@ pub(crate) struct Contender {
     pub(crate) accounts: Option<Accounts>,
 }
 
+impl Contender {
+    /// Whether its limits refuse calls of a load, which is then answered, and not served.
+    pub(crate) fn refuses(&self) -> bool {
+        self.group == Group::Overload || self.name == REFUSING
+    }
+}
+
 /// What a contender is measured for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
@@ -36,6 +43,10 @@ pub(crate) enum Group {
     /// Has 200 of them, for what a scrape of their metrics takes. A call with the metadata `bench-code` ends with the
     /// status of that number.
     Scrape,
+    /// With limits that no call reaches, that refuse each, and without: the first is the base.
+    Limits,
+    /// With a limit that is offered ten times as much.
+    Overload,
 }
 
 /// Where a contender comes from.

@@ -23,7 +23,10 @@ pub(crate) fn check(bench: &Bench, built: &Built) -> Result<()> {
     let path = bench.file("lines");
     let output = File::create(&path)?.into();
     let server = bench.start_as(built, &built.binary, Vec::new(), output)?;
-    bench.load(&server, &CASE)?;
+    match built.contender.refuses() {
+        true => bench.load_refused(&server, &CASE)?,
+        false => drop(bench.load(&server, &CASE)?),
+    }
     if let Some(lines) = server.tally()?.and_then(|tally| tally.lines)
         && lines.dropped > 0
     {

@@ -4,6 +4,7 @@ mod closed;
 mod heap;
 mod instructions;
 mod latency;
+mod limits;
 mod memory;
 mod scrape;
 mod size;
@@ -40,6 +41,7 @@ pub(crate) const MEASUREMENTS: &[Measurement] = &[
     row("instructions", "user-space instructions per call", HEADLINE, instructions::run),
     row("writes", "socket writes per response", HEADLINE, writes::run),
     row("memory", "resident memory: idle, per connection, after load", MEMORY, memory::run),
+    row("limits", "what limits take of a call, and what they are there for", LIMITS, limits::run),
     row("scrape", "a scrape of many methods, and calls meanwhile", SCRAPE, scrape::run),
     row("start", "time from exec to the first answer", HEADLINE, start::run),
     row("size", "size of the stripped binary, number of crates", HEADLINE, size::run),
@@ -50,6 +52,7 @@ const HEADLINE: &[Group] = &[Group::Headline];
 const BOTH: &[Group] = &[Group::Headline, Group::Price];
 const MEMORY: &[Group] = &[Group::Headline, Group::Memory];
 const SCRAPE: &[Group] = &[Group::Scrape];
+const LIMITS: &[Group] = &[Group::Limits, Group::Overload];
 const LTO: &[Group] = &[Group::Lto];
 
 const fn row(

@@ -17,7 +17,7 @@ pub const REJECTED: Metric = Metric::new(
 pub const DECISIONS: Metric = Metric::new(
     MetricKind::Counter,
     "rootcap_limit_decisions_total",
-    &["rule", "grpc_service", "grpc_method", "decision", "reason"],
+    &["decision", "grpc_method", "grpc_service", "reason", "rule"],
     "What the rules of limits decided about calls: allowed, rejected, shed, or observed (would have been refused).",
 );
 

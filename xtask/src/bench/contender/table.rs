@@ -16,6 +16,25 @@ const UNWATCHED: (&str, &str) = ("ROOTCAP_CONNECTION__STALL_TIMEOUT", "off");
 const QUEUED: (&str, &str) = ("ROOTCAP_CONNECTION__SHORT_CALLS_AT_ONCE", "off");
 const SCATTERED: (&str, &str) = ("ROOTCAP_CONNECTION__COALESCE_WRITES", "off");
 
+const UNBOUNDED: (&str, &str) = ("ROOTCAP_LIMITS__REQUEST_BYTES", "off");
+/// Rules that are never reached: of callers, and of what each has in flight.
+const RATES: (&str, &str) = (
+    "ROOTCAP_RATE_LIMIT",
+    r#"[{ name = "tenants", match = "/helloworld.Greeter/*", per = "metadata:x-tenant", quota = "10000000/s" }]"#,
+);
+const SHARES: (&str, &str) =
+    ("ROOTCAP_CONCURRENCY", r#"[{ name = "shares", per = "peer", limit = 100000 }]"#);
+/// A rule that lets each caller in once.
+const ONCE: (&str, &str) = (
+    "ROOTCAP_RATE_LIMIT",
+    r#"[{ name = "tenants", match = "/helloworld.Greeter/*", per = "metadata:x-tenant", quota = "1/24h" }]"#,
+);
+/// Calls per second that the contender of [`Group::Overload`] lets in.
+pub(crate) const LIMITED_RATE: u64 = 500;
+const LIMITED: (&str, &str) = ("ROOTCAP_LIMITS__RATE", "500/s");
+/// Refuses every call but the first.
+pub(crate) const REFUSING: &str = "rootcap, refusing";
+
 /// All contenders, those that ratios are to before the others of their group.
 pub(crate) const CONTENDERS: &[Contender] = &[
     BARE,
@@ -48,6 +67,10 @@ pub(crate) const CONTENDERS: &[Contender] = &[
     without("rootcap without calls at once", &[FILE, QUEUED], STARTED_AND_FINISHED),
     // Then no call runs at once either.
     without("rootcap without coalesced writes", &[FILE, SCATTERED], STARTED_AND_FINISHED),
+    limited("rootcap without limits", &[FILE, UNLIMITED, UNBOUNDED]),
+    limited("rootcap, limited by caller", &[FILE, UNLIMITED, RATES, SHARES]),
+    limited(REFUSING, &[FILE, UNLIMITED, ONCE, SHARES]),
+    Contender { group: Group::Overload, ..limited("rootcap, 500 calls/s", &[FILE, LIMITED]) },
     Contender { name: "bare, lto", ..lto(BARE) },
     Contender { name: "rootcap, lto", ..lto(ROOTCAP) },
     Contender {
@@ -131,6 +154,14 @@ const fn without(
 ) -> Contender {
     let accounts = Some(accounts(lines));
     Contender { name, group: Group::Price, counting: None, settings, accounts, ..ROOTCAP }
+}
+
+/// `rootcap` with settings of limits.
+const fn limited(
+    name: &'static str,
+    settings: &'static [(&'static str, &'static str)],
+) -> Contender {
+    Contender { name, group: Group::Limits, settings, ..ROOTCAP }
 }
 
 /// A contender of Cargo's, in the profile `lto`.

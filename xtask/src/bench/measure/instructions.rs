@@ -10,6 +10,7 @@ use crate::bench::contender::Group;
 use crate::bench::cores;
 use crate::bench::lines;
 use crate::bench::results::Results;
+use crate::bench::server::Server;
 
 pub(super) fn run(bench: &Bench, results: &mut Results) -> Result<()> {
     if let Err(missing) = cores::tool("valgrind") {
@@ -27,11 +28,19 @@ pub(super) fn run(bench: &Bench, results: &mut Results) -> Result<()> {
         contenders,
         rounds: bench.plan.pick(3, 1, 1),
     };
-    bench.rounds(results, &table, |built| bench.per_call(|case| Ok([counted(bench, built, case)?])))
+    let load = |server: &Server, case: &Case| bench.load(server, case).map(drop);
+    bench.rounds(results, &table, |built| {
+        bench.per_call(|case| Ok([counted(bench, built, case, load)?]))
+    })
 }
 
 /// The instructions of a server from its start to its end, with the calls of a case between.
-fn counted(bench: &Bench, built: &Built, case: &Case) -> Result<u64> {
+pub(super) fn counted(
+    bench: &Bench,
+    built: &Built,
+    case: &Case,
+    load: impl Fn(&Server, &Case) -> Result<()>,
+) -> Result<u64> {
     let path = bench.file("callgrind");
     let out = format!("--callgrind-out-file={}", path.display());
     // One worker: valgrind lets one thread run at a time, and others would spend their turns in search of work. It also
@@ -41,7 +50,7 @@ fn counted(bench: &Bench, built: &Built, case: &Case) -> Result<u64> {
     let under = under.map(Into::into).to_vec();
     let output = bench.file("lines");
     let server = bench.start_as(built, &built.binary, under, File::create(&output)?.into())?;
-    bench.load(&server, case)?;
+    load(&server, case)?;
     // No look at `/metrics`: to collect what it has of the process takes valgrind down.
     if let Some(accounts) = &built.contender.accounts {
         lines::arrive(accounts, &output, case.calls)?;

@@ -25,7 +25,7 @@ pub(super) fn run(bench: &Bench, results: &mut Results) -> Result<()> {
 
 fn turn(bench: &Bench, built: &Built) -> Result<Vec<f64>> {
     let server = bench.start(built)?;
-    let Latencies { p50, p90, p99, late } = open_loop(bench, built, &server)?;
+    let Latencies { p50, p90, p99, late, .. } = open_loop(bench, built, &server)?;
     Ok(vec![p50, p90, p99, late])
 }
 
@@ -33,7 +33,11 @@ fn turn(bench: &Bench, built: &Built) -> Result<Vec<f64>> {
 pub(super) fn open_loop(bench: &Bench, built: &Built, server: &Server) -> Result<Latencies> {
     bench.load(server, &WARM_UP)?;
     let calls = bench.plan.pick(25_000, 10_000, 1_000);
-    bench.accounted(built, server, calls + CONNECTIONS, || {
+    let latencies = bench.accounted(built, server, calls + CONNECTIONS, || {
         bench.client.open_loop(server.address, CONNECTIONS, RATE, calls)
-    })
+    })?;
+    match latencies.refused {
+        0 => Ok(latencies),
+        refused => Err(format!("of {calls} calls, {refused} were refused").into()),
+    }
 }
