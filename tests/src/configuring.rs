@@ -128,7 +128,7 @@ async fn a_program_says_what_it_is() {
     );
     assert_eq!(info["Pid"], example.pid());
     assert_eq!(info["Services"]["helloworld.Greeter"][0], "SayHello");
-    assert_eq!(info["Services"]["rootcap.testing.Faults"].as_array().unwrap().len(), 11);
+    assert_eq!(info["Services"]["rootcap.testing.Faults"].as_array().unwrap().len(), 12);
     let (start, now) = (&info["StartTimeEpochSecs"], &info["CurrentTimeEpochSecs"]);
     assert!(start.as_u64().unwrap() <= now.as_u64().unwrap());
     assert!(info["Uptime"].as_str().unwrap().ends_with('s'));
