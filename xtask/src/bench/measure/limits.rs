@@ -14,6 +14,7 @@ use crate::bench::case::Case;
 use crate::bench::client::Latencies;
 use crate::bench::contender::{Group, LIMITED_RATE, REFUSING};
 use crate::bench::cores;
+use crate::bench::plan::Plan;
 use crate::bench::results::Results;
 use crate::bench::server::Server;
 
@@ -32,6 +33,8 @@ pub(super) fn run(bench: &Bench, results: &mut Results) -> Result<()> {
         rounds,
     };
     match cores::tool("valgrind") {
+        // Of all that a smoke runs it would take longest, and CI holds no number of it.
+        Ok(_) if bench.plan == Plan::Smoke => {}
         Ok(_) => bench.rounds(results, &table, |built| costs(bench, built))?,
         Err(missing) => results.not_measured(format!("{}: {missing}", table.of)),
     }
