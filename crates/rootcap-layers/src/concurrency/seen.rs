@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{ConcurrencyRules, ConcurrencyState, limit::Limit, over::Over};
+use super::{ConcurrencyRules, ConcurrencyState, over::Over};
 use crate::{
     Method,
     limits::{Decided, LastDecision, LastDecisions, TopCaller, TopCallers, Verdict},
@@ -63,12 +63,7 @@ impl ConcurrencyRules {
 
     /// The last calls that each rule has refused, or would have, and how long ago that was.
     pub fn last_decisions(&self) -> Vec<(Duration, LastDecision)> {
-        let of = |limit: &Arc<Limit>| {
-            let (seen, now) = (limit.seen(), limit.seen().now());
-            let ago = |at| Duration::from_nanos(now.saturating_sub(at));
-            let latest = seen.decisions.latest().into_iter();
-            latest.map(|decision| (ago(decision.at), decision)).collect::<Vec<_>>()
-        };
-        self.limits().iter().flat_map(of).collect()
+        let seen = self.limits().iter().map(|limit| limit.seen());
+        seen.flat_map(|seen| seen.decisions.before(seen.now())).collect()
     }
 }

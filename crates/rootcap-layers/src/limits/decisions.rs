@@ -1,6 +1,9 @@
 //! The last decisions that were not plain admissions, with what they were made from.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use crate::excerpt::{Excerpt, MAX_LEN, cut};
 
@@ -108,6 +111,12 @@ impl LastDecisions {
     /// Keeps a decision.
     pub fn note(&self, decided: &Decided<'_>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).note(decided);
+    }
+
+    /// The last ones, and how long before `now` each was made; the latest first.
+    pub fn before(&self, now: u64) -> Vec<(Duration, LastDecision)> {
+        let ago = |at| Duration::from_nanos(now.saturating_sub(at));
+        self.latest().into_iter().map(|decision| (ago(decision.at), decision)).collect()
     }
 
     /// The last ones, the latest first, fit to be shown.

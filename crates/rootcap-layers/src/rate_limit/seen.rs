@@ -43,9 +43,7 @@ impl RateRules {
 
     /// The last calls that were refused, or would have been, and how long ago that was; the latest first.
     pub fn last_decisions(&self) -> Vec<(Duration, LastDecision)> {
-        let now = self.0.nanos(Instant::now());
-        let ago = |at| Duration::from_nanos(now.saturating_sub(at));
-        self.0.decisions.latest().into_iter().map(|decision| (ago(decision.at), decision)).collect()
+        self.0.decisions.before(self.0.nanos(Instant::now()))
     }
 }
 

@@ -54,15 +54,17 @@ impl RequestBytesRule {
 
     /// The last calls that were refused, cut, or would have been, and how long ago that was; the latest first.
     pub(super) fn last_decisions(&self) -> Vec<(Duration, LastDecision)> {
-        let now = self.origin.elapsed();
-        let ago = |at| now.saturating_sub(Duration::from_nanos(at));
-        self.decisions.latest().into_iter().map(|decision| (ago(decision.at), decision)).collect()
+        self.decisions.before(self.now())
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
     fn note(&self, call: Option<&Call>, verdict: Verdict, Full { limit, used, asked }: Full) {
         let peer = call.and_then(|call| call.peer());
         self.decisions.note(&Decided {
-            at: u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX),
+            at: self.now(),
             rule: &self.name,
             method: call.map(Call::path).unwrap_or_default(),
             caller: peer.map(|peer| peer.as_str()).unwrap_or_default(),

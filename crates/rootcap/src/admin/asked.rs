@@ -39,6 +39,12 @@ pub(super) fn lasts(query: &str, usual: Option<Duration>) -> Result<Option<Durat
     optional_duration(text, LASTS).map_err(|problem| format!("for={}: {problem}", Excerpt(text)))
 }
 
+/// Tests that a request which undoes a change says nothing of how: it would go unseen.
+pub(super) fn no_parameters(parts: &Parts) -> Result<(), &'static str> {
+    let has_some = parts.uri.query().is_some_and(|query| !query.is_empty());
+    if has_some { Err("a DELETE has no parameters") } else { Ok(()) }
+}
+
 /// The answer to what is wrong.
 pub(super) fn refused(problem: &str) -> Response {
     plain_response(StatusCode::BAD_REQUEST, format!("{problem}\nNothing was changed.\n"))

@@ -1,5 +1,7 @@
 //! What follows from several settings.
 
+use rootcap_layers::admission::Match;
+
 use super::settings::{Config, Otlp};
 use super::value::{Auto, Switch, bare};
 use crate::server::open_files;
@@ -28,6 +30,17 @@ impl Config {
             Auto::Auto if self.exports_traces() => 1.0,
             Auto::Auto => 0.0,
         }
+    }
+
+    /// The rules of limits: the list and the place of each, its name, and which calls it is about.
+    pub(super) fn rules_of_limits(
+        &self,
+    ) -> impl Iterator<Item = (&'static str, usize, &str, &Match)> {
+        let rates = self.rate_limit.iter().enumerate();
+        let rates = rates.map(|(i, rule)| ("rate_limit", i, &*rule.name, &rule.r#match));
+        let in_flight = self.concurrency.iter().enumerate();
+        let in_flight = in_flight.map(|(i, rule)| ("concurrency", i, &*rule.name, &rule.r#match));
+        rates.chain(in_flight)
     }
 
     /// The most connections at a time. Half of the descriptors are left for what handlers open, and for the admin port.

@@ -118,15 +118,9 @@ fn contradictions(loaded: &Loaded) -> Vec<ConfigError> {
 
 /// Rules of limits that have the name of an earlier one: nobody could tell them apart.
 fn doubled_names(loaded: &Loaded) -> Vec<ConfigError> {
-    let Config { rate_limit, concurrency, .. } = &loaded.config;
-    let rates =
-        rate_limit.iter().enumerate().map(|(i, rule)| (place("rate_limit", i, "name"), &rule.name));
-    let others = concurrency
-        .iter()
-        .enumerate()
-        .map(|(i, rule)| (place("concurrency", i, "name"), &rule.name));
     let mut first = BTreeMap::new();
-    let doubled = rates.chain(others).filter_map(|(key, name)| {
+    let doubled = loaded.config.rules_of_limits().filter_map(|(list, index, name, _)| {
+        let key = place(list, index, "name");
         let before =
             first.insert(name, key.clone()).map(|before| loaded.sources.of(&before).to_string());
         let sentence = format!("another rule has this name ({}); expected one of its own", before?);

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::{ConfigError, ConfigErrors};
 use super::loaded::Loaded;
-use super::settings::Config;
 use super::source::place;
 use super::suggest::nearest;
 
@@ -73,16 +72,8 @@ impl Loaded {
 
     /// Rules of limits that match nothing.
     fn unknown_matches(&self, served: &Served<'_>) -> impl Iterator<Item = ConfigError> {
-        let Config { rate_limit, concurrency, .. } = &self.config;
-        let rates = rate_limit
-            .iter()
-            .enumerate()
-            .map(|(i, rule)| (place("rate_limit", i, "match"), &rule.r#match));
-        let others = concurrency
-            .iter()
-            .enumerate()
-            .map(|(i, rule)| (place("concurrency", i, "match"), &rule.r#match));
-        rates.chain(others).filter_map(move |(key, calls)| {
+        self.config.rules_of_limits().filter_map(move |(list, index, _, calls)| {
+            let key = place(list, index, "match");
             let problem = match (calls.method(), calls.service()) {
                 (Some(path), _) => served.check_method(path),
                 (None, Some(service)) => served.check_service(service),

@@ -14,7 +14,7 @@ use http::request::Parts;
 use self::rule::Rule;
 use self::tried::Tried;
 use self::view::{All, One};
-use crate::admin::asked::{by, lasts, refused};
+use crate::admin::asked::{by, lasts, no_parameters, refused};
 use crate::admin::change::Change;
 use crate::admin::fields::Fields;
 use crate::admin::negotiate::{Format, answer};
@@ -96,8 +96,8 @@ pub(in crate::admin) fn restore(
     parts: &Parts,
     _body: &[u8],
 ) -> Response {
-    if parts.uri.query().is_some_and(|query| !query.is_empty()) {
-        return refused("a DELETE has no parameters");
+    if let Err(problem) = no_parameters(parts) {
+        return refused(problem);
     }
     answer_of(controls.restore_limit(parameter(parts)), None, admin, parts)
 }

@@ -7,7 +7,7 @@ use http::StatusCode;
 use http::request::Parts;
 use serde::Serialize;
 
-use crate::admin::asked::{SetBy, by, lasts, refused, with_sources};
+use crate::admin::asked::{SetBy, by, lasts, no_parameters, refused, with_sources};
 use crate::admin::change::Change;
 use crate::admin::negotiate::{Format, answer};
 use crate::admin::page::{Cell, Page, Table};
@@ -46,8 +46,8 @@ pub(in crate::admin) fn restore(
     parts: &Parts,
     _body: &[u8],
 ) -> Response {
-    if parts.uri.query().is_some_and(|query| !query.is_empty()) {
-        return refused("a DELETE has no parameters");
+    if let Err(problem) = no_parameters(parts) {
+        return refused(problem);
     }
     answer_of(controls.restore_log_filter(), None, admin, parts)
 }
