@@ -99,18 +99,18 @@ impl Runner {
     }
 
     fn settle(&self, result: Result<(), String>) {
-        let (check, now) = (self.check(), Instant::now());
+        let (name, now) = (self.check().name().to_owned(), Instant::now());
         let error = result.clone().err();
-        let (change, duration) = {
-            let mut record = self.checked().record();
-            (record.settle(result, now), record.running_for(now).unwrap_or_default())
-        };
-        let name = check.name().to_owned();
+        let mut record = self.checked().record();
+        // Who sees the record finds it in the metrics as well.
+        let duration = record.running_for(now).unwrap_or_default();
         metrics::health_check_duration_seconds(name.clone()).set(duration);
         metrics::health_check_up(name.clone()).set(if error.is_none() { 1.0 } else { 0.0 });
         if error.is_some() {
             metrics::health_check_failures_total(name).increment(1);
         }
+        let change = record.settle(result, now);
+        drop(record);
         self.tell(change, error.as_deref());
     }
 
