@@ -2,7 +2,7 @@
 
 mod table;
 
-pub(crate) use table::{CONTENDERS, LIMITED_RATE, REFUSING};
+pub(crate) use table::{CONTENDERS, LIMITED_RATE, REFUSING, SCATTERED};
 
 /// A server to measure.
 #[derive(Debug, PartialEq)]

@@ -5,6 +5,7 @@ mod heap;
 mod instructions;
 mod latency;
 mod limits;
+mod lone;
 mod memory;
 mod scrape;
 mod size;
@@ -37,6 +38,7 @@ pub(crate) const MEASUREMENTS: &[Measurement] = &[
     row("streaming", "CPU per message of server-streaming calls", HEADLINE, closed::streaming),
     row("large", "CPU per call with messages of 1 MiB", HEADLINE, closed::large),
     row("latency", "latencies at a fixed rate, from when calls were due", HEADLINE, latency::run),
+    row("lone", "latency of a call that is alone on its connection", BOTH, lone::run),
     row("heap", "heap allocations and bytes per call", HEADLINE, heap::run),
     row("instructions", "user-space instructions per call", HEADLINE, instructions::run),
     row("writes", "socket writes per response", HEADLINE, writes::run),

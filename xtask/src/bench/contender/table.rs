@@ -14,7 +14,7 @@ const UNLIMITED: (&str, &str) = ("ROOTCAP_LIMITS__RATE", "off");
 const ENDLESS: (&str, &str) = ("ROOTCAP_DEADLINE__MAX", "off");
 const UNWATCHED: (&str, &str) = ("ROOTCAP_CONNECTION__STALL_TIMEOUT", "off");
 const QUEUED: (&str, &str) = ("ROOTCAP_CONNECTION__SHORT_CALLS_AT_ONCE", "off");
-const SCATTERED: (&str, &str) = ("ROOTCAP_CONNECTION__COALESCE_WRITES", "off");
+const UNJOINED: (&str, &str) = ("ROOTCAP_CONNECTION__COALESCE_WRITES", "off");
 
 const UNBOUNDED: (&str, &str) = ("ROOTCAP_LIMITS__REQUEST_BYTES", "off");
 /// Rules that are never reached: of callers, and of what each has in flight.
@@ -32,6 +32,8 @@ const ONCE: (&str, &str) = (
 /// Calls per second that the contender of [`Group::Overload`] lets in.
 pub(crate) const LIMITED_RATE: u64 = 500;
 const LIMITED: (&str, &str) = ("ROOTCAP_LIMITS__RATE", "500/s");
+/// Writes each answer by itself.
+pub(crate) const SCATTERED: &str = "rootcap without coalesced writes";
 /// Refuses every call but the first.
 pub(crate) const REFUSING: &str = "rootcap, refusing";
 
@@ -66,7 +68,7 @@ pub(crate) const CONTENDERS: &[Contender] = &[
     ),
     without("rootcap without calls at once", &[FILE, QUEUED], STARTED_AND_FINISHED),
     // Then no call runs at once either.
-    without("rootcap without coalesced writes", &[FILE, SCATTERED], STARTED_AND_FINISHED),
+    without(SCATTERED, &[FILE, UNJOINED], STARTED_AND_FINISHED),
     limited("rootcap without limits", &[FILE, UNLIMITED, UNBOUNDED]),
     limited("rootcap, limited by caller", &[FILE, UNLIMITED, RATES, SHARES]),
     limited(REFUSING, &[FILE, UNLIMITED, ONCE, SHARES]),

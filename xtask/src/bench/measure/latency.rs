@@ -9,8 +9,8 @@ use crate::bench::contender::Group;
 use crate::bench::results::Results;
 use crate::bench::server::Server;
 
-const RATE: u64 = 5_000;
-const CONNECTIONS: u64 = 10;
+pub(super) const RATE: u64 = 5_000;
+pub(super) const CONNECTIONS: u64 = 10;
 const WARM_UP: Case = Case::unary(10, 10, 2_000);
 
 pub(super) fn run(bench: &Bench, results: &mut Results) -> Result<()> {
