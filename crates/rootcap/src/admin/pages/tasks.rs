@@ -6,14 +6,15 @@ use axum::response::Response;
 use http::request::Parts;
 use serde::Serialize;
 
-use crate::admin::negotiate::{Format, answer};
+use crate::admin::brief::brief;
+use crate::admin::negotiate::{Format, answer_query};
 use crate::admin::page::{Cell, Page, Table};
 use crate::admin::process::{TaskRows, WorkerRow};
 use crate::admin::routes::Admin;
 
 /// Shows the counters.
 pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
-    answer(parts, Format::Text, &Tasks::from(admin.process.tasks()))
+    answer_query(parts, Format::Text, &[], |_| Ok(Tasks::from(admin.process.tasks())))
 }
 
 #[derive(Serialize)]
@@ -62,7 +63,7 @@ impl Page for Tasks {
         let row = |(number, worker): (usize, &Worker)| {
             vec![
                 Cell::Number(number as u64),
-                Cell::Short(format!("{:.3}s", worker.busy_seconds)),
+                Cell::Short(brief(Duration::from_secs_f64(worker.busy_seconds))),
                 Cell::Number(worker.parked),
             ]
         };
