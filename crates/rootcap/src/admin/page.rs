@@ -66,9 +66,8 @@ pub(super) enum Cell {
     Link { to: String, text: String },
     /// What is shown, and what changes it: a button.
     Button(Button),
-    /// The functions of a stack, innermost first, a line each: of which a browser shows the first, until it is asked for
-    /// the others.
-    Stack(Vec<String>),
+    /// The functions of a stack, innermost first, a line each. A browser shows what it is about, until it is asked for all.
+    Stack { about: String, functions: Vec<String> },
 }
 
 /// A button that sends what is beside it.
@@ -95,7 +94,7 @@ impl Cell {
             | Self::Link { text, .. } => without_effects(text).into_owned(),
             Self::Number(number) => number.to_string(),
             Self::Button(button) => without_effects(&button.value).into_owned(),
-            Self::Stack(functions) => functions.join(" < "),
+            Self::Stack { about, .. } => without_effects(about).into_owned(),
         }
     }
 }

@@ -67,7 +67,7 @@ fn table(html: &mut Html, caption: &str, Table { columns, rows }: &Table) {
 
 fn cell(html: &mut Html, value: &Cell) {
     match value {
-        Cell::Stack(functions) => stack(html, functions),
+        Cell::Stack { about, functions } => stack(html, about, functions),
         Cell::Text(text) => html.markup("><span>").text(without_effects(text)).markup("</span>"),
         Cell::Code(text) => html.markup("><code>").text(without_effects(text)).markup("</code>"),
         Cell::Short(text) => {
@@ -106,10 +106,9 @@ fn cell(html: &mut Html, value: &Cell) {
     };
 }
 
-/// The innermost function, and on demand all of them, each with its depth.
-fn stack<'a>(html: &'a mut Html, functions: &[String]) -> &'a mut Html {
-    let innermost = functions.first().map(String::as_str).unwrap_or_default();
-    html.markup(" class=\"stack\"><details><summary>").text(without_effects(innermost));
+/// What a stack is about, and on demand all its functions, each with its depth.
+fn stack<'a>(html: &'a mut Html, about: &str, functions: &[String]) -> &'a mut Html {
+    html.markup(" class=\"stack\"><details><summary>").text(without_effects(about));
     html.markup("</summary><ol>");
     for function in functions {
         html.markup("<li>").text(without_effects(function)).markup("</li>");

@@ -39,7 +39,7 @@ fn text_table(out: &mut String, Table { columns, rows }: &Table) {
 fn row_lines(row: &[Cell]) -> Vec<Vec<String>> {
     let line = |number: usize| {
         let cell = |cell: &Cell| match cell {
-            Cell::Stack(functions) => {
+            Cell::Stack { functions, .. } => {
                 functions.get(number).map(|it| without_effects(it).into_owned()).unwrap_or_default()
             }
             _ if number == 0 => cell.plain(),
@@ -48,7 +48,7 @@ fn row_lines(row: &[Cell]) -> Vec<Vec<String>> {
         row.iter().map(cell).collect()
     };
     let height = |cell: &Cell| match cell {
-        Cell::Stack(functions) => functions.len(),
+        Cell::Stack { functions, .. } => functions.len(),
         _ => 1,
     };
     (0..row.iter().map(height).max().unwrap_or(1)).map(line).collect()

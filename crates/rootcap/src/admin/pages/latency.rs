@@ -59,6 +59,9 @@ impl Page for Latency {
     }
 
     fn more_tables(&self) -> Vec<(&'static str, Table)> {
+        if self.rows.methods.is_empty() {
+            return Vec::new();
+        }
         let columns = &["Method", "Phase", "Calls in it", "On average", "99 % within"];
         let rows = self.rows.methods.iter();
         let rows = rows.flat_map(|method| method.phases.iter().map(|row| phase_cells(method, row)));

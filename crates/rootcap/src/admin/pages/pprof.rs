@@ -132,7 +132,7 @@ const PROFILES: &[(&str, &str)] = &[
         "The same as a flame graph, for a browser.",
     ),
     ("/debug/pprof/threads", "The threads, and the stack of each."),
-    ("/debug/pprof/tasks", "Counters of the runtime."),
+    ("/debug/pprof/tasks", "Counters of the runtime, and what the tasks of calls wait for."),
     ("/debug/stalls", "Handlers that have blocked their thread, with the stack of what blocked."),
 ];
 

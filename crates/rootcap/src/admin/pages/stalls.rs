@@ -72,10 +72,13 @@ impl Page for Stalls {
         let Some(threshold) = self.threshold_seconds.map(Duration::from_secs_f64).map(brief) else {
             return vec!["Stalls are not looked for: debug.stall_threshold is \"off\".".to_owned()];
         };
-        let shown = self.stalls.len();
+        let listed = match self.stalls.len() {
+            0 => String::new(),
+            shown => format!(" The last {shown} are listed."),
+        };
         vec![
             format!(
-                "Calls that have kept their thread for {threshold} or more in one go: {}. The last {shown} are listed.",
+                "Calls that have kept their thread for {threshold} or more in one go: {}.{listed}",
                 self.count
             ),
             "What blocks belongs into spawn_blocking; what computes for long, too, or it yields now and then.".to_owned(),
@@ -98,6 +101,9 @@ impl Page for Stalls {
     }
 
     fn more_tables(&self) -> Vec<(&'static str, Table)> {
+        if self.stalls.is_empty() {
+            return Vec::new();
+        }
         let stacks = self.stalls.iter().filter_map(|row| Some((row.number, row.stack.as_ref()?)));
         let table = stack_table(&["Stalls", "Stack"], stacks);
         vec![("Where the thread was when the stall was noticed, innermost first", table)]

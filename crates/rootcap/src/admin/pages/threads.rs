@@ -103,9 +103,26 @@ pub(super) fn stack_table<'a>(
         }
     }
     let row = |(all, stack): (String, &Vec<Frame>)| {
-        vec![Cell::Text(all), Cell::Stack(stack.iter().map(described).collect())]
+        let functions = stack.iter().map(described).collect();
+        vec![Cell::Text(all), Cell::Stack { about: about(stack), functions }]
     };
     Table { columns, rows: groups.into_iter().map(row).collect() }
+}
+
+/// Where a stack is: its innermost function, and the first one that is the program's own, where the executable tells.
+fn about(stack: &[Frame]) -> String {
+    let innermost = stack.first().map(|frame| frame.function.as_str()).unwrap_or_default();
+    match stack.iter().find(|frame| is_own(frame)) {
+        Some(own) if own.function != innermost => format!("{innermost}, for {}", own.function),
+        _ => innermost.to_owned(),
+    }
+}
+
+/// Whether the source lies neither where cargo keeps what it has fetched, nor with the standard library.
+fn is_own(Frame { source, .. }: &Frame) -> bool {
+    const OTHERS: [&str; 4] = ["/registry/src/", "/git/checkouts/", "/rustc/", "/rustlib/src/"];
+    // Of a library in C, the paths are those of another machine.
+    source.contains(".rs:") && !OTHERS.iter().any(|part| source.contains(part))
 }
 
 /// A function and its source, from the name of the crate on.
@@ -121,6 +138,39 @@ fn described(Frame { function, source }: &Frame) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stack_is_about_what_is_the_programs_own() {
+        let frame = |(function, source): &(&str, &str)| Frame {
+            function: (*function).to_owned(),
+            source: (*source).to_owned(),
+        };
+        let stack: Vec<_> = [
+            ("clock_nanosleep", ""),
+            ("std::thread::sleep", "/rustc/598/library/std/src/thread.rs:7"),
+            ("tokio::run", "/home/x/.cargo/registry/src/host-17/tokio-1.2/src/run.rs:4"),
+            ("server::block", "/home/x/server/src/main.rs:1"),
+            ("server::main", "/home/x/server/src/main.rs:9"),
+        ]
+        .iter()
+        .map(frame)
+        .collect();
+        assert_eq!(about(&stack), "clock_nanosleep, for server::block");
+        assert_eq!(about(&stack[3..]), "server::block");
+        assert_eq!(about(&stack[..3]), "clock_nanosleep");
+        assert_eq!(about(&[]), "");
+    }
+
+    #[test]
+    fn stacks_that_are_the_same_share_a_row() {
+        let stack =
+            |function: &str| vec![Frame { function: function.to_owned(), source: String::new() }];
+        let (one, other, same) = (stack("a"), stack("b"), stack("a"));
+        let table =
+            stack_table(&["Threads", "Stack"], [(1, &one), (2, &other), (3, &same)].into_iter());
+        let whose: Vec<_> = table.rows.iter().map(|row| row[0].plain()).collect();
+        assert_eq!(whose, ["1, 3", "2"]);
+    }
 
     #[test]
     fn a_source_is_shown_from_its_crate_on() {
