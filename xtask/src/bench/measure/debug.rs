@@ -42,7 +42,7 @@ const PROFILE: &str = "/debug/pprof/profile?seconds=1";
 const RATE: u64 = 1_000;
 const CONNECTIONS: u64 = 10;
 /// By the client, which shares its core with who asks for pages: where it is not far below, that is what is measured.
-const SENT_LATE: &str = "of which sent late";
+const SENT_LATE: &str = "sent late, p99 us";
 /// How long to wait until the calls go on, and how often to look.
 const PATIENCE: Duration = Duration::from_secs(10);
 const INTERVAL: Duration = Duration::from_millis(10);
