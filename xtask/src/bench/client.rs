@@ -76,6 +76,23 @@ impl Client {
         let files = connections + SPARE_FILES;
         let mut command = self.pinned(&[&format!("--nofile={files}:")]);
         command.arg("hold").arg(server.to_string()).arg(connections.to_string());
+        Self::held(command)
+    }
+
+    /// Begins so many calls on each of so many connections that do not end.
+    pub(crate) fn hold_calls(
+        &self,
+        server: SocketAddr,
+        connections: u64,
+        calls: u64,
+    ) -> Result<Held> {
+        let mut command = self.pinned(&[]);
+        command.arg("hold-calls").arg(server.to_string());
+        command.args([connections.to_string(), calls.to_string()]);
+        Self::held(command)
+    }
+
+    fn held(mut command: Command) -> Result<Held> {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let output = process.stdout.take().ok_or("the client has no output")?;
         let mut held = Held { process, output: BufReader::new(output) };
@@ -106,7 +123,7 @@ impl Client {
 /// Descriptors that a process needs besides those of the connections that are measured.
 pub(crate) const SPARE_FILES: u64 = 100;
 
-/// Connections that are open until this is dropped.
+/// Connections that are open, or calls that go on, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Held {
     process: Child,

@@ -45,6 +45,8 @@ pub(crate) enum Group {
     Scrape,
     /// With limits that no call reaches, that refuse each, and without: the first is the base.
     Limits,
+    /// For what those take who look at it while it works.
+    Debug,
     /// With a limit that is offered ten times as much.
     Overload,
 }

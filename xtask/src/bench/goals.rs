@@ -69,6 +69,10 @@ const GOALS: &[Goal] = &[
     goal(HELD[1], BEFORE, RatioTo("bare"), AtMost(1.0)),
     goal(HELD[1], AFTER, RatioTo("bare"), AtMost(1.0)),
     goal("start, exec to the first answer", "ms", Beyond("bare"), AtMost(2.0)),
+    looked_at(goal("debug pages, unary, 10x10", "instructions/call", Nothing, AtMost(1_500.0))),
+    looked_at(goal("debug pages, unary, 10x10", "allocations/call", Nothing, AtMost(0.0))),
+    looked_at(goal("10000 calls in flight", "HTML ms", Nothing, AtMost(200.0))),
+    looked_at(goal("10000 calls in flight", "JSON ms", Nothing, AtMost(200.0))),
     Goal {
         contender: "rootcap, 200 methods",
         ..goal("a scrape of 200 methods x 17 codes", "ms", Nothing, AtMost(5.0))
@@ -77,6 +81,10 @@ const GOALS: &[Goal] = &[
 
 const fn goal(of: &'static str, name: &'static str, against: Against, bound: Bound) -> Goal {
     Goal { of, name, contender: "rootcap", against, bound }
+}
+
+const fn looked_at(goal: Goal) -> Goal {
+    Goal { contender: "rootcap, looked at", ..goal }
 }
 
 const fn lto(goal: Goal) -> Goal {

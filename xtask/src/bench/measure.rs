@@ -1,6 +1,7 @@
 //! What can be measured: one row, and one file, for each measurement.
 
 mod closed;
+mod debug;
 mod heap;
 mod instructions;
 mod latency;
@@ -44,6 +45,7 @@ pub(crate) const MEASUREMENTS: &[Measurement] = &[
     row("writes", "socket writes per response", HEADLINE, writes::run),
     row("memory", "resident memory: idle, per connection, after load", MEMORY, memory::run),
     row("limits", "what limits take of a call, and what they are there for", LIMITS, limits::run),
+    row("debug", "what the debug pages take of calls, and take themselves", DEBUG, debug::run),
     row("scrape", "a scrape of many methods, and calls meanwhile", SCRAPE, scrape::run),
     row("start", "time from exec to the first answer", HEADLINE, start::run),
     row("size", "size of the stripped binary, number of crates", HEADLINE, size::run),
@@ -55,6 +57,7 @@ const BOTH: &[Group] = &[Group::Headline, Group::Price];
 const MEMORY: &[Group] = &[Group::Headline, Group::Memory];
 const SCRAPE: &[Group] = &[Group::Scrape];
 const LIMITS: &[Group] = &[Group::Limits, Group::Overload];
+const DEBUG: &[Group] = &[Group::Debug];
 const LTO: &[Group] = &[Group::Lto];
 
 const fn row(

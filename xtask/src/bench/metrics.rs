@@ -89,20 +89,28 @@ fn total(text: &str, name: &str, labels: &[&str]) -> Option<u64> {
     text.lines().filter_map(value).fold(None, |sum, value| Some(sum.unwrap_or(0) + value))
 }
 
-/// Asks an admin port for its metrics. The answer to HTTP/1.0 comes in one piece and ends with the connection.
+/// Asks an admin port for its metrics.
 pub(crate) fn scrape(admin: SocketAddr) -> Result<String> {
+    Ok(String::from_utf8(get(admin, "/metrics")?)?)
+}
+
+/// Asks an admin port for a page. The answer to HTTP/1.0 comes in one piece and ends with the connection.
+pub(crate) fn get(admin: SocketAddr, path: &str) -> Result<Vec<u8>> {
     let mut stream = TcpStream::connect(admin)?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     // In one write: a server that answers early may reset a connection on which more arrives.
-    stream.write_all(format!("GET /metrics HTTP/1.0\r\nHost: {admin}\r\n\r\n").as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or("/metrics answered no HTTP")?;
+    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {admin}\r\n\r\n").as_bytes())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+    let end = end.ok_or_else(|| format!("{path} answered no HTTP"))?;
+    let body = answer.split_off(end + 4);
+    let head = String::from_utf8(answer)?;
     let status = head.lines().next().unwrap_or_default();
     if status.split(' ').nth(1) != Some("200") {
-        return Err(format!("/metrics answered `{status}`").into());
+        return Err(format!("{path} answered `{status}`").into());
     }
-    Ok(body.to_owned())
+    Ok(body)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod accounting;
 #[expect(clippy::module_inception, reason = "what a benchmark needs is named as it is")]
 mod bench;
 mod build;
+mod callgrind;
 mod case;
 mod client;
 mod compare;

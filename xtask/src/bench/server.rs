@@ -114,6 +114,11 @@ impl Server {
         metrics::scrape(self.admin)
     }
 
+    /// A page of the admin port.
+    pub(crate) fn page(&self, path: &str) -> Result<Vec<u8>> {
+        metrics::get(self.admin, path)
+    }
+
     /// The processor time that the server has used when it has come to rest: what it does after its answers, such as
     /// writing log lines, is part of the price.
     pub(crate) fn cpu_at_rest(&self) -> Result<Duration> {

@@ -70,13 +70,15 @@ impl Default for CallQuery {
 }
 
 impl CallQuery {
+    /// The parameters of a query.
+    pub(super) const NAMES: &[&str] = &["sort", "method", "peer", "phase", "limit"];
+
     /// Reads a query.
     ///
     /// # Errors
-    /// When it says something else, or says it twice: what is mistyped must not go unseen.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        const NAMES: &[&str] = &["sort", "method", "peer", "phase", "limit", "format"];
-        let (fields, usual) = (Fields::read(text, NAMES)?, Self::default());
+    /// When a parameter is none that is accepted.
+    pub(super) fn read(fields: &Fields<'_>) -> Result<Self, String> {
+        let usual = Self::default();
         // A form sends what was left empty, too.
         let given = |name| fields.get(name).filter(|value| !value.is_empty());
         let sort = |value| query::choice("sort", value, &CallOrder::ALL, CallOrder::as_str);
@@ -91,7 +93,7 @@ impl CallQuery {
         })
     }
 
-    /// The query that [`parse`](Self::parse) reads so, without what is usual.
+    /// The query that [`read`](Self::read) reads so, without what is usual.
     pub(super) fn to_query(&self) -> String {
         let usual = Self::default();
         let mut pairs = Vec::new();
@@ -168,6 +170,10 @@ mod tests {
 
     use super::*;
 
+    fn parse(text: &str) -> Result<CallQuery, String> {
+        CallQuery::read(&Fields::read(text, CallQuery::NAMES)?)
+    }
+
     #[test]
     fn a_query_is_read_as_it_is_written() {
         let text = "sort=unsent&method=%2Fa%2EB%2FC&peer=%3C%26%3E&phase=stalled&limit=7";
@@ -178,9 +184,9 @@ mod tests {
             phase: Some(Phase::Stalled),
             limit: 7,
         };
-        assert_eq!(CallQuery::parse(text), Ok(query.clone()));
+        assert_eq!(parse(text), Ok(query.clone()));
         assert_eq!(query.to_query(), text);
-        assert_eq!(CallQuery::parse("format=json&phase=&method=&limit="), Ok(CallQuery::default()));
+        assert_eq!(parse("phase=&method=&limit="), Ok(CallQuery::default()));
         assert_eq!(CallQuery::default().to_query(), "");
     }
 
@@ -195,7 +201,7 @@ mod tests {
             ("limit=-1", "limit=-1: "),
             ("sort=age&sort=left", "there is more than one \"sort\""),
         ] {
-            let error = CallQuery::parse(text).unwrap_err();
+            let error = parse(text).unwrap_err();
             assert!(error.starts_with(told), "{text}: {error}");
         }
     }

@@ -6,6 +6,7 @@ use http::request::Parts;
 
 use super::{
     asked,
+    fields::Fields,
     guard::Guard,
     negotiate::{self, Format},
     token::Token,
@@ -32,11 +33,8 @@ impl Gate {
 
 /// The form in which a page is sent, whose usual one is JSON.
 pub fn format(request: &Parts) -> Option<&'static str> {
-    negotiate::choose(request, Format::Json).map(|format| match format {
-        Format::Html => "html",
-        Format::Json => "json",
-        Format::Text => "text",
-    })
+    let fields = Fields::read(request.uri.query().unwrap_or_default(), &["format"]).ok()?;
+    negotiate::choose(&fields, &request.headers, Format::Json).ok().map(Format::as_str)
 }
 
 /// What the query of a change says: for how long.

@@ -34,12 +34,14 @@ impl Default for LatencyQuery {
 }
 
 impl LatencyQuery {
+    /// The parameters of a query.
+    pub(super) const NAMES: &[&str] = &["method", "limit", "refresh"];
+
     /// Reads a query.
     ///
     /// # Errors
-    /// When it says something else, or says it twice.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let fields = Fields::read(text, &["method", "limit", "refresh", "format"])?;
+    /// When a parameter is none that is accepted.
+    pub(super) fn read(fields: &Fields<'_>) -> Result<Self, String> {
         // A form sends what was left empty, too.
         let given = |name| fields.get(name).filter(|value| !value.is_empty());
         let limit = |value| query::number("limit", value, 1, MOST);
@@ -51,7 +53,7 @@ impl LatencyQuery {
         })
     }
 
-    /// The query that [`parse`](Self::parse) reads so, without what is usual.
+    /// The query that [`read`](Self::read) reads so, without what is usual.
     pub(super) fn to_query(&self) -> String {
         let mut pairs = Vec::new();
         pairs.extend(self.method.clone().map(|method| ("method", method)));
@@ -160,18 +162,25 @@ mod tests {
 
     use super::*;
 
+    fn parse(text: &str) -> Result<LatencyQuery, String> {
+        LatencyQuery::read(&Fields::read(text, LatencyQuery::NAMES)?)
+    }
+
     #[test]
     fn a_query_is_read_as_it_is_written() {
         let query = LatencyQuery { method: Some("Say".to_owned()), limit: 3, refresh: Some(10) };
-        assert_eq!(LatencyQuery::parse("method=Say&limit=3&refresh=10"), Ok(query.clone()));
+        assert_eq!(parse("method=Say&limit=3&refresh=10"), Ok(query.clone()));
         assert_eq!(query.to_query(), "method=Say&limit=3&refresh=10");
-        assert_eq!(LatencyQuery::parse("refresh=&method="), Ok(LatencyQuery::default()));
+        assert_eq!(parse("refresh=&method="), Ok(LatencyQuery::default()));
         for (text, told) in [
-            ("window=hour", "there is no parameter \"window\"; expected \"method\", \"limit\", "),
+            (
+                "window=hour",
+                "there is no parameter \"window\"; expected \"method\", \"limit\" or \"refresh\"",
+            ),
             ("limit=1001", "limit=1001: expected a whole number from 1 to 1000"),
             ("refresh=0", "refresh=0: expected a whole number from 1 to 3600"),
         ] {
-            let error = LatencyQuery::parse(text).unwrap_err();
+            let error = parse(text).unwrap_err();
             assert!(error.starts_with(told), "{text}: {error}");
         }
     }

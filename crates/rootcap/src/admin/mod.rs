@@ -28,7 +28,7 @@
 //! | `/debug/memory` | guarded | the memory of the process: now, in the last minute, in the last day |
 //! | `/debug/pprof/` | guarded | the list of profiles |
 //! | `/debug/pprof/profile` | guarded | where the CPU is used in the next seconds, for go tool pprof, or as a flame graph |
-//! | `/debug/pprof/tasks` | guarded | what the runtime counts of its tasks |
+//! | `/debug/pprof/tasks` | guarded | what the runtime counts of its tasks, and what those of calls wait for |
 //! | `/debug/pprof/threads` | guarded | the threads of the process, and the stack of each |
 //! | `/debug/stack` | guarded | the layers that a call passes, outermost first |
 //! | `/debug/stalls` | guarded | calls that have blocked their thread, and what has blocked |

@@ -1,12 +1,14 @@
 //! In which form a page is sent: `?format=` decides, else the `Accept` header.
 
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, header};
 
+use super::fields::Fields;
 use super::page::{self, Page};
-use super::text::plain_response;
+use super::query;
+use super::text::Refusal;
 
 /// A form that every page has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +23,14 @@ pub(super) enum Format {
 
 impl Format {
     const ALL: [Self; 3] = [Self::Html, Self::Json, Self::Text];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Html => "html",
+            Self::Json => "json",
+            Self::Text => "text",
+        }
+    }
 
     fn media_type(self) -> &'static str {
         match self {
@@ -39,12 +49,31 @@ impl Format {
     }
 }
 
-/// Sends `page` in the form that the request asks for, and in `usual` where it does not say
-/// (`curl` does not).
-pub(super) fn answer(parts: &Parts, usual: Format, page: &impl Page) -> Response {
-    let Some(format) = choose(parts, usual) else {
-        return plain_response(StatusCode::BAD_REQUEST, "format must be html, json or text\n");
+/// Answers with the page that `make` makes of the query, which has no parameters but these and the form.
+pub(super) fn answer_query<P: Page>(
+    parts: &Parts,
+    usual: Format,
+    known: &[&str],
+    make: impl FnOnce(&Fields<'_>) -> Result<P, Refusal>,
+) -> Response {
+    let asked = || -> Result<_, Refusal> {
+        let fields =
+            Fields::read(parts.uri.query().unwrap_or_default(), &[known, &["format"]].concat())?;
+        let format = choose(&fields, &parts.headers, usual)?;
+        Ok((format, make(&fields)?))
     };
+    match asked() {
+        Ok((format, page)) => sent(format, &page),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Sends `page` in the form that the request accepts, and in `usual` where it does not say (`curl` does not).
+pub(super) fn answer(parts: &Parts, usual: Format, page: &impl Page) -> Response {
+    sent(accepted(&parts.headers, usual), page)
+}
+
+fn sent(format: Format, page: &impl Page) -> Response {
     let body = match format {
         Format::Html => page::html(page),
         Format::Text => page::text(page),
@@ -64,21 +93,21 @@ pub(super) fn json(value: &impl serde::Serialize) -> String {
     json
 }
 
-/// The form to send; `None` if the query asks for one that does not exist.
-pub(super) fn choose(parts: &Parts, usual: Format) -> Option<Format> {
-    let pairs = parts.uri.query().unwrap_or_default().split('&');
-    match pairs.filter_map(|pair| pair.strip_prefix("format=")).next_back() {
-        Some("html") => Some(Format::Html),
-        Some("json") => Some(Format::Json),
-        Some("text") => Some(Format::Text),
-        Some(_) => None,
-        None => Some(accepted(&parts.headers, usual)),
+/// The form to send: that which the query asks for, else the one that is accepted.
+pub(super) fn choose(
+    fields: &Fields<'_>,
+    headers: &HeaderMap,
+    usual: Format,
+) -> Result<Format, String> {
+    match fields.get("format") {
+        Some(name) => query::choice("format", name, &Format::ALL, Format::as_str),
+        None => Ok(accepted(headers, usual)),
     }
 }
 
 /// The form that the `Accept` header prefers; `usual` if it prefers none or accepts none, because a
 /// page in another form is of more use than an error.
-fn accepted(headers: &HeaderMap, usual: Format) -> Format {
+pub(super) fn accepted(headers: &HeaderMap, usual: Format) -> Format {
     let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let ranges: Vec<Range<'_>> =
         values.flat_map(|value| value.split(',')).filter_map(Range::parse).collect();
@@ -137,15 +166,12 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
-    use http::Request;
     use proptest::prelude::*;
 
-    fn parts(query: &str, accept: Option<&str>) -> Parts {
-        let mut request = Request::builder().uri(format!("/x?{query}"));
-        if let Some(accept) = accept {
-            request = request.header("accept", accept);
-        }
-        request.body(()).unwrap().into_parts().0
+    fn chosen(query: &str, accept: Option<&str>, usual: Format) -> Result<Format, String> {
+        let headers = accept.map(|accept| (header::ACCEPT, accept.parse().unwrap()));
+        let fields = Fields::read(query, &["a", "format"]).unwrap();
+        choose(&fields, &HeaderMap::from_iter(headers), usual)
     }
 
     #[test]
@@ -163,24 +189,25 @@ mod tests {
             (Some("image/png"), Format::Text, Format::Text),
             (Some("nonsense;;q=x,/"), Format::Json, Format::Json),
         ] {
-            assert_eq!(choose(&parts("", accept), usual), Some(expected), "{accept:?}");
+            assert_eq!(chosen("", accept, usual), Ok(expected), "{accept:?}");
         }
     }
 
     #[test]
     fn the_query_wins_and_must_be_known() {
         let html = Some("text/html");
-        assert_eq!(choose(&parts("format=json", html), Format::Text), Some(Format::Json));
-        assert_eq!(choose(&parts("a=b&format=text&c", html), Format::Json), Some(Format::Text));
-        assert_eq!(choose(&parts("format=html", None), Format::Json), Some(Format::Html));
-        assert_eq!(choose(&parts("format=xml", html), Format::Json), None);
-        assert_eq!(choose(&parts("format=", html), Format::Json), None);
+        assert_eq!(chosen("format=json", html, Format::Text), Ok(Format::Json));
+        assert_eq!(chosen("a=b&format=text", html, Format::Json), Ok(Format::Text));
+        assert_eq!(chosen("format=html", None, Format::Json), Ok(Format::Html));
+        let told = "format=xml: expected one of html, json, text";
+        assert_eq!(chosen("format=xml", html, Format::Json).unwrap_err(), told);
+        assert!(chosen("format=", html, Format::Json).is_err());
     }
 
     proptest! {
         #[test]
         fn any_accept_header_gives_a_form(accept in "[ -~]{0,80}") {
-            prop_assert!(choose(&parts("", Some(&accept)), Format::Json).is_some());
+            prop_assert!(chosen("", Some(&accept), Format::Json).is_ok());
         }
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn rows() -> Vec<Row> {
         Row::heavy("/debug/memory", Guarded, memory::show, "the memory of the process: now, in the last minute, in the last day"),
         Row::get("/debug/pprof/", Guarded, pprof::index, "the list of profiles"),
         Row::lasting("/debug/pprof/profile", pprof::profile, pprof::TIMEOUT, "where the CPU is used in the next seconds, for go tool pprof, or as a flame graph"),
-        Row::get("/debug/pprof/tasks", Guarded, tasks::show, "what the runtime counts of its tasks"),
+        Row::heavy("/debug/pprof/tasks", Guarded, tasks::show, "what the runtime counts of its tasks, and what those of calls wait for"),
         Row::heavy("/debug/pprof/threads", Guarded, threads::show, "the threads of the process, and the stack of each"),
         Row::get("/debug/stack", Guarded, stack::show, "the layers that a call passes, outermost first"),
         Row::heavy("/debug/stalls", Guarded, stalls::show, "calls that have blocked their thread, and what has blocked"),

@@ -1,7 +1,7 @@
 //! Short answers in plain text.
 
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
 /// A short plain-text response.
@@ -11,4 +11,24 @@ pub(super) fn plain_response(status: StatusCode, text: impl Into<Body>) -> Respo
     let value = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, value);
     response
+}
+
+/// Why there is nothing to show.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) problem: String,
+}
+
+/// The request says something that is wrong.
+impl From<String> for Refusal {
+    fn from(problem: String) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, problem }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        plain_response(self.status, format!("{}\n", self.problem))
+    }
 }

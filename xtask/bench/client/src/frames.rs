@@ -14,6 +14,7 @@ pub(crate) const REPLY: usize = 5 + 2 + "Hello world".len();
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ask {
     path: &'static str,
+    /// Without one, the request has no end, and the call goes on.
     message: &'static [u8],
     /// The bytes of a reply's DATA.
     pub(crate) reply: usize,
@@ -25,6 +26,9 @@ pub(crate) const HELLO_WORLD: Ask =
 /// The health of the server as a whole, which serves.
 pub(crate) const HEALTH: Ask =
     Ask { path: "/grpc.health.v1.Health/Check", message: &[0; 5], reply: 5 + 2 };
+
+/// What goes on until the connection ends: a call whose message does not come.
+pub(crate) const UNFINISHED: Ask = Ask { path: "/bench.Load/Echo", message: &[], reply: 0 };
 
 /// Fields of a request that are in HPACK's static table: `:method: POST`, `:scheme: http`.
 const STATIC_FIELDS: [u8; 2] = [0x83, 0x86];
@@ -73,7 +77,9 @@ pub(crate) fn request(out: &mut Vec<u8>, ask: Ask, stream: u32, first: bool, key
         field(&mut fields, 0, KEY, key);
     }
     frame(out, HEADERS, END_HEADERS, stream, &fields);
-    frame(out, DATA, END_STREAM, stream, ask.message);
+    if !ask.message.is_empty() {
+        frame(out, DATA, END_STREAM, stream, ask.message);
+    }
 }
 
 fn field(fields: &mut Vec<u8>, kind: u8, name: &str, value: &str) {
@@ -153,5 +159,15 @@ mod tests {
         assert_eq!((head.kind, head.flags, head.stream), (HEADERS, END_HEADERS, 3));
         let data = take(&mut bytes).expect("it is whole");
         assert_eq!((data.kind, data.flags, data.payload), (DATA, END_STREAM, MESSAGE));
+    }
+
+    #[test]
+    fn a_call_without_a_message_has_no_end() {
+        let mut sent = Vec::new();
+        request(&mut sent, UNFINISHED, 1, true, None);
+        let mut bytes = &sent[..];
+        let head = take(&mut bytes).expect("it is whole");
+        assert_eq!((head.kind, head.flags), (HEADERS, END_HEADERS));
+        assert!(bytes.is_empty());
     }
 }

@@ -23,6 +23,8 @@ client open-loop <address> <connections> <calls per second> <calls>
 client hold <address> <connections>
     opens connections and prints `open`; after a line of input makes a call on each and prints `called`;
     closes them at the end of its input
+client hold-calls <address> <connections> <calls>
+    begins so many calls on each connection that do not end, and prints `open`; gives them up at the end of its input
 client keys <address> <calls>
     makes calls of which each has another `x-tenant`, and prints how many were refused
 client probe <address>
@@ -52,6 +54,11 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["hold", address, connections] => {
             hold::run(read("address", address)?, read("number of connections", connections)?)
         }
+        ["hold-calls", address, connections, calls] => hold::calls(
+            read("address", address)?,
+            read("number of connections", connections)?,
+            read("number of calls", calls)?,
+        ),
         ["keys", address, calls] => {
             keys::run(read("address", address)?, read("number of calls", calls)?)
         }

@@ -73,6 +73,8 @@ pub(crate) const CONTENDERS: &[Contender] = &[
     limited("rootcap, limited by caller", &[FILE, UNLIMITED, RATES, SHARES]),
     limited(REFUSING, &[FILE, UNLIMITED, ONCE, SHARES]),
     Contender { group: Group::Overload, ..limited("rootcap, 500 calls/s", &[FILE, LIMITED]) },
+    // A call may go on for as long as it is looked at.
+    Contender { group: Group::Debug, ..limited("rootcap, looked at", &[FILE, ENDLESS]) },
     Contender { name: "bare, lto", ..lto(BARE) },
     Contender { name: "rootcap, lto", ..lto(ROOTCAP) },
     Contender {

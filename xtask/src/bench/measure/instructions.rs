@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use crate::bench::Result;
 use crate::bench::bench::{Bench, Table};
 use crate::bench::build::Built;
+use crate::bench::callgrind;
 use crate::bench::case::Case;
 use crate::bench::contender::Group;
 use crate::bench::cores;
@@ -41,13 +42,25 @@ pub(super) fn counted(
     case: &Case,
     load: impl Fn(&Server, &Case) -> Result<()>,
 ) -> Result<u64> {
+    let written = watched(bench, built, case, load, &[])?;
+    callgrind::totals(&written).ok_or_else(|| "callgrind wrote no totals".into())
+}
+
+/// What callgrind writes of that, with these options.
+pub(super) fn watched(
+    bench: &Bench,
+    built: &Built,
+    case: &Case,
+    load: impl Fn(&Server, &Case) -> Result<()>,
+    options: &[&str],
+) -> Result<String> {
     let path = bench.file("callgrind");
     let out = format!("--callgrind-out-file={}", path.display());
     // One worker: valgrind lets one thread run at a time, and others would spend their turns in search of work. It also
     // makes all calls some fifty times as long: without as much more time, none would be short any more.
     let (one, short) = ("TOKIO_WORKER_THREADS=1", "ROOTCAP_CONNECTION__SHORT_CALLS_AT_ONCE=10ms");
-    let under = ["env", one, short, "valgrind", "--tool=callgrind", &out];
-    let under = under.map(Into::into).to_vec();
+    let under = [&["env", one, short, "valgrind", "--tool=callgrind", &out], options].concat();
+    let under = under.into_iter().map(Into::into).collect();
     let output = bench.file("lines");
     let server = bench.start_as(built, &built.binary, under, File::create(&output)?.into())?;
     load(&server, case)?;
@@ -57,23 +70,5 @@ pub(super) fn counted(
     }
     server.cpu_at_rest()?;
     server.terminate()?;
-    totals(&fs::read_to_string(path)?).ok_or_else(|| "callgrind wrote no totals".into())
-}
-
-/// Reads what callgrind writes at the end of a file of one process and one event.
-fn totals(text: &str) -> Option<u64> {
-    text.lines().rev().find_map(|line| line.strip_prefix("totals: "))?.trim().parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_totals_are_read() {
-        let text = "version: 1\nevents: Ir\n\nfn=(1) main\n12 34\n\ntotals: 123456789\n";
-        assert_eq!(totals(text), Some(123_456_789));
-        assert_eq!(totals("version: 1\nevents: Ir\n"), None);
-        assert_eq!(totals("totals: 12 34\n"), None, "there are two events");
-    }
+    Ok(fs::read_to_string(path)?)
 }

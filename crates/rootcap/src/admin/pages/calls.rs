@@ -13,7 +13,7 @@ use crate::admin::calls::{CallOrder, CallQuery, CallRow, CallRows};
 use crate::admin::change::Change;
 use crate::admin::fields::Fields;
 use crate::admin::html::Html;
-use crate::admin::negotiate::{Format, answer, choose};
+use crate::admin::negotiate::{Format, accepted, answer_query};
 use crate::admin::page::{Button, Cell, Page, Table};
 use crate::admin::process::Controls;
 use crate::admin::routes::Admin;
@@ -23,13 +23,10 @@ const PATH: &str = "/debug/calls";
 
 /// Lists the calls in flight that the query asks for.
 pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
-    match CallQuery::parse(parts.uri.query().unwrap_or_default()) {
-        Ok(query) => {
-            let rows = admin.process.calls(&query);
-            answer(parts, Format::Text, &Calls { rows, query })
-        }
-        Err(problem) => plain_response(StatusCode::BAD_REQUEST, format!("{problem}\n")),
-    }
+    answer_query(parts, Format::Text, CallQuery::NAMES, |fields| {
+        let query = CallQuery::read(fields)?;
+        Ok(Calls { rows: admin.process.calls(&query), query })
+    })
 }
 
 /// Asks a call to end. A browser goes back to the list.
@@ -54,8 +51,8 @@ pub(in crate::admin) fn cancel(
         "{id}: {} of {}, request {}",
         cancelled.method, cancelled.peer, cancelled.request_id
     );
-    let mut response = match choose(parts, Format::Text) {
-        Some(Format::Html) => Redirect::to(PATH).into_response(),
+    let mut response = match accepted(&parts.headers, Format::Text) {
+        Format::Html => Redirect::to(PATH).into_response(),
         _ => {
             let text = format!("told to end: {}\n", without_effects(&old));
             plain_response(StatusCode::OK, text)

@@ -4,7 +4,7 @@ use axum::response::Response;
 use http::request::Parts;
 use serde::Serialize;
 
-use crate::admin::negotiate::{Format, answer};
+use crate::admin::negotiate::{Format, answer_query};
 use crate::admin::page::{Cell, Page, Table};
 use crate::admin::process::ConfigRow;
 use crate::admin::routes::Admin;
@@ -12,11 +12,9 @@ use crate::tls;
 
 /// Lists the settings; secrets were hidden before they came here.
 pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
-    answer(
-        parts,
-        Format::Text,
-        &Config { settings: admin.process.config(), tls: admin.process.tls() },
-    )
+    answer_query(parts, Format::Text, &[], |_| {
+        Ok(Config { settings: admin.process.config(), tls: admin.process.tls() })
+    })
 }
 
 #[derive(Serialize)]

@@ -11,19 +11,14 @@ use serde::Serialize;
 use self::talkers::Talker;
 use crate::admin::brief::{brief, size};
 use crate::admin::go_duration::go_duration;
-use crate::admin::negotiate::{Format, answer};
+use crate::admin::negotiate::{Format, answer_query};
 use crate::admin::page::{Cell, Page, Table};
 use crate::admin::process::ConnectionRow;
 use crate::admin::routes::Admin;
 
 /// Lists the open connections.
 pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
-    let rows = admin.process.connections();
-    let top_talkers = talkers::top(&rows);
-    let connections: Vec<_> = rows.into_iter().map(Row::from).collect();
-    let page =
-        Connections { current_connection_count: connections.len(), top_talkers, connections };
-    answer(parts, Format::Json, &page)
+    answer_query(parts, Format::Json, &[], |_| Ok(Connections::of(admin.process.connections())))
 }
 
 #[derive(Serialize)]
@@ -32,6 +27,14 @@ struct Connections {
     current_connection_count: usize,
     top_talkers: Vec<Talker>,
     connections: Vec<Row>,
+}
+
+impl Connections {
+    fn of(rows: Vec<ConnectionRow>) -> Self {
+        let top_talkers = talkers::top(&rows);
+        let connections: Vec<_> = rows.into_iter().map(Row::from).collect();
+        Self { current_connection_count: connections.len(), top_talkers, connections }
+    }
 }
 
 /// One connection; durations as Go prints them, the last activity as the time that passed since.

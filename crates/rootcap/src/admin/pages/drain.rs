@@ -8,10 +8,11 @@ use http::request::Parts;
 use rootcap_layers::excerpt::Excerpt;
 use serde::Serialize;
 
+use crate::admin::brief::brief;
 use crate::admin::change::Change;
 use crate::admin::fields::Fields;
 use crate::admin::go_duration::go_duration;
-use crate::admin::negotiate::{Format, answer};
+use crate::admin::negotiate::{Format, answer_query};
 use crate::admin::page::{Cell, Page, Table};
 use crate::admin::process::{Controls, DrainRows, OpenCallRow, OpenMethodRow};
 use crate::admin::routes::Admin;
@@ -19,11 +20,10 @@ use crate::admin::text::plain_response;
 
 /// Shows the drain; without one, and without `dry_run`, no calls.
 pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
-    let dry_run = match dry_run(parts.uri.query().unwrap_or_default()) {
-        Ok(dry_run) => dry_run,
-        Err(problem) => return plain_response(StatusCode::BAD_REQUEST, format!("{problem}\n")),
-    };
-    answer(parts, Format::Text, &Drain::new(admin.process.drain(), dry_run))
+    answer_query(parts, Format::Text, &["dry_run"], |fields| {
+        let dry_run = dry_run(fields)?;
+        Ok(Drain::new(admin.process.drain(), dry_run))
+    })
 }
 
 /// Begins a drain. What it waits for is no part of the answer, which is made on the thread that keeps the drain's times.
@@ -48,8 +48,8 @@ pub(in crate::admin) fn start(
 }
 
 /// Whether the query asks for a dry run.
-fn dry_run(query: &str) -> Result<bool, String> {
-    match Fields::read(query, &["dry_run", "format"])?.get("dry_run") {
+fn dry_run(fields: &Fields<'_>) -> Result<bool, String> {
+    match fields.get("dry_run") {
         None => Ok(false),
         Some("") => Ok(true),
         Some(value) => Err(format!("dry_run has no value, not \"{}\"", Excerpt(value))),
@@ -150,7 +150,7 @@ fn number(of: usize, what: &str) -> String {
 
 fn method_cells(row: &OpenMethodRow) -> Vec<Cell> {
     let known = |seconds: Option<f64>| match seconds {
-        Some(seconds) => format!("{seconds:.3}s"),
+        Some(seconds) => brief(Duration::from_secs_f64(seconds)),
         None if row.ended == 0 => String::new(),
         None => "more than is counted".to_owned(),
     };

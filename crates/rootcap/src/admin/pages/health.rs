@@ -8,15 +8,16 @@ use serde::Serialize;
 
 use crate::admin::brief::brief;
 use crate::admin::go_duration::go_duration;
-use crate::admin::negotiate::{Format, answer};
+use crate::admin::negotiate::{Format, answer_query};
 use crate::admin::page::{Cell, Page, Table};
 use crate::admin::process::{CheckRow, ErrorRow, HealthRows, ServiceRow, WaitingRow};
 use crate::admin::routes::Admin;
 
 /// Shows checks, services and latches: from what is known by now, without running anything.
 pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
-    let page = Health { not_ready: admin.process.not_ready(), rows: admin.process.health() };
-    answer(parts, Format::Text, &page)
+    answer_query(parts, Format::Text, &[], |_| {
+        Ok(Health { not_ready: admin.process.not_ready(), rows: admin.process.health() })
+    })
 }
 
 #[derive(Serialize)]

@@ -5,7 +5,7 @@ use http::request::Parts;
 use serde::Serialize;
 
 use crate::admin::guard::Access;
-use crate::admin::negotiate::{Format, answer};
+use crate::admin::negotiate::{Format, answer_query};
 use crate::admin::page::{Cell, Page, Table};
 use crate::admin::path::has_parameter;
 use crate::admin::routes::Admin;
@@ -34,7 +34,9 @@ pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
     let below = parts.uri.path();
     let listed = admin.index.iter().filter(|entry| entry.path.starts_with(below));
     let title = if below == "/" { "Admin port" } else { "Debug pages" };
-    answer(parts, Format::Text, &Index { title, pages: listed.cloned().collect() })
+    answer_query(parts, Format::Text, &[], |_| {
+        Ok(Index { title, pages: listed.cloned().collect() })
+    })
 }
 
 #[derive(Serialize)]

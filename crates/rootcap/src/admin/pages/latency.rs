@@ -3,27 +3,22 @@
 mod picture;
 
 use axum::response::Response;
-use http::StatusCode;
 use http::request::Parts;
 
 use self::picture::Axis;
 use crate::admin::brief::brief;
 use crate::admin::html::Html;
 use crate::admin::latency::{LatencyQuery, LatencyRow, LatencyRows, PhaseRow, WindowRow};
-use crate::admin::negotiate::{Format, answer};
+use crate::admin::negotiate::{Format, answer_query};
 use crate::admin::page::{Cell, Page, Table};
 use crate::admin::routes::Admin;
-use crate::admin::text::plain_response;
 
 /// Shows the methods that the query asks for.
 pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
-    match LatencyQuery::parse(parts.uri.query().unwrap_or_default()) {
-        Ok(query) => {
-            let rows = admin.process.latency(&query);
-            answer(parts, Format::Text, &Latency { rows, query })
-        }
-        Err(problem) => plain_response(StatusCode::BAD_REQUEST, format!("{problem}\n")),
-    }
+    answer_query(parts, Format::Text, LatencyQuery::NAMES, |fields| {
+        let query = LatencyQuery::read(fields)?;
+        Ok(Latency { rows: admin.process.latency(&query), query })
+    })
 }
 
 struct Latency {
@@ -64,6 +59,9 @@ impl Page for Latency {
     }
 
     fn more_tables(&self) -> Vec<(&'static str, Table)> {
+        if self.rows.methods.is_empty() {
+            return Vec::new();
+        }
         let columns = &["Method", "Phase", "Calls in it", "On average", "99 % within"];
         let rows = self.rows.methods.iter();
         let rows = rows.flat_map(|method| method.phases.iter().map(|row| phase_cells(method, row)));

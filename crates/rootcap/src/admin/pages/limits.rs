@@ -7,7 +7,7 @@ mod view;
 
 use std::time::{Duration, SystemTime};
 
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 
@@ -17,38 +17,35 @@ use self::view::{All, One};
 use crate::admin::asked::{by, lasts, no_parameters, refused};
 use crate::admin::change::Change;
 use crate::admin::fields::Fields;
-use crate::admin::negotiate::{Format, answer};
+use crate::admin::negotiate::{Format, answer, answer_query};
 use crate::admin::path::parameter;
 use crate::admin::process::{Controls, LimitRow};
 use crate::admin::routes::Admin;
-use crate::admin::text::plain_response;
+use crate::admin::text::Refusal;
 use crate::in_force::Replaced;
 use crate::limits::{LimitChange, LimitError, LimitSetting};
 
 /// Shows all rules.
 pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
-    if let Err(problem) = Fields::read(parts.uri.query().unwrap_or_default(), &["format"]) {
-        return plain_response(StatusCode::BAD_REQUEST, format!("{problem}\n"));
-    }
-    let limits = admin.process.limits();
-    let now = SystemTime::now();
-    let rules = limits.rules.into_iter().map(|row| Rule::of(row, now)).collect();
-    answer(parts, Format::Text, &All { rules, decisions: limits.decisions })
+    answer_query(parts, Format::Text, &[], |_| {
+        let limits = admin.process.limits();
+        let now = SystemTime::now();
+        let rules = limits.rules.into_iter().map(|row| Rule::of(row, now)).collect();
+        Ok(All { rules, decisions: limits.decisions })
+    })
 }
 
 /// Shows one rule, and what another quota would have done.
 pub(in crate::admin) fn show_rule(admin: &Admin, parts: &Parts) -> Response {
-    match tried(admin, parts) {
-        Ok(tried) => page(admin, parts, tried),
-        Err(error) => failed(&error, ""),
-    }
+    answer_query(parts, Format::Text, &["whatif", "burst"], |fields| {
+        let rule = parameter(parts);
+        let tried = tried(admin, rule, fields)?;
+        Ok(one(admin, rule, tried)?)
+    })
 }
 
 /// What is asked about the recent calls, if anything is.
-fn tried(admin: &Admin, parts: &Parts) -> Result<Option<Tried>, LimitError> {
-    let query = parts.uri.query().unwrap_or_default();
-    let fields =
-        Fields::read(query, &["whatif", "burst", "format"]).map_err(LimitError::Refused)?;
+fn tried(admin: &Admin, rule: &str, fields: &Fields<'_>) -> Result<Option<Tried>, LimitError> {
     let Some(quota) = fields.get("whatif") else {
         return match fields.get("burst") {
             Some(_) => Err(LimitError::Refused("burst goes with a whatif".to_owned())),
@@ -61,7 +58,7 @@ fn tried(admin: &Admin, parts: &Parts) -> Result<Option<Tried>, LimitError> {
         _ => None,
     };
     let change = LimitChange::read(asked).map_err(LimitError::Refused)?;
-    let what_if = admin.process.what_if(parameter(parts), &change)?;
+    let what_if = admin.process.what_if(rule, &change)?;
     Ok(Some(Tried::new(&change, what_if)))
 }
 
@@ -109,37 +106,42 @@ fn answer_of(
     admin: &Admin,
     parts: &Parts,
 ) -> Response {
-    match result {
-        Ok(Replaced { old, new }) => {
+    let shown = result.and_then(|replaced| Ok((replaced, one(admin, parameter(parts), None)?)));
+    match shown {
+        Ok((Replaced { old, new }, page)) => {
             let (old, new) = (old.to_string(), new.to_string());
-            let mut response = page(admin, parts, None);
+            let mut response = answer(parts, Format::Text, &page);
             response.extensions_mut().insert(Change { what: "limit", old, new, lasts });
             response
         }
-        Err(error) => failed(&error, "Nothing was changed.\n"),
+        Err(error) => {
+            let Refusal { status, problem } = error.into();
+            Refusal { status, problem: format!("{problem}\nNothing was changed.") }.into_response()
+        }
     }
 }
 
-/// The page of the rule that the path names.
-fn page(admin: &Admin, parts: &Parts, tried: Option<Tried>) -> Response {
-    let name = parameter(parts);
+/// The page of a rule.
+fn one(admin: &Admin, name: &str, tried: Option<Tried>) -> Result<One, LimitError> {
     let limits = admin.process.limits();
     let known = || limits.rules.iter().map(|row| row.described.name.to_string()).collect();
     let is_it = |row: &&LimitRow| &*row.described.name == name;
     let Some(row) = limits.rules.iter().find(is_it) else {
-        return failed(&LimitError::Unknown { known: known() }, "");
+        return Err(LimitError::Unknown { known: known() });
     };
     let rule = Rule::of(row.clone(), SystemTime::now());
     let mut decisions = limits.decisions;
     decisions.retain(|decision| decision.rule == name);
-    answer(parts, Format::Text, &One { rule, decisions, tried })
+    Ok(One { rule, decisions, tried })
 }
 
-fn failed(error: &LimitError, consequence: &'static str) -> Response {
-    let status = match error {
-        LimitError::Unknown { .. } => StatusCode::NOT_FOUND,
-        LimitError::Refused(_) => StatusCode::BAD_REQUEST,
-        LimitError::Fixed(_) => StatusCode::CONFLICT,
-    };
-    plain_response(status, format!("{error}\n{consequence}"))
+impl From<LimitError> for Refusal {
+    fn from(error: LimitError) -> Self {
+        let status = match error {
+            LimitError::Unknown { .. } => StatusCode::NOT_FOUND,
+            LimitError::Refused(_) => StatusCode::BAD_REQUEST,
+            LimitError::Fixed(_) => StatusCode::CONFLICT,
+        };
+        Self { status, problem: error.to_string() }
+    }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::admin::asked::{SetBy, by, lasts, no_parameters, refused, with_sources};
 use crate::admin::change::Change;
-use crate::admin::negotiate::{Format, answer};
+use crate::admin::negotiate::{Format, answer, answer_query};
 use crate::admin::page::{Cell, Page, Table};
 use crate::admin::process::Controls;
 use crate::admin::routes::Admin;
@@ -19,7 +19,7 @@ use crate::telemetry::logs::{ACCEPTED_FILTER, LogsError, USUAL_CHANGE};
 
 /// Shows which filter is in force.
 pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
-    answer(parts, Format::Text, &Log::of(admin.process.log_filter(), SystemTime::now()))
+    answer_query(parts, Format::Text, &[], |_| Ok(Log::now(admin)))
 }
 
 /// Puts the filter that is the body into force, for as long as the query's `for` says.
@@ -61,7 +61,7 @@ fn answer_of(
 ) -> Response {
     match result {
         Ok(Replaced { old, new }) => {
-            let mut response = show(admin, parts);
+            let mut response = answer(parts, Format::Text, &Log::now(admin));
             response.extensions_mut().insert(Change { what: "log.filter", old, new, lasts });
             response
         }
@@ -79,6 +79,10 @@ struct Log {
 }
 
 impl Log {
+    fn now(admin: &Admin) -> Self {
+        Self::of(admin.process.log_filter(), SystemTime::now())
+    }
+
     fn of(state: Option<InForce<String>>, now: SystemTime) -> Self {
         let Some(state) = state else { return Self::default() };
         Self { filter: Some(state.current().value.clone()), set_by: SetBy::of(&state, now) }

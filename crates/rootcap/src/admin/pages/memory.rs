@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::admin::brief::size;
 use crate::admin::html::Html;
-use crate::admin::negotiate::{Format, answer};
+use crate::admin::negotiate::{Format, answer_query};
 use crate::admin::page::{Cell, Page, Table};
 use crate::admin::process::{MemoryRows, seconds};
 use crate::admin::routes::Admin;
@@ -19,7 +19,7 @@ use crate::debug::memory::{History, Part, Sample};
 
 /// Shows the memory. Reading the page tables takes time, so this is no page for the admin thread.
 pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
-    answer(parts, Format::Text, &Memory::of(admin.process.memory()))
+    answer_query(parts, Format::Text, &[], |_| Ok(Memory::of(admin.process.memory())))
 }
 
 #[derive(Serialize)]

@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
 
 use crate::admin::fields::Fields;
 use crate::admin::guard::Peer;
-use crate::admin::negotiate::{Format, answer};
+use crate::admin::negotiate::{Format, answer_query};
 use crate::admin::page::{Cell, Page, Table};
 use crate::admin::query;
 use crate::admin::routes::Admin;
-use crate::admin::text::plain_response;
+use crate::admin::text::Refusal;
 use crate::debug::flame::Flame;
 use crate::debug::profile::Profile;
 use crate::debug::{self, Refused, Request, Stop, proto};
@@ -28,14 +28,14 @@ const FASTEST: u32 = 1000;
 
 /// Lists the profiles, and how to read them.
 pub(in crate::admin) fn index(_: &Admin, parts: &Parts) -> Response {
-    answer(parts, Format::Text, &Index { profiles: PROFILES })
+    answer_query(parts, Format::Text, &[], |_| Ok(Index { profiles: PROFILES }))
 }
 
 /// A CPU profile of the next seconds.
 pub(in crate::admin) fn profile(admin: &Admin, parts: &Parts, stop: &Stop) -> Response {
     let (request, form) = match wanted(parts) {
         Ok(wanted) => wanted,
-        Err(problem) => return plain_response(StatusCode::BAD_REQUEST, format!("{problem}\n")),
+        Err(problem) => return Refusal::from(problem).into_response(),
     };
     if parts.method == Method::HEAD {
         return sent(form, Body::empty());
@@ -43,7 +43,7 @@ pub(in crate::admin) fn profile(admin: &Admin, parts: &Parts, stop: &Stop) -> Re
     let names = admin.process.polled();
     match debug::profile_cpu(&request, stop, |doing| names.path_of(doing)) {
         Ok(profile) => written(&profile, form),
-        Err(refused) => refusal(&refused),
+        Err(refused) => Refusal::from(refused).into_response(),
     }
 }
 
@@ -110,13 +110,15 @@ fn sent(form: Form, body: Body) -> Response {
 }
 
 /// Why there is nothing to show.
-pub(super) fn refusal(refused: &Refused) -> Response {
-    let status = match refused {
-        Refused::Busy(_) => StatusCode::CONFLICT,
-        Refused::Absent => StatusCode::NOT_IMPLEMENTED,
-        Refused::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    plain_response(status, format!("{refused}\n"))
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        let status = match refused {
+            Refused::Busy(_) => StatusCode::CONFLICT,
+            Refused::Absent => StatusCode::NOT_IMPLEMENTED,
+            Refused::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self { status, problem: refused.to_string() }
+    }
 }
 
 /// What there is: where, what, and how to read it.
@@ -130,7 +132,7 @@ const PROFILES: &[(&str, &str)] = &[
         "The same as a flame graph, for a browser.",
     ),
     ("/debug/pprof/threads", "The threads, and the stack of each."),
-    ("/debug/pprof/tasks", "Counters of the runtime."),
+    ("/debug/pprof/tasks", "Counters of the runtime, and what the tasks of calls wait for."),
     ("/debug/stalls", "Handlers that have blocked their thread, with the stack of what blocked."),
 ];
 

@@ -4,14 +4,14 @@ use axum::response::Response;
 use http::request::Parts;
 use serde::Serialize;
 
-use crate::admin::negotiate::{Format, answer};
+use crate::admin::negotiate::{Format, answer_query};
 use crate::admin::page::{Cell, Page, Table};
 use crate::admin::process::LayerRow;
 use crate::admin::routes::Admin;
 
 /// Lists the layers.
 pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
-    answer(parts, Format::Text, &Stack { layers: admin.process.stack() })
+    answer_query(parts, Format::Text, &[], |_| Ok(Stack { layers: admin.process.stack() }))
 }
 
 #[derive(Serialize)]

@@ -9,7 +9,8 @@ use rootcap_layers::access_log::rfc3339;
 use serde::Serialize;
 
 use super::threads::stack_table;
-use crate::admin::negotiate::{Format, answer};
+use crate::admin::brief::brief;
+use crate::admin::negotiate::{Format, answer_query};
 use crate::admin::page::{Cell, Page, Table};
 use crate::admin::process::StallRows;
 use crate::admin::routes::Admin;
@@ -19,7 +20,7 @@ use crate::debug::threads::{Frame, frames};
 
 /// Lists the last stalls.
 pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
-    answer(parts, Format::Text, &Stalls::of(admin.process.stalls()))
+    answer_query(parts, Format::Text, &[], |_| Ok(Stalls::of(admin.process.stalls())))
 }
 
 #[derive(Serialize)]
@@ -68,13 +69,16 @@ impl Page for Stalls {
     }
 
     fn facts(&self) -> Vec<String> {
-        let Some(threshold) = self.threshold_seconds else {
+        let Some(threshold) = self.threshold_seconds.map(Duration::from_secs_f64).map(brief) else {
             return vec!["Stalls are not looked for: debug.stall_threshold is \"off\".".to_owned()];
         };
-        let shown = self.stalls.len();
+        let listed = match self.stalls.len() {
+            0 => String::new(),
+            shown => format!(" The last {shown} are listed."),
+        };
         vec![
             format!(
-                "Calls that have kept their thread for {threshold}s or more in one go: {}. The last {shown} are listed.",
+                "Calls that have kept their thread for {threshold} or more in one go: {}.{listed}",
                 self.count
             ),
             "What blocks belongs into spawn_blocking; what computes for long, too, or it yields now and then.".to_owned(),
@@ -88,7 +92,7 @@ impl Page for Stalls {
                 Cell::Short(row.noticed_at.clone()),
                 Cell::Key(row.method.clone()),
                 Cell::Short(format!("{} {}", row.thread, row.thread_name)),
-                Cell::Short(format!("{:.3}s", row.lasted_at_least_seconds)),
+                Cell::Short(brief(Duration::from_secs_f64(row.lasted_at_least_seconds))),
                 Cell::Short(if row.goes_on { "yes" } else { "" }.to_owned()),
             ]
         };
@@ -97,8 +101,11 @@ impl Page for Stalls {
     }
 
     fn more_tables(&self) -> Vec<(&'static str, Table)> {
+        if self.stalls.is_empty() {
+            return Vec::new();
+        }
         let stacks = self.stalls.iter().filter_map(|row| Some((row.number, row.stack.as_ref()?)));
-        let table = stack_table(&["Stall", "Function"], stacks);
+        let table = stack_table(&["Stalls", "Stack"], stacks);
         vec![("Where the thread was when the stall was noticed, innermost first", table)]
     }
 }

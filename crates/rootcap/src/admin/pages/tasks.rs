@@ -1,19 +1,32 @@
-//! `/debug/pprof/tasks`: what the runtime counts of its tasks. Which they are, it does not say.
+//! `/debug/pprof/tasks`: what the runtime counts of its tasks, and what those of calls wait for. Which others there are, the
+//! runtime does not say.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::response::Response;
 use http::request::Parts;
 use serde::Serialize;
 
-use crate::admin::negotiate::{Format, answer};
+use crate::admin::brief::brief;
+use crate::admin::calls::{CallQuery, CallRow, CallRows};
+use crate::admin::negotiate::{Format, answer_query};
 use crate::admin::page::{Cell, Page, Table};
-use crate::admin::process::{TaskRows, WorkerRow};
+use crate::admin::process::{TaskRows, WorkerRow, seconds};
 use crate::admin::routes::Admin;
+
+/// The oldest calls, of which is told what they wait for.
+const MOST_CALLS: usize = 10_000;
+/// As many groups of them: callers may call what they like.
+const MOST_GROUPS: usize = 100;
 
 /// Shows the counters.
 pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
-    answer(parts, Format::Text, &Tasks::from(admin.process.tasks()))
+    answer_query(parts, Format::Text, &[], |_| {
+        let calls = admin.process.calls(&CallQuery { limit: MOST_CALLS, ..CallQuery::default() });
+        Ok(Tasks::of(admin.process.tasks(), &calls))
+    })
 }
 
 #[derive(Serialize)]
@@ -22,6 +35,8 @@ struct Tasks {
     /// In the queue that all workers share.
     queued_tasks: usize,
     workers: Vec<Worker>,
+    /// What calls wait for, those of most calls first.
+    waiting: Vec<Waiting>,
 }
 
 #[derive(Serialize)]
@@ -30,15 +45,43 @@ struct Worker {
     parked: u64,
 }
 
-impl From<TaskRows> for Tasks {
-    fn from(TaskRows { alive, queued, workers }: TaskRows) -> Self {
+/// Calls of one method that do the same.
+#[derive(Serialize)]
+struct Waiting {
+    method: String,
+    phase: &'static str,
+    calls: usize,
+    #[serde(rename = "oldest_seconds", serialize_with = "seconds")]
+    oldest: Duration,
+}
+
+impl Tasks {
+    fn of(TaskRows { alive, queued, workers }: TaskRows, calls: &CallRows) -> Self {
         let worker = |WorkerRow { busy, parked }: WorkerRow| Worker {
             busy_seconds: Duration::as_secs_f64(&busy),
             parked,
         };
         let workers = workers.into_iter().map(worker).collect();
-        Self { alive_tasks: alive, queued_tasks: queued, workers }
+        Self { alive_tasks: alive, queued_tasks: queued, workers, waiting: waiting(&calls.calls) }
     }
+}
+
+fn waiting(calls: &[CallRow]) -> Vec<Waiting> {
+    let mut groups: BTreeMap<(&str, &'static str), (usize, Duration)> = BTreeMap::new();
+    for CallRow { method, phase, age, .. } in calls {
+        let (count, oldest) = groups.entry((method, phase)).or_default();
+        (*count, *oldest) = (*count + 1, (*oldest).max(*age));
+    }
+    let group = |((method, phase), (calls, oldest)): ((&str, _), _)| Waiting {
+        method: method.to_owned(),
+        phase,
+        calls,
+        oldest,
+    };
+    let mut waiting: Vec<_> = groups.into_iter().map(group).collect();
+    waiting.sort_by_key(|group| Reverse(group.calls));
+    waiting.truncate(MOST_GROUPS);
+    waiting
 }
 
 impl Page for Tasks {
@@ -52,8 +95,8 @@ impl Page for Tasks {
             format!(
                 "Tasks of the service's runtime that have not ended: {alive_tasks}. In the queue of all workers: {queued_tasks}."
             ),
-            "These are counters of tokio, since the start: what each task waits for, a stable tokio does not tell. \
-             What calls wait for is on /debug/calls; handlers that block their worker are on /debug/stalls."
+            "The counters of workers are tokio's, since the start: what each task waits for, a stable tokio does not tell. \
+             Of calls it is known: each is on /debug/calls, and handlers that block their worker are on /debug/stalls."
                 .to_owned(),
         ]
     }
@@ -62,11 +105,28 @@ impl Page for Tasks {
         let row = |(number, worker): (usize, &Worker)| {
             vec![
                 Cell::Number(number as u64),
-                Cell::Short(format!("{:.3}s", worker.busy_seconds)),
+                Cell::Short(brief(Duration::from_secs_f64(worker.busy_seconds))),
                 Cell::Number(worker.parked),
             ]
         };
         let columns = &["Worker", "Busy for", "Times without anything to do"];
         Table { columns, rows: self.workers.iter().enumerate().map(row).collect() }
+    }
+
+    fn more_tables(&self) -> Vec<(&'static str, Table)> {
+        if self.waiting.is_empty() {
+            return Vec::new();
+        }
+        let row = |Waiting { method, phase, calls, oldest }: &Waiting| {
+            vec![
+                Cell::Key(method.clone()),
+                Cell::Short((*phase).to_owned()),
+                Cell::Number(*calls as u64),
+                Cell::Short(brief(*oldest)),
+            ]
+        };
+        let columns = &["Method", "Phase", "Calls", "The oldest since"];
+        let rows = self.waiting.iter().map(row).collect();
+        vec![("What the tasks of calls wait for", Table { columns, rows })]
     }
 }

@@ -118,6 +118,23 @@ fn what_is_mistyped_is_told() {
 }
 
 #[test]
+fn what_the_tasks_of_calls_wait_for_is_told_by_method() {
+    let young = CallRow { age: Duration::from_secs(1), ..hostile("0-1") };
+    let other = CallRow { phase: "handler", method: "/a.B/C".to_owned(), ..CallRow::default() };
+    let (_, server) = with_calls(vec![other, hostile("0-0"), young]);
+    let page = "/debug/pprof/tasks";
+    let waiting = get(server.address, &format!("{page}?format=json")).json()["waiting"].clone();
+    let stalled = serde_json::json!(
+        {"method": format!("/{MARKUP}"), "phase": "stalled", "calls": 2, "oldest_seconds": 61.5}
+    );
+    assert_eq!((&waiting[0], &waiting[1]["calls"]), (&stalled, &1.into()), "{waiting}");
+    let html = get(server.address, &format!("{page}?format=html")).text().to_owned();
+    assert!(html.contains("&lt;script&gt;") && !html.contains("<script"), "{html}");
+    let text = get(server.address, page).text().to_owned();
+    assert!(text.contains("stalled  2") && text.contains("1m1s"), "{text}");
+}
+
+#[test]
 fn a_post_cancels_the_call_that_it_names() {
     let (fake, server) = with_calls(vec![hostile("0-0"), hostile("0-1"), hostile("0-2")]);
     let reply = post(&server, PAGE, "", "id=0-1");

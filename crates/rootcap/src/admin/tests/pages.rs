@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::client::{get, send};
 use super::{Fake, MARKUP, example, quick_rows, start, test_rows};
+use crate::admin::guard::Access;
 use crate::admin::routes::rows;
 
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
@@ -66,6 +67,27 @@ fn head_works_where_get_does() {
         assert!(reply.body.is_empty(), "{}", row.path);
         let whole = send(server.address, "GET", &path, &[("Host", "localhost")]);
         assert_eq!(reply.header("content-type"), whole.header("content-type"), "{}", row.path);
+    }
+}
+
+/// Where there is a page; programs that probe or scrape may add what they like.
+#[test]
+fn no_page_takes_parameters_that_it_does_not_know() {
+    let server = start(Fake::default());
+    for row in rows().into_iter().filter(|row| row.method == "GET") {
+        let path = format!("{}?nonsense=1", example(row.path));
+        let reply = get(server.address, &path);
+        let for_programs = row.access == Access::Public;
+        assert_eq!(reply.status, if for_programs { 200 } else { 400 }, "{path}");
+        if !for_programs {
+            let told = "there is no parameter \"nonsense\"; expected ";
+            assert!(reply.text().starts_with(told), "{path}: {}", reply.text());
+        }
+    }
+    for row in quick_rows().into_iter().filter(|row| row.access == Access::Guarded) {
+        let reply = get(server.address, &format!("{}?format=xml", example(row.path)));
+        let told = "format=xml: expected one of html, json, text\n";
+        assert_eq!((reply.status, reply.text()), (400, told), "{}", row.path);
     }
 }
 
@@ -239,9 +261,11 @@ fn stalls_are_listed_with_what_was_found_of_their_stacks() {
     let server = start(Fake::default());
     let text = get(server.address, "/debug/stalls").text().to_owned();
     assert!(text.starts_with(
-        "Calls that have kept their thread for 0.25s or more in one go: 7. The last 2"
+        "Calls that have kept their thread for 250ms or more in one go: 7. The last 2"
     ));
-    assert!(text.contains("2023-11-14T22:13:20Z") && text.contains("1.250s"), "{text}");
+    assert!(text.contains("2023-11-14T22:13:20Z") && text.contains("1.25s"), "{text}");
+    let html = browse(server.address, "/debug/stalls").text().to_owned();
+    assert!(html.contains("<summary>0x1</summary><ol><li>0x1</li></ol>"), "{html}");
     let json = get(server.address, "/debug/stalls?format=json").json();
     assert_eq!(json["stalls"][0]["method"], MARKUP);
     // An address that is in no function is shown as it is.
