@@ -84,6 +84,8 @@ pub struct Said {
     pub resets: Vec<u32>,
     /// How many heads, or ends with headers, came.
     pub heads: usize,
+    /// How many bytes the last of them took.
+    pub last_head: u32,
     /// The streams that ended with headers, as answered calls do.
     pub ended: Vec<u32>,
     /// The ping was answered: the connection goes on.
@@ -171,6 +173,7 @@ async fn read<R: AsyncReadExt + Unpin>(from: &mut R) -> Said {
             GOAWAY => said.goaway = Some(number(4)),
             HEADERS => {
                 said.heads += 1;
+                said.last_head = length;
                 if head[4] & END_STREAM != 0 {
                     said.ended.push(u32::from_be_bytes(head[5..].try_into().unwrap()));
                 }

@@ -38,7 +38,7 @@ fn tenant(number: usize) -> HeaderMap {
 
 fn admit(rules: &RateRules, headers: &HeaderMap) -> bool {
     let arrival = Arrival { call: None, path: PATH, headers };
-    matches!(rules.admit(&arrival, tokio::time::Instant::now()), Decision::Admit(()))
+    matches!(rules.admit(&arrival, tokio::time::Instant::now), Decision::Admit(()))
 }
 
 /// Rules with so many keys, each of which has used one call of very many.

@@ -1,6 +1,6 @@
 //! A status as a response, or as trailers: the only place where that happens.
 
-use http::{HeaderMap, HeaderValue, Response, header::CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header::CONTENT_TYPE};
 use tonic::{Code, Status};
 
 use crate::{call::Call, percent};
@@ -26,28 +26,52 @@ pub fn response<B: Default>(status: &Status) -> Response<B> {
     response
 }
 
-/// The same for a status that is encoded already: `details` is a `google.rpc.Status` in base64.
-pub(crate) fn with_details<B: Default>(
+/// How long a client that retries by itself has to wait (gRFC A6).
+static PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
+
+/// A status of a call that is refused, as headers have it. Whoever is told the same again is sent a few bytes, as the
+/// compression of headers (HPACK) keeps it in its table, unless it is [`passing`](Self::passing).
+#[derive(Debug, Clone)]
+pub(crate) struct Encoded {
     code: Code,
-    message: String,
-    details: Vec<u8>,
-) -> Response<B> {
-    let mut headers = HeaderMap::with_capacity(8);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert(Status::GRPC_STATUS, HeaderValue::from_static(NUMBERS[code as usize]));
-    headers.insert(Status::GRPC_MESSAGE, passing(percent::encode(message).into_bytes()));
-    headers.insert(Status::GRPC_STATUS_DETAILS, passing(details));
-    let mut response = Response::new(B::default());
-    *response.headers_mut() = headers;
-    response
+    message: HeaderValue,
+    details: HeaderValue,
+    pushback: HeaderValue,
 }
 
-/// What does not come twice: not to be kept in the table of the compression (HPACK), from where it drives what does.
-fn passing(value: Vec<u8>) -> HeaderValue {
-    let value = HeaderValue::try_from(value);
-    let mut value = value.expect("what is percent-encoded, or base64, is a header's value");
-    value.set_sensitive(true);
-    value
+impl Encoded {
+    /// `details` is a `google.rpc.Status` in base64; `pushback` what is said to clients that retry by themselves.
+    pub(crate) fn new(
+        code: Code,
+        message: String,
+        details: Vec<u8>,
+        pushback: HeaderValue,
+    ) -> Self {
+        let value = |value: Vec<u8>| HeaderValue::try_from(value);
+        let is_one = "what is percent-encoded, or base64, is a header's value";
+        let message = value(percent::encode(message).into_bytes()).expect(is_one);
+        Self { code, message, details: value(details).expect(is_one), pushback }
+    }
+
+    /// What does not come twice: not to be kept in the table of the compression, from where it drives what does.
+    pub(crate) fn passing(mut self) -> Self {
+        for value in [&mut self.message, &mut self.details, &mut self.pushback] {
+            value.set_sensitive(true);
+        }
+        self
+    }
+
+    /// The head of a response that says nothing else.
+    pub(crate) fn headers(self) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        let code = HeaderValue::from_static(NUMBERS[self.code as usize]);
+        headers.insert(Status::GRPC_STATUS, code);
+        headers.insert(Status::GRPC_MESSAGE, self.message);
+        headers.insert(Status::GRPC_STATUS_DETAILS, self.details);
+        headers.insert(&PUSHBACK, self.pushback);
+        headers
+    }
 }
 
 /// The codes, as `grpc-status` has them.
@@ -86,12 +110,13 @@ mod tests {
         for code in crate::outcome::CODES {
             let message = "100% \u{20ac}\r\n";
             let expected = Status::with_details(code, message, Bytes::from_static(b"d"));
-            let response: Response<Empty<Bytes>> =
-                with_details(code, message.into(), b"ZA".to_vec());
-            let status = Status::from_header_map(response.headers()).expect("a status");
+            let pushback = HeaderValue::from_static("-1");
+            let headers = Encoded::new(code, message.into(), b"ZA".to_vec(), pushback).headers();
+            let status = Status::from_header_map(&headers).expect("a status");
             assert_eq!((status.code(), status.message()), (code, message));
             assert_eq!(status.details(), expected.details());
-            assert_eq!(response.headers()["content-type"], "application/grpc");
+            assert_eq!(headers["content-type"], "application/grpc");
+            assert_eq!(headers["grpc-retry-pushback-ms"], "-1");
         }
     }
 

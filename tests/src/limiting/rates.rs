@@ -13,6 +13,7 @@ use rootcap_proto::{
 };
 use rootcap_tests::{
     admin::Admin,
+    frames::Frames,
     server::{faults, greeter, hourly, start},
 };
 use tonic::{Code, Request, Status};
@@ -62,6 +63,29 @@ async fn a_caller_that_is_limited_leaves_the_others_alone_and_is_told_everything
 
     echo(&server, "quiet").await.unwrap();
     health_is_well(&server).await;
+}
+
+/// A retry storm is answered in few bytes: from its second time on an answer is in the table of HPACK.
+#[tokio::test]
+async fn what_a_caller_is_told_again_takes_few_bytes() {
+    let server = serve(&[rule("one", 1)]).await;
+    let mut frames = Frames::connect(server.local_addr()).await;
+    let mut told = Vec::new();
+    for call in 0..6 {
+        let stream = 2 * call + 1;
+        frames.call(stream, b"/rootcap.testing.Faults/Echo", (b"te", b"trailers")).await;
+        let said = loop {
+            let said = frames.ask().await;
+            if said.heads > 0 {
+                break said;
+            }
+        };
+        assert_eq!((said.heads, said.ended), (1, vec![stream]));
+        told.push(said.last_head);
+    }
+    let [_, once, kept, again @ ..] = &told[..] else { unreachable!() };
+    assert!(*once > 400 && *kept > 400, "{told:?}");
+    assert!(again.iter().all(|bytes| *bytes < 100), "{told:?}");
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    hash::{Hash, Hasher},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     str::FromStr,
 };
@@ -32,6 +31,7 @@ pub enum Caller<'a> {
 impl Per {
     /// Who makes the call, as this tells callers apart. A call without what it tells them apart by (a key, an identity,
     /// an address) is [`Caller::Unknown`]'s, as all are if it does not.
+    #[inline]
     pub fn caller<'a>(&self, arrival: &Arrival<'a>, proxies: &TrustedProxies) -> Caller<'a> {
         let peer = arrival.call.and_then(|call| call.peer());
         let text = match self {
@@ -44,6 +44,7 @@ impl Per {
     }
 }
 
+#[inline]
 fn by_address<'a>(
     peer: Option<&Peer>,
     headers: &HeaderMap,
@@ -74,6 +75,7 @@ static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// let address = forwarded_for("10.2.2.2".parse().unwrap(), &headers, &proxies);
 /// assert_eq!(address.to_string(), "203.0.113.7");
 /// ```
+#[inline]
 pub fn forwarded_for(socket: IpAddr, headers: &HeaderMap, proxies: &TrustedProxies) -> IpAddr {
     let mut address = socket;
     if !proxies.contains(address) {
@@ -99,18 +101,6 @@ fn parse_hop(hop: &[u8]) -> Option<IpAddr> {
     let in_brackets = || hop.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok();
     let with_port = || SocketAddr::from_str(hop).ok().map(|address| address.ip());
     hop.parse().ok().or_else(with_port).or_else(|| in_brackets().map(IpAddr::from))
-}
-
-/// Callers of one rule are of one kind, so it need not be hashed: it would cost as much as the rest.
-impl Hash for Caller<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        match self {
-            Self::Unknown => {}
-            Self::V4(address) => state.write(&address.octets()),
-            Self::V6(half) => state.write(&half.to_be_bytes()),
-            Self::Text(text) => state.write(text),
-        }
-    }
 }
 
 /// As pages and logs show it: cut, and escaped.

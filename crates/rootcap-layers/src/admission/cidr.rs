@@ -86,6 +86,7 @@ pub struct TrustedProxies(Option<Arc<[Cidr]>>);
 
 impl TrustedProxies {
     /// Whether this address is one of theirs.
+    #[inline]
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.as_ref().is_some_and(|ranges| ranges.iter().any(|range| range.contains(address)))
     }

@@ -9,6 +9,12 @@ use std::{sync::Arc, time::Duration};
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use tonic::Code;
 
+use super::{
+    Reason,
+    told::Told,
+    wire::{put_bytes, put_entry, put_fixed, put_number},
+};
+
 /// Who gives the reason of a `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "rootcap";
 
@@ -19,53 +25,8 @@ pub struct Violation {
     pub reason: Reason,
     /// The beginning of a `google.rpc.Status` in base64: its details.
     details: Arc<str>,
-}
-
-/// Why calls are refused, in the word of `google.rpc.ErrorInfo` and of metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// More calls began than a quota has.
-    RateLimitExceeded,
-    /// As many calls as may be are in flight.
-    ConcurrencyLimitExceeded,
-    /// They are, and as many as may wait do wait.
-    QueueFull,
-    /// Its deadline would have passed, or did pass, while it waited.
-    QueueDeadline,
-    /// It has waited as long as a call may.
-    QueueTimeout,
-    /// As many bytes of requests as may be are in flight.
-    RequestBytesExceeded,
-}
-
-impl Reason {
-    /// All reasons, each at the place of its number.
-    pub const ALL: [Self; 6] = [
-        Self::RateLimitExceeded,
-        Self::ConcurrencyLimitExceeded,
-        Self::QueueFull,
-        Self::QueueDeadline,
-        Self::QueueTimeout,
-        Self::RequestBytesExceeded,
-    ];
-
-    /// What is done with a call for this reason, in the word of metrics: what its caller has brought about is `rejected`,
-    /// what the server cannot take is `shed`.
-    pub fn decision(self) -> &'static str {
-        if self == Self::RateLimitExceeded { "rejected" } else { "shed" }
-    }
-
-    /// The word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RateLimitExceeded => "RATE_LIMIT_EXCEEDED",
-            Self::ConcurrencyLimitExceeded => "CONCURRENCY_LIMIT_EXCEEDED",
-            Self::QueueFull => "QUEUE_FULL",
-            Self::QueueDeadline => "QUEUE_DEADLINE",
-            Self::QueueTimeout => "QUEUE_TIMEOUT",
-            Self::RequestBytesExceeded => "REQUEST_BYTES_EXCEEDED",
-        }
-    }
+    /// What was told of it last.
+    pub(super) told: Arc<Told>,
 }
 
 impl Violation {
@@ -82,7 +43,8 @@ impl Violation {
         for (key, value) in metadata {
             put_entry(&mut info, 3, key, &value);
         }
-        Self { reason, details: beginning(&any("google.rpc.ErrorInfo", &info)).into() }
+        let details = beginning(&any("google.rpc.ErrorInfo", &info)).into();
+        Self { reason, details, told: Arc::default() }
     }
 
     /// With a `google.rpc.QuotaFailure`: whose quota it is, and which.
@@ -92,6 +54,8 @@ impl Violation {
         put_entry(&mut quota, 1, subject, description);
         let quota = beginning(&any("google.rpc.QuotaFailure", &quota));
         self.details = [&*self.details, &quota].concat().into();
+        // What was told so far was without it.
+        self.told = Arc::default();
         self
     }
 
@@ -128,15 +92,6 @@ impl Violation {
 const RETRY_INFO: &[u8] =
     b"\x1a\x3e\x0a\x28type.googleapis.com/google.rpc.RetryInfo\x12\x12\x0a\x10";
 
-/// A number of up to 49 bits in eight bytes: a longer form than is needed, which every reader takes.
-fn put_fixed(to: &mut Vec<u8>, field: u8, value: u64) {
-    to.push(field << 3);
-    for septet in 0..7 {
-        let more = if septet < 6 { 0x80 } else { 0 };
-        to.push((value >> (7 * septet)) as u8 & 0x7f | more);
-    }
-}
-
 /// A part of a status in base64 that more may follow.
 fn beginning(status: &[u8]) -> String {
     let mut status = status.to_vec();
@@ -157,35 +112,8 @@ fn any(name: &str, message: &[u8]) -> Vec<u8> {
     status
 }
 
-/// A message of two texts, such as an entry of a map.
-fn put_entry(to: &mut Vec<u8>, field: u8, first: &str, second: &str) {
-    let mut entry = Vec::with_capacity(first.len() + second.len() + 8);
-    put_bytes(&mut entry, 1, first.as_bytes());
-    put_bytes(&mut entry, 2, second.as_bytes());
-    put_bytes(to, field, &entry);
-}
-
 /// The longest `google.protobuf.Duration`.
 const MAX_SECONDS: u64 = 315_576_000_000;
-
-fn put_varint(to: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        to.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    to.push(value as u8);
-}
-
-fn put_number(to: &mut Vec<u8>, field: u8, value: u64) {
-    to.push(field << 3);
-    put_varint(to, value);
-}
-
-fn put_bytes(to: &mut Vec<u8>, field: u8, bytes: &[u8]) {
-    to.push(field << 3 | 2);
-    put_varint(to, bytes.len() as u64);
-    to.extend_from_slice(bytes);
-}
 
 #[cfg(test)]
 mod tests {
@@ -195,11 +123,6 @@ mod tests {
     use tonic_types::StatusExt;
 
     use super::*;
-
-    #[test]
-    fn each_reason_has_the_place_of_its_number() {
-        assert!(Reason::ALL.iter().enumerate().all(|(number, reason)| *reason as usize == number));
-    }
 
     proptest! {
         /// What is encoded by hand is what a library reads.

@@ -1,7 +1,9 @@
 //! [`Index`]: which rules a call has to look at.
 
-use super::Match;
-use crate::method::split;
+use std::sync::Arc;
+
+use super::{Arrival, Match, by_method::ByMethod};
+use crate::method::{Method, split};
 
 /// The rules by what they match, so that a call looks at those that are about it and at no others.
 #[derive(Debug, Default)]
@@ -9,6 +11,8 @@ pub struct Index {
     methods: Table,
     services: Table,
     others: Box<[usize]>,
+    /// What was found for methods that are known.
+    known: ByMethod<Box<[usize]>>,
 }
 
 /// Places of rules by a name, sorted: to compare with few short names takes less than to hash one.
@@ -25,17 +29,27 @@ impl Index {
             methods: table(methods, about),
             services: table(services, |name| about(&format!("/{name}/"))),
             others: places(matches, |rule| **rule == Match::ALL),
+            known: ByMethod::default(),
         }
     }
 
-    /// The places of the rules that match a call of this path, in their order.
-    pub fn of(&self, path: &str) -> &[usize] {
-        let by_service = || find(&self.services, split(path)?.0);
-        // Without a rule about a service or a method the path is not even looked at.
-        match self.services.is_empty() {
-            true => &self.others,
-            false => find(&self.methods, path).or_else(by_service).unwrap_or(&self.others),
+    /// The places of the rules that match a call, in their order.
+    #[inline]
+    pub fn of(&self, arrival: &Arrival<'_>) -> &[usize] {
+        // Without a rule about a service or a method nothing is looked at.
+        if self.services.is_empty() {
+            return &self.others;
         }
+        let known = |method: &Arc<Method>| {
+            Some(&**self.known.of(method, || self.of_path(&method.path()).into())?)
+        };
+        let known = arrival.call.and_then(|call| known(call.method()));
+        known.unwrap_or_else(|| self.of_path(arrival.path))
+    }
+
+    fn of_path(&self, path: &str) -> &[usize] {
+        let by_service = || find(&self.services, split(path)?.0);
+        find(&self.methods, path).or_else(by_service).unwrap_or(&self.others)
     }
 
     /// The most rules that match one call.
@@ -63,6 +77,7 @@ fn places(matches: &[&Match], is_about: impl Fn(&&Match) -> bool) -> Box<[usize]
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
     use proptest::prelude::*;
 
     use super::*;
@@ -82,7 +97,9 @@ mod tests {
             let rules: Vec<_> = rules.iter().collect();
             let index = Index::new(&rules);
             let expected = places(&rules, |rule| rule.matches(&path));
-            prop_assert_eq!(index.of(&path), &*expected);
+            let headers = HeaderMap::new();
+            let arrival = Arrival { call: None, path: &path, headers: &headers };
+            prop_assert_eq!(index.of(&arrival), &*expected);
             prop_assert!(index.most() >= expected.len());
         }
     }

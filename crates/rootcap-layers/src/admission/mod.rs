@@ -32,7 +32,7 @@
 //! impl Policy for Closed {
 //!     type Permit = ();
 //!     type Wait = Pending<Result<(), Refusal>>;
-//!     fn admit(&self, _: &Arrival<'_>, _: Instant) -> Decision<(), Self::Wait> {
+//!     fn admit(&self, _: &Arrival<'_>, _: impl Fn() -> Instant) -> Decision<(), Self::Wait> {
 //!         Decision::Refuse(Refusal {
 //!             policy: "closed",
 //!             rule: "sundays".into(),
@@ -55,31 +55,38 @@
 //! # }
 //! ```
 
+mod by_method;
 mod caller;
 mod cidr;
 mod details;
 mod future;
 mod index;
+mod keys;
 mod malformed;
 mod matching;
 mod metrics;
 mod per;
 mod policy;
+mod reason;
 mod refusal;
 mod service;
 mod shed;
 mod tally;
+mod told;
+mod wire;
 
 pub use caller::{Caller, forwarded_for};
 pub use cidr::{Cidr, TrustedProxies};
-pub use details::{Reason, Violation};
+pub use details::Violation;
 pub use future::AdmissionFuture;
 pub use index::Index;
+pub(crate) use keys::{Keys, number};
 pub use malformed::Malformed;
 pub use matching::{Match, Specificity};
 pub use metrics::{DECISIONS, REJECTED, record_refusal, register_metrics};
 pub use per::{Mode, Per};
 pub use policy::{Arrival, Decision, Policy};
+pub use reason::Reason;
 pub use refusal::Refusal;
 pub use service::Admission;
 pub use shed::ShedCode;

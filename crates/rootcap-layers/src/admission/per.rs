@@ -23,6 +23,7 @@ const METADATA: &str = "metadata:";
 
 impl Per {
     /// Whether each caller has a limit of its own.
+    #[inline]
     pub fn is_keyed(&self) -> bool {
         *self != Self::All
     }

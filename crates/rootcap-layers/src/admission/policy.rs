@@ -16,8 +16,13 @@ pub trait Policy: Clone {
     /// What a call waits for that can be decided about later; `std::future::Pending` where none waits.
     type Wait: Future<Output = Result<Self::Permit, Refusal>>;
 
-    /// Decides about one call, at `now`. Does not block.
-    fn admit(&self, arrival: &Arrival<'_>, now: Instant) -> Decision<Self::Permit, Self::Wait>;
+    /// Decides about one call, at the time that `now` tells: to ask takes as much as all else together, and not everyone
+    /// has to. Does not block.
+    fn admit(
+        &self,
+        arrival: &Arrival<'_>,
+        now: impl Fn() -> Instant,
+    ) -> Decision<Self::Permit, Self::Wait>;
 }
 
 /// What a [`Policy`] says of a call.
@@ -53,6 +58,7 @@ impl<'a> Arrival<'a> {
     }
 
     /// Whether this is a call of the framework's own methods (health, reflection), which no limit applies to.
+    #[inline]
     pub fn is_builtin(&self) -> bool {
         self.call.is_some_and(|call| call.method().is_builtin())
     }

@@ -1,12 +1,12 @@
 //! [`Refusal`]: why a call is not served, and what its caller is told.
 
-use std::{borrow::Cow, fmt::Write, sync::Arc, time::Duration};
+use std::{fmt::Write, sync::Arc, time::Duration};
 
-use http::{HeaderName, HeaderValue, Response};
+use http::{HeaderMap, HeaderValue};
 use tonic::Code;
 
 use super::Violation;
-use crate::{excerpt::Excerpt, reject};
+use crate::{excerpt::Excerpt, reject::Encoded};
 
 /// Why a call may not be served now, and when it could be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,28 +18,27 @@ pub struct Refusal {
     /// The status of the call.
     pub code: Code,
     /// In words for the caller, who is told it.
-    pub reason: Cow<'static, str>,
+    pub reason: Arc<str>,
     /// When to try again.
     pub retry_after: Duration,
     /// The same for programs.
     pub violation: Violation,
 }
 
-/// How long a client that retries by itself has to wait (gRFC A6).
-static PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
-
 impl Refusal {
-    /// The answer to a call of `path`: the message names method and rule, and says when to retry; so do
+    /// The head of the answer to a call of `path`: the message names method and rule, and says when to retry; so do
     /// `google.rpc.ErrorInfo` and `RetryInfo` in the details, and `grpc-retry-pushback-ms`.
-    pub(crate) fn response<B: Default>(&self, path: &str) -> Response<B> {
-        let millis = ceil_to_millis(self.retry_after);
+    pub(crate) fn headers(&self, path: &str) -> HeaderMap {
+        let millis = round_up(ceil_to_millis(self.retry_after));
+        let answer = || self.answer(path, millis);
+        self.violation.told.again(self, (path, millis), answer).headers()
+    }
+
+    fn answer(&self, path: &str, millis: u64) -> Encoded {
         let message = self.message(path, millis);
-        let details = self.violation.status(self.code, &message, self.retry_after);
-        let mut response = reject::with_details(self.code, message, details);
-        let mut millis = HeaderValue::from(millis);
-        millis.set_sensitive(true);
-        response.headers_mut().insert(&PUSHBACK, millis);
-        response
+        let retry_after = Duration::from_millis(millis);
+        let details = self.violation.status(self.code, &message, retry_after);
+        Encoded::new(self.code, message, details, HeaderValue::from(millis))
     }
 
     fn message(&self, path: &str, retry_after: u64) -> String {
@@ -57,6 +56,13 @@ impl Refusal {
 /// Readable, and never too early.
 fn ceil_to_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+/// To two digits, never too early: who is refused again and again within a moment is told the same, which costs next to
+/// nothing to say again. Nobody waits for more than a tenth longer.
+fn round_up(millis: u64) -> u64 {
+    let unit = 10u64.pow(millis.checked_ilog10().unwrap_or_default().saturating_sub(1));
+    millis.div_ceil(unit).saturating_mul(unit)
 }
 
 /// As `Duration` would write it, in a tenth of the time.
@@ -80,8 +86,6 @@ fn push_millis(to: &mut String, millis: u64) {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use bytes::Bytes;
-    use http_body_util::Empty;
     use proptest::prelude::*;
     use tonic::Status;
     use tonic_types::StatusExt;
@@ -98,6 +102,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn two_digits_are_told_and_never_less(millis in prop_oneof![0u64..3_000, any::<u64>()]) {
+            let told = round_up(millis);
+            prop_assert!(told >= millis && told - millis <= millis / 10);
+            let digits = told.to_string();
+            prop_assert!(told == u64::MAX || digits.trim_end_matches('0').len() <= 2, "{}", digits);
+        }
+
         #[test]
         fn times_are_written_as_usual(millis in prop_oneof![1u64..3_000, any::<u64>()]) {
             let mut written = String::new();
@@ -117,16 +129,16 @@ mod tests {
             retry_after: Duration::from_micros(1_500),
             violation: violation.quota("peer", "7 at a time"),
         };
-        let response: Response<Empty<Bytes>> = refusal.response("/a.B/C\n");
-        assert_eq!(response.headers()["grpc-retry-pushback-ms"], "2");
-        assert_eq!(response.headers()["content-type"], "application/grpc");
-        let status = Status::from_header_map(response.headers()).unwrap();
+        let headers = refusal.headers("/a.B/C\n");
+        assert_eq!(headers["grpc-retry-pushback-ms"], "2");
+        assert_eq!(headers["content-type"], "application/grpc");
+        let status = Status::from_header_map(&headers).unwrap();
         assert_eq!(status.code(), Code::Unavailable);
         let message = "/a.B/C\\n: 7 calls are in flight (rule `greetings`); retry after 2ms";
         assert_eq!(status.message(), message);
         let details = status.get_error_details();
         let retry = details.retry_info().unwrap().retry_delay;
-        assert_eq!(retry, Some(Duration::from_micros(1_500)));
+        assert_eq!(retry, Some(Duration::from_millis(2)));
         let info = details.error_info().unwrap();
         assert_eq!((&*info.reason, &*info.domain), ("QUEUE_FULL", "rootcap"));
         let metadata = [("in_flight", "7"), ("rule", "greetings")];

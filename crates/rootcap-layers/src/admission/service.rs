@@ -37,7 +37,7 @@ impl<P: Policy, S> Admission<P, S> {
                 return Decision::Admit(None);
             }
             // Not the time when the call began: it may have waited for another policy since.
-            match policy.admit(arrival, Instant::now()) {
+            match policy.admit(arrival, Instant::now) {
                 Decision::Admit(permit) => Decision::Admit(Some(permit)),
                 Decision::Refuse(refusal) => Decision::Refuse(refusal),
                 Decision::Wait(wait) => Decision::Wait(wait),
@@ -49,7 +49,9 @@ impl<P: Policy, S> Admission<P, S> {
 /// The answer to a call of `path` that is refused, which is noted in the call.
 pub(super) fn refuse(refusal: &Refusal, path: &str) -> Response<()> {
     reject::note(refusal.policy);
-    refusal.response(path)
+    let mut response = Response::new(());
+    *response.headers_mut() = refusal.headers(path);
+    response
 }
 
 impl<P, S, ReqBody, ResBody> Service<Request<ReqBody>> for Admission<P, S>

@@ -43,7 +43,7 @@ impl Policy for Turns {
     type Permit = Arc<()>;
     type Wait = Turn;
 
-    fn admit(&self, _: &Arrival<'_>, _: Instant) -> Decision<Arc<()>, Turn> {
+    fn admit(&self, _: &Arrival<'_>, _: impl Fn() -> Instant) -> Decision<Arc<()>, Turn> {
         let (sender, receiver) = oneshot::channel();
         self.0.lock().unwrap().push(sender);
         Decision::Wait(Turn(receiver))

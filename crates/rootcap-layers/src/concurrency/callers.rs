@@ -1,121 +1,55 @@
 //! [`Callers`]: a gate for each caller that has calls, and for no other.
 //!
 //! Who counts calls by caller must not be made to count callers: an entry lives while its caller has a call in flight or
-//! waiting, so there are never more of them than calls. What an entry has allocated is kept for the next caller.
+//! waiting, and a few of those that have none linger, as most come again; so there are hardly more than calls. What an
+//! entry has allocated is kept for the next caller.
 
-use std::{
-    fmt,
-    hash::{BuildHasher, RandomState},
-};
+use std::collections::VecDeque;
 
 use hashbrown::{HashTable, hash_table::Entry::Vacant};
 
-use super::gate::Gate;
-use crate::{admission::Caller, excerpt::MAX_LEN};
+use super::{
+    gate::Gate,
+    name::{Id, Name},
+};
+use crate::admission::Caller;
+
+/// So many callers without calls are known at a time.
+pub(super) const LINGERING: usize = 16;
 
 /// The gates of callers.
 #[derive(Debug)]
 pub(super) struct Callers<W> {
     entries: Vec<Entry<W>>,
-    /// The entries of callers that have calls.
+    /// The entries of callers that have calls, or linger.
     index: HashTable<usize>,
     /// The others.
     free: Vec<usize>,
+    /// Callers that had no calls, the longest ago first; some may have by now.
+    lingering: VecDeque<usize>,
 }
-
-/// Whose an entry is: two hashes, with random keys, so that a caller takes no more room than another however long its
-/// name is, and none can be mistaken for another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Id(u64, u64);
-
-/// Makes [`Id`]s.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Ids(RandomState, RandomState);
 
 #[derive(Debug)]
 struct Entry<W> {
     id: Id,
     name: Name,
     gate: Gate<W>,
-}
-
-/// As much of a caller as is shown of it.
-#[derive(Debug)]
-pub(super) struct Name {
-    caller: Caller<'static>,
-    text: Vec<u8>,
-}
-
-impl Ids {
-    pub(super) fn of(&self, caller: Caller<'_>) -> Id {
-        Id(self.0.hash_one(caller), self.1.hash_one(caller))
-    }
-}
-
-impl Id {
-    /// Of all calls together.
-    pub(super) const ALL: Self = Self(0, 0);
-
-    /// A number below `n`.
-    pub(super) fn spread(self, n: usize) -> usize {
-        // Not of the half that finds the place in a table.
-        (self.1 % n as u64) as usize
-    }
-}
-
-impl Default for Name {
-    fn default() -> Self {
-        Self { caller: Caller::Unknown, text: Vec::new() }
-    }
-}
-
-impl Name {
-    /// What is to be shown of this caller.
-    pub(super) fn of(caller: Caller<'_>) -> Self {
-        let mut name = Self::default();
-        name.set(caller);
-        name
-    }
-
-    /// A caller that is shown alike.
-    pub(super) fn caller(&self) -> Caller<'_> {
-        match self.caller {
-            Caller::Text(_) => Caller::Text(&self.text),
-            other => other,
-        }
-    }
-
-    fn set(&mut self, caller: Caller<'_>) {
-        self.text.clear();
-        self.caller = match caller {
-            Caller::Unknown => Caller::Unknown,
-            Caller::V4(address) => Caller::V4(address),
-            Caller::V6(half) => Caller::V6(half),
-            Caller::Text(text) => {
-                // One byte more than is shown, so that it is seen that it was cut.
-                self.text.extend_from_slice(&text[..text.len().min(MAX_LEN + 1)]);
-                Caller::Text(&[])
-            }
-        };
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.caller().fmt(f)
-    }
+    /// Whether it is among those that linger.
+    lingers: bool,
 }
 
 impl<W> Default for Callers<W> {
     fn default() -> Self {
-        Self { entries: Vec::new(), index: HashTable::new(), free: Vec::new() }
+        let (entries, index, free) = (Vec::new(), HashTable::new(), Vec::new());
+        Self { entries, index, free, lingering: VecDeque::new() }
     }
 }
 
 impl<W> Callers<W> {
     /// The entry of this caller, which is made if there is none.
+    #[inline]
     pub(super) fn of(&mut self, id: Id, caller: Caller<'_>) -> usize {
-        let Self { entries, index, free } = self;
+        let Self { entries, index, free, .. } = self;
         let entry = index.entry(id.0, |at| entries[*at].id == id, |at| entries[*at].id.0);
         let vacant = match entry {
             Vacant(vacant) => vacant,
@@ -124,7 +58,8 @@ impl<W> Callers<W> {
         let at = free.pop().unwrap_or(entries.len());
         vacant.insert(at);
         if at == entries.len() {
-            entries.push(Entry { id, name: Name::default(), gate: Gate::default() });
+            let (name, gate) = (Name::default(), Gate::default());
+            entries.push(Entry { id, name, gate, lingers: false });
         }
         entries[at].id = id;
         entries[at].name.set(caller);
@@ -132,13 +67,31 @@ impl<W> Callers<W> {
     }
 
     /// The gate of an entry.
+    #[inline]
     pub(super) fn gate(&mut self, at: usize) -> &mut Gate<W> {
         &mut self.entries[at].gate
     }
 
-    /// Forgets the caller of an entry, if it has no calls.
-    pub(super) fn forget_if_idle(&mut self, at: usize) {
-        let Entry { id, gate, .. } = &mut self.entries[at];
+    /// Lets the caller of an entry linger, if it has no calls, and forgets the one that does so for longest.
+    #[inline]
+    pub(super) fn linger_if_idle(&mut self, at: usize) {
+        let entry = &mut self.entries[at];
+        if entry.lingers || !entry.gate.is_idle() {
+            return;
+        }
+        entry.lingers = true;
+        self.lingering.push_back(at);
+        if self.lingering.len() > LINGERING
+            && let Some(longest) = self.lingering.pop_front()
+        {
+            self.forget_if_idle(longest);
+        }
+    }
+
+    /// Forgets the caller of an entry, if it has no calls by now.
+    fn forget_if_idle(&mut self, at: usize) {
+        let Entry { id, gate, lingers, .. } = &mut self.entries[at];
+        *lingers = false;
         if gate.is_idle()
             && let Ok(found) = self.index.find_entry(id.0, |other| *other == at)
         {
@@ -148,19 +101,15 @@ impl<W> Callers<W> {
         }
     }
 
-    /// How many callers there are.
-    pub(super) fn len(&self) -> usize {
-        self.index.len()
-    }
-
     /// Where the entries are, those of callers and others.
     pub(super) fn places(&self) -> std::ops::Range<usize> {
         0..self.entries.len()
     }
 
-    /// Each caller, with its gate.
+    /// Each caller that has calls, with its gate.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Name, &Gate<W>)> {
         let entries = self.index.iter().map(|at| &self.entries[*at]);
+        let entries = entries.filter(|entry| !entry.gate.is_idle());
         entries.map(|entry| (&entry.name, &entry.gate))
     }
 }
@@ -174,8 +123,11 @@ mod tests {
     use proptest::prelude::*;
     use tokio::time::Instant;
 
-    use super::{super::gate::Bounds, *};
-    use crate::admission::Mode;
+    use super::{
+        super::{gate::Bounds, name::Ids},
+        *,
+    };
+    use crate::{admission::Mode, excerpt::MAX_LEN};
 
     const BOUNDS: Bounds = Bounds {
         limit: NonZeroUsize::MAX,
@@ -186,26 +138,47 @@ mod tests {
 
     #[test]
     fn a_caller_is_shown_as_what_it_is_told_apart_by() {
-        let (ids, mut callers) = (Ids::default(), Callers::<()>::default());
+        let (ids, mut callers) = (Ids::new(), Callers::<()>::default());
         let long = [b'x'; 10 * MAX_LEN];
         let shown = |caller: Caller<'_>, callers: &mut Callers<()>| {
             let at = callers.of(ids.of(caller), caller);
+            callers.gate(at).take(&BOUNDS, Instant::now);
             let shown =
                 callers.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>().join("");
-            callers.forget_if_idle(at);
+            callers.gate(at).release(Instant::now);
+            callers.linger_if_idle(at);
             shown
         };
         assert_eq!(shown(Caller::Text(b"a\nb"), &mut callers), "a\\nb");
         assert_eq!(shown(Caller::Text(&long), &mut callers), "x".repeat(MAX_LEN) + "...");
         assert_eq!(shown(Caller::V4([192, 0, 2, 1].into()), &mut callers), "192.0.2.1");
         assert_eq!(shown(Caller::Unknown, &mut callers), "");
-        assert_eq!(callers.places().len(), 1, "one after the other take the same place");
+        assert_eq!(callers.iter().count(), 0);
+    }
+
+    #[test]
+    fn a_few_of_those_without_calls_are_known_and_the_others_take_their_place() {
+        let (ids, mut callers) = (Ids::new(), Callers::<()>::default());
+        let mut come = |number: u32| {
+            let caller = Caller::V4(number.into());
+            let at = callers.of(ids.of(caller), caller);
+            callers.linger_if_idle(at);
+            (at, callers.places().len())
+        };
+        let first = come(0).0;
+        for number in 0..10_000 {
+            assert_eq!(come(0).0, first, "it comes again and again");
+            assert!(come(number % LINGERING as u32).1 <= LINGERING);
+        }
+        for number in 0..10_000 {
+            assert!(come(number).1 <= LINGERING + 1);
+        }
     }
 
     proptest! {
         /// Against a map: who has how many calls. That all hashes are alike, or few, changes nothing.
         #[test]
-        fn it_is_the_map_and_no_larger(steps in proptest::collection::vec((0u8..12, any::<bool>()), 0..300), hashes in 1u64..20) {
+        fn it_is_the_map_and_no_larger(steps in proptest::collection::vec((0u8..40, any::<bool>()), 0..300), hashes in 1u64..20) {
             let (mut callers, mut map, mut most) = (Callers::<()>::default(), BTreeMap::new(), 0);
             let now = Instant::now();
             for (caller, begins) in steps {
@@ -213,21 +186,20 @@ mod tests {
                 let id = Id(u64::from(caller) % hashes, u64::from(caller));
                 let at = callers.of(id, Caller::Text(key.as_bytes()));
                 if begins {
-                    callers.gate(at).take(&BOUNDS, now);
+                    callers.gate(at).take(&BOUNDS, || now);
                     *map.entry(key).or_insert(0) += 1;
                 } else if let Some(count) = map.get_mut(&key) {
                     callers.gate(at).release(|| now);
                     *count -= 1;
                 }
                 map.retain(|_, count| *count > 0);
-                callers.forget_if_idle(at);
+                callers.linger_if_idle(at);
                 most = most.max(map.len());
                 let seen: BTreeMap<_, _> = callers.iter().map(|(key, gate)| (key.to_string(), gate.in_flight())).collect();
                 prop_assert_eq!(&seen, &map);
-                prop_assert_eq!(callers.len(), map.len());
             }
             // One more: a caller that is asked for is there, until it is forgotten.
-            prop_assert!(callers.places().count() <= most + 1);
+            prop_assert!(callers.places().count() <= most + LINGERING + 1);
         }
     }
 }

@@ -54,20 +54,22 @@ impl<W> Gate<W> {
     }
 
     /// Whether nobody has a permit, or waits for one.
+    #[inline]
     pub(super) fn is_idle(&self) -> bool {
         self.in_flight == 0 && self.queue.len() == 0
     }
 
     /// Whether a call that comes now has a permit at once. Nobody passes those who wait.
+    #[inline]
     pub(super) fn has_room(&self, bounds: &Bounds) -> bool {
         self.in_flight < bounds.limit.get() && self.queue.len() == 0
     }
 
-    /// Gives a permit, also where there is none left.
-    pub(super) fn take(&mut self, bounds: &Bounds, now: Instant) {
+    /// Gives a permit, also where there is none left. The clock is asked only where the time tells something.
+    pub(super) fn take(&mut self, bounds: &Bounds, clock: impl FnOnce() -> Instant) {
         self.in_flight += 1;
         if self.in_flight >= bounds.limit.get() {
-            self.pace.busy(now);
+            self.pace.busy(clock());
         }
     }
 
@@ -91,7 +93,8 @@ impl<W> Gate<W> {
         self.queue.leave(ticket)
     }
 
-    /// Takes a permit back. The clock is asked only where the time tells something.
+    /// Takes a permit back. Here, too, the clock is asked only where the time tells something.
+    #[inline]
     pub(super) fn release(&mut self, clock: impl FnOnce() -> Instant) {
         self.in_flight -= 1;
         if self.pace.is_busy() {
@@ -100,6 +103,7 @@ impl<W> Gate<W> {
     }
 
     /// Who has a permit now that waited for it, if there is one left; to be asked until there is none.
+    #[inline]
     pub(super) fn next(&mut self, bounds: &Bounds, clock: impl FnOnce() -> Instant) -> Option<W> {
         if self.queue.len() == 0
             || !(self.in_flight < bounds.limit.get() || bounds.mode == Mode::Observe)
@@ -108,7 +112,7 @@ impl<W> Gate<W> {
         }
         let now = clock();
         let who = self.queue.next(bounds.queue, now)?;
-        self.take(bounds, now);
+        self.take(bounds, || now);
         Some(who)
     }
 

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{
     Bounds, ConcurrencyRule, POLICY, QUEUE_TIME,
-    callers::{Id, Ids, Name},
+    name::{Id, Ids, Name},
     over::{Over, Said},
     permit::{Permit, Place},
     queue::Ticket,
@@ -67,7 +67,7 @@ impl Limit {
         let shard = || Mutex::new(Shard::new(rule.bounds, one_caller));
         let shards = if one_caller { 1 } else { SHARDS };
         Self {
-            ids: Ids::default(),
+            ids: Ids::new(),
             shards: (0..shards).map(|_| shard()).collect(),
             tally: Tally::new(POLICY, rule.name.clone(), REASONS),
             said: Said::default(),
@@ -108,6 +108,7 @@ impl Limit {
     }
 
     /// Whose limit this is about, for a call of this caller.
+    #[inline]
     pub(super) fn id(&self, caller: Caller<'_>) -> Id {
         if self.rule.per.is_keyed() { self.ids.of(caller) } else { Id::ALL }
     }
@@ -117,10 +118,10 @@ impl Limit {
         self: &Arc<Self>,
         caller: (Id, Caller<'_>),
         method: Option<&Arc<Method>>,
-        now: Instant,
+        clock: impl FnOnce() -> Instant,
     ) -> Option<Permit> {
         let shard = caller.0.spread(self.shards.len());
-        let at = self.shard(shard).take(caller, now)?;
+        let at = self.shard(shard).take(caller, clock)?;
         self.tally.allowed(method);
         Some(Permit::new(Arc::clone(self), Place::new(shard, at)))
     }
@@ -172,6 +173,7 @@ impl Limit {
     }
 
     /// Takes a permit back; returns who is to have it.
+    #[inline]
     pub(super) fn release(&self, place: Place) -> Option<Turn> {
         self.shard(place.shard()).release(place.caller())
     }
@@ -196,6 +198,7 @@ impl Limit {
 
     /// The lock is held for what is done to some numbers. Permits are given without it: who is woken may be dropped at once,
     /// and give back what it was given.
+    #[inline]
     fn shard(&self, at: usize) -> MutexGuard<'_, Shard> {
         self.shards[at].lock().unwrap_or_else(PoisonError::into_inner)
     }

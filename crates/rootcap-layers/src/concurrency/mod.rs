@@ -2,7 +2,7 @@
 //!
 //! **What it does.** A [`ConcurrencyRule`] says which calls, per what, and how many. Each call takes a permit of every rule that is
 //! about it, the most specific one first, and holds them to the end of its body. A rule that counts by caller leaves all
-//! others untouched by one that uses up its share; it knows the callers that have calls, and no others. With a queue, a
+//! others untouched by one that uses up its share; it knows the callers that have calls, and hardly any others. With a queue, a
 //! call beyond the limit waits until another one has ended. The queue is bounded, in length and in time; a call whose
 //! deadline would pass while it waits, at the pace at which calls have ended of late, is refused at once; and of a queue
 //! that is more than half full the newest call goes first: its caller is still there (adaptive LIFO, from Ben Maurer,
@@ -59,6 +59,7 @@ mod callers;
 mod gate;
 mod layer;
 mod limit;
+mod name;
 mod over;
 mod pace;
 mod permit;

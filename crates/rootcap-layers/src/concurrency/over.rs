@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -109,15 +109,15 @@ impl Over {
             policy: POLICY,
             rule: rule.name.clone(),
             code: code.code(),
-            reason: reason.into(),
+            reason,
             retry_after: retry_after(self.wait),
             violation,
         }
     }
 
-    fn said(&self, rule: &ConcurrencyRule) -> (String, Violation) {
+    fn said(&self, rule: &ConcurrencyRule) -> (Arc<str>, Violation) {
         let of = if rule.per.is_keyed() { " of this caller" } else { "" };
-        let reason = Words { over: self, of }.to_string();
+        let reason = Words { over: self, of }.to_string().into();
         (reason, Violation::new(self.why.reason(), &rule.name, self.metadata()))
     }
 
@@ -136,11 +136,15 @@ type Numbers = (Why, usize, usize, usize);
 
 /// What a limit has said last: most of those that it refuses are told the same.
 #[derive(Debug, Default)]
-pub(super) struct Said(Mutex<Option<(Numbers, String, Violation)>>);
+pub(super) struct Said(Mutex<Option<(Numbers, Arc<str>, Violation)>>);
 
 impl Said {
     /// What was said for the same numbers, or what `say` says.
-    fn again(&self, over: &Over, say: impl FnOnce() -> (String, Violation)) -> (String, Violation) {
+    fn again(
+        &self,
+        over: &Over,
+        say: impl FnOnce() -> (Arc<str>, Violation),
+    ) -> (Arc<str>, Violation) {
         let Some(numbers) = over.numbers() else { return say() };
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*last {

@@ -14,6 +14,7 @@ pub(super) struct Place {
 }
 
 impl Place {
+    #[inline]
     pub(super) fn new(shard: usize, caller: usize) -> Self {
         let small = |at: usize| u32::try_from(at).expect("there are no 4 billion calls at a time");
         Self { shard: small(shard), caller: small(caller) }
@@ -41,6 +42,7 @@ pub struct Permit {
 pub type Permits = SmallVec<[Permit; 3]>;
 
 impl Permit {
+    #[inline]
     pub(super) fn new(limit: Arc<Limit>, place: Place) -> Self {
         Self { limit: Some(limit), place }
     }
@@ -52,6 +54,7 @@ impl Permit {
 }
 
 impl Drop for Permit {
+    #[inline]
     fn drop(&mut self) {
         let Some(mut limit) = self.limit.take() else { return };
         // Who waits no longer gives back at once what it is given: a loop, as there may be many.

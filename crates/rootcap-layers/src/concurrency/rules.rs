@@ -14,8 +14,8 @@ use tokio::time::Instant;
 
 use super::{
     Bounds, ConcurrencyRule, ConcurrencyState, Permits,
-    callers::{Id, Name},
     limit::{Asked, Asking, Limit},
+    name::{Id, Name},
     waiting::Waiting,
 };
 use crate::{
@@ -125,16 +125,16 @@ impl Policy for ConcurrencyRules {
     type Permit = Permits;
     type Wait = Turns;
 
-    fn admit(&self, arrival: &Arrival<'_>, now: Instant) -> Decision<Permits, Turns> {
+    fn admit(&self, arrival: &Arrival<'_>, now: impl Fn() -> Instant) -> Decision<Permits, Turns> {
         let mut permits = Permits::new();
-        let about = self.0.index.of(arrival.path);
+        let about = self.0.index.of(arrival);
         for (at, &place) in about.iter().enumerate() {
             let limit = &self.0.limits[place];
             let caller = limit.rule().per.caller(arrival, &self.0.proxies);
             let caller = (limit.id(caller), caller);
-            match limit.take(caller, arrival.call.map(Call::method), now) {
+            match limit.take(caller, arrival.call.map(Call::method), &now) {
                 Some(permit) => permits.push(permit),
-                None => match self.ask(limit, caller, arrival, now) {
+                None => match self.ask(limit, caller, arrival, now()) {
                     Ok(Asked::Admitted(permit)) => permits.push(permit),
                     Ok(Asked::Waits(first)) => {
                         let rest = self.rest(&about[at + 1..], arrival);

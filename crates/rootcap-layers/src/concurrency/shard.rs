@@ -6,7 +6,8 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     Bounds,
-    callers::{Callers, Id},
+    callers::Callers,
+    name::Id,
     over::{Over, Why},
     permit::Permit,
     queue::Ticket,
@@ -60,17 +61,22 @@ impl Shard {
     }
 
     /// Where this caller is.
+    #[inline]
     fn caller(&mut self, (id, caller): (Id, Caller<'_>)) -> usize {
         if self.one_caller { 0 } else { self.callers.of(id, caller) }
     }
 
     /// Gives a permit to a call of this caller, if there is one left; and tells where the caller is.
-    pub(super) fn take(&mut self, caller: (Id, Caller<'_>), now: Instant) -> Option<usize> {
+    pub(super) fn take(
+        &mut self,
+        caller: (Id, Caller<'_>),
+        clock: impl FnOnce() -> Instant,
+    ) -> Option<usize> {
         let at = self.caller(caller);
         let gate = self.callers.gate(at);
         let has_room = gate.has_room(&self.bounds);
         if has_room {
-            gate.take(&self.bounds, now);
+            gate.take(&self.bounds, clock);
         }
         has_room.then_some(at)
     }
@@ -84,7 +90,7 @@ impl Shard {
         deadline: Option<Instant>,
     ) -> Result<(usize, Got), Over> {
         // There may be one by now.
-        if let Some(at) = self.take(caller, now) {
+        if let Some(at) = self.take(caller, || now) {
             return Ok((at, Got::Permit));
         }
         let at = self.caller(caller);
@@ -93,7 +99,7 @@ impl Shard {
         if bounds.mode == Mode::Observe {
             let excess = Why::excess(gate, bounds);
             let excess = excess.map(|why| Over::new(gate, bounds, why, now));
-            gate.take(bounds, now);
+            gate.take(bounds, || now);
             return Ok((at, excess.map_or(Got::Permit, Got::Observed)));
         }
         let (until, late) = until(now, deadline, bounds);
@@ -106,14 +112,16 @@ impl Shard {
     }
 
     /// Takes a permit back; returns who is to have it.
+    #[inline]
     pub(super) fn release(&mut self, at: usize) -> Option<Turn> {
         self.callers.gate(at).release(Instant::now);
         let next = self.next(at);
-        self.forget_if_idle(at);
+        self.linger_if_idle(at);
         next
     }
 
     /// Who is to have a permit that is left.
+    #[inline]
     pub(super) fn next(&mut self, at: usize) -> Option<Turn> {
         self.callers.gate(at).next(&self.bounds, Instant::now)
     }
@@ -130,7 +138,7 @@ impl Shard {
     /// Gives up a place in the queue, if it is one still.
     pub(super) fn leave(&mut self, at: usize, ticket: Ticket) {
         self.callers.gate(at).leave(ticket);
-        self.forget_if_idle(at);
+        self.linger_if_idle(at);
     }
 
     /// Gives up a place in the queue whose time is up.
@@ -140,13 +148,14 @@ impl Shard {
         let over = over.waited(now.saturating_duration_since(wait.since));
         // If its turn had come, and was too late, the place may be another caller's by now.
         let is_its_own = gate.leave(wait.ticket).is_some();
-        self.forget_if_idle(at);
+        self.linger_if_idle(at);
         if is_its_own { over } else { over.of_another() }
     }
 
-    fn forget_if_idle(&mut self, at: usize) {
+    #[inline]
+    fn linger_if_idle(&mut self, at: usize) {
         if !self.one_caller {
-            self.callers.forget_if_idle(at);
+            self.callers.linger_if_idle(at);
         }
     }
 }

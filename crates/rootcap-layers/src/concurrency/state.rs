@@ -64,7 +64,7 @@ impl Limit {
         for shard in self.shards() {
             state.add(&shard, now);
             if self.rule().per.is_keyed() {
-                state.callers += shard.callers.len();
+                state.callers += shard.callers.iter().count();
                 state.top.extend(top_of(&shard, top));
             }
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    callers::Name,
     limit::Limit,
+    name::Name,
     permit::{Permit, Place},
     shard::Wait,
 };

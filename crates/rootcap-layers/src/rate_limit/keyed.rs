@@ -13,13 +13,13 @@
 
 use std::{
     array, fmt,
-    hash::{BuildHasher, Hash, RandomState},
     num::NonZeroUsize,
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
 use super::gcra::Gcra;
+use crate::admission::{Caller, Keys};
 
 /// The places of a set.
 const PLACES: usize = 16;
@@ -30,55 +30,65 @@ const SETS: usize = 16;
 pub(super) struct Keyed {
     chunks: Box<[OnceLock<Box<Chunk>>]>,
     sets: usize,
-    secret: RandomState,
+    secret: Keys,
+    /// That of new sets. Locked while sets are made, and while it is changed.
+    gcra: Mutex<Gcra>,
 }
 
 type Chunk = [Mutex<Set>; SETS];
 
 /// Places where some keys may be. A lock is held for a look at one of these, and no longer.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Set {
+    /// Here, so that what is kept, and what it is reckoned by, change together.
+    gcra: Gcra,
     keys: [u64; PLACES],
     kept: [u64; PLACES],
 }
 
 impl Keyed {
     /// A table for so many keys, rounded up to whole sets of 16. It takes no room before it is used.
-    pub(super) fn new(keys: NonZeroUsize) -> Self {
+    pub(super) fn new(keys: NonZeroUsize, gcra: Gcra) -> Self {
         let sets = keys.get().div_ceil(PLACES);
         let chunks = (0..sets.div_ceil(SETS)).map(|_| OnceLock::new()).collect();
-        Self { chunks, sets, secret: RandomState::new() }
+        Self { chunks, sets, secret: Keys::new(), gcra: Mutex::new(gcra) }
     }
 
     /// What stands for a caller here.
-    pub(super) fn key(&self, caller: impl Hash) -> u64 {
-        self.secret.hash_one(caller)
+    #[inline]
+    pub(super) fn key(&self, caller: Caller<'_>) -> u64 {
+        self.secret.of(caller)
     }
 
     /// Takes a call from the quota of `key`, at `now`.
     ///
     /// # Errors
     /// When it is used up: how long to wait.
-    pub(super) fn take(&self, key: u64, gcra: Gcra, now: u64) -> Result<(), Duration> {
-        self.set(key).take(key, gcra, now).map_err(Duration::from_nanos)
+    #[inline]
+    pub(super) fn take(&self, key: u64, now: u64) -> Result<(), Duration> {
+        self.set(key).take(key, now).map_err(Duration::from_nanos)
     }
 
     /// Gives a call back that is not served after all.
-    pub(super) fn give_back(&self, key: u64, gcra: Gcra) {
-        self.set(key).give_back(key, gcra);
+    pub(super) fn give_back(&self, key: u64) {
+        self.set(key).give_back(key);
     }
 
     /// Goes on under another quota.
     pub(super) fn convert(&self, gcra: Gcra, now: u64) {
+        // Held to the end: no set is made meanwhile.
+        let mut of_new = lock(&self.gcra);
+        *of_new = gcra;
         for set in self.used() {
             let mut set = lock(set);
             set.kept = set.kept.map(|kept| gcra.convert(kept, now));
+            set.gcra = gcra;
         }
     }
 
     /// How many keys have used something at `now`.
     pub(super) fn live(&self, now: u64) -> usize {
-        let live = |set| lock(set).kept.iter().filter(|kept| **kept > now).count();
+        let live = |set: &Mutex<Set>| lock(set).kept.iter().filter(|kept| **kept > now).count();
         self.used().map(live).sum()
     }
 
@@ -92,11 +102,19 @@ impl Keyed {
         size_of_val(&*self.chunks) + self.used().count() * size_of::<Mutex<Set>>()
     }
 
+    #[inline]
     fn set(&self, key: u64) -> MutexGuard<'_, Set> {
         // The high bits choose, evenly among any number of sets.
         let set = ((u128::from(key) * self.sets as u128) >> 64) as usize;
-        let make = || Box::new(array::from_fn(|_| Mutex::default()));
-        lock(&self.chunks[set / SETS].get_or_init(make)[set % SETS])
+        let chunk = &self.chunks[set / SETS];
+        let made = chunk.get().map(|chunk| &**chunk);
+        lock(&made.unwrap_or_else(|| self.make(chunk))[set % SETS])
+    }
+
+    #[cold]
+    fn make<'a>(&self, chunk: &'a OnceLock<Box<Chunk>>) -> &'a Chunk {
+        let gcra = lock(&self.gcra);
+        chunk.get_or_init(|| Box::new(array::from_fn(|_| Mutex::new(Set::new(*gcra)))))
     }
 
     fn used(&self) -> impl Iterator<Item = &Mutex<Set>> {
@@ -104,25 +122,31 @@ impl Keyed {
     }
 }
 
-fn lock(set: &Mutex<Set>) -> MutexGuard<'_, Set> {
-    set.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Set {
-    fn take(&mut self, key: u64, gcra: Gcra, now: u64) -> Result<(), u64> {
+    fn new(gcra: Gcra) -> Self {
+        Self { gcra, keys: [0; PLACES], kept: [0; PLACES] }
+    }
+
+    #[inline]
+    fn take(&mut self, key: u64, now: u64) -> Result<(), u64> {
         let place = self.find(key).unwrap_or_else(|| self.least());
-        self.kept[place] = gcra.take(self.kept[place], now)?;
+        self.kept[place] = self.gcra.take(self.kept[place], now)?;
         self.keys[place] = key;
         Ok(())
     }
 
-    fn give_back(&mut self, key: u64, gcra: Gcra) {
+    fn give_back(&mut self, key: u64) {
         // Another key may have taken the place meanwhile, and the debt with it.
         if let Some(place) = self.find(key) {
-            self.kept[place] = gcra.give_back(self.kept[place]);
+            self.kept[place] = self.gcra.give_back(self.kept[place]);
         }
     }
 
+    #[inline]
     fn find(&self, key: u64) -> Option<usize> {
         self.keys.iter().position(|other| *other == key)
     }

@@ -55,11 +55,15 @@ mod quota;
 mod rule;
 mod rules;
 mod seen;
+mod settings;
+mod standing;
+mod state;
 
 pub use layer::RateLimitLayer;
 pub use quota::Quota;
 pub use rule::{DEFAULT_MAX_KEYS, RateChange, RateRule};
-pub use rules::{MOST_RULES, RateRules, RateRulesError, RateSettings, RateState};
+pub use rules::{MOST_RULES, RateRules, RateRulesError};
+pub use state::{RateSettings, RateState};
 
 /// The policy, as metrics and logs name it.
 pub(crate) const POLICY: &str = "rate_limit";

@@ -1,20 +1,13 @@
-//! [`RateRule`]: a rule as it is set; and as it stands, with what has been used of it.
+//! [`RateRule`]: a rule as it is set.
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
     sync::Arc,
-    thread,
     time::Duration,
 };
 
-use arc_swap::ArcSwap;
-use tonic::Code;
-
-use super::{POLICY, Quota, direct::Direct, gcra::Gcra, keyed::Keyed};
-use crate::{
-    admission::{Arrival, Match, Mode, Per, Reason, Refusal, Tally, TrustedProxies, Violation},
-    limits::{Arrivals, TopCallers},
-};
+use super::Quota;
+use crate::admission::{Match, Mode, Per};
 
 /// How many callers a rule tells apart, unless set otherwise.
 pub const DEFAULT_MAX_KEYS: NonZeroUsize = NonZeroUsize::new(100_000).expect("it is not zero");
@@ -38,7 +31,7 @@ pub struct RateRule {
     pub(super) per: Per,
     pub(super) quota: Quota,
     pub(super) mode: Mode,
-    max_keys: NonZeroUsize,
+    pub(super) max_keys: NonZeroUsize,
 }
 
 impl RateRule {
@@ -85,146 +78,6 @@ impl RateRule {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
-    }
-}
-
-/// A rule as it stands.
-#[derive(Debug)]
-pub(super) struct Rule {
-    pub(super) name: Arc<str>,
-    pub(super) matching: Match,
-    pub(super) per: Per,
-    pub(super) used: Used,
-    pub(super) settings: ArcSwap<Settings>,
-    pub(super) tally: Tally,
-    pub(super) arrivals: Arrivals,
-    pub(super) callers: TopCallers,
-}
-
-/// What has been used of a quota.
-#[derive(Debug)]
-pub(super) enum Used {
-    Together(Direct),
-    Each(Keyed),
-}
-
-impl Rule {
-    pub(super) fn new(rule: RateRule) -> Self {
-        let used = match rule.per.is_keyed() {
-            false => Used::Together(Direct::default()),
-            true => Used::Each(Keyed::new(rule.max_keys)),
-        };
-        let settings = Settings::new(&rule.name, &rule.per, rule.quota, rule.mode);
-        Self {
-            tally: Tally::new(POLICY, Arc::clone(&rule.name), &[Reason::RateLimitExceeded]),
-            settings: ArcSwap::from_pointee(settings),
-            name: rule.name,
-            matching: rule.matching,
-            per: rule.per,
-            used,
-            arrivals: Arrivals::new(),
-            callers: TopCallers::new(),
-        }
-    }
-
-    /// Takes a call from the quota, at `now`.
-    ///
-    /// # Errors
-    /// When it is used up: how long to wait.
-    pub(super) fn take(&self, settings: &Settings, call: &Taken<'_>) -> Result<(), Duration> {
-        match &self.used {
-            Used::Together(direct) => {
-                self.arrivals.note(Taken::TOGETHER, call.now);
-                direct.take(settings.governor, call.now)
-            }
-            Used::Each(keyed) => {
-                let key = call.key(self, keyed);
-                self.arrivals.note(key, call.now);
-                keyed.take(key, settings.gcra, call.now)
-            }
-        }
-    }
-
-    /// Gives a call back that another rule has refused.
-    pub(super) fn give_back(&self, call: &Taken<'_>) {
-        let gcra = self.settings.load().gcra;
-        match &self.used {
-            Used::Together(direct) => direct.give_back(gcra),
-            Used::Each(keyed) => keyed.give_back(call.key(self, keyed), gcra),
-        }
-    }
-
-    /// Goes on with another quota, and in another mode.
-    pub(super) fn set(&self, quota: Quota, mode: Mode, now: u64) {
-        let settings = Settings::new(&self.name, &self.per, quota, mode);
-        let gcra = settings.gcra;
-        let old = self.settings.swap(Arc::new(settings));
-        // Whoever still takes by the old ones would leave a debt behind that the new ones do not know.
-        while Arc::strong_count(&old) > 1 {
-            thread::yield_now();
-        }
-        match &self.used {
-            Used::Together(direct) => direct.convert(gcra, now),
-            Used::Each(keyed) => keyed.convert(gcra, now),
-        }
-    }
-
-    pub(super) fn refusal(&self, settings: &Settings, retry_after: Duration) -> Refusal {
-        Refusal {
-            policy: POLICY,
-            rule: Arc::clone(&self.name),
-            code: Code::ResourceExhausted,
-            reason: settings.reason.clone().into(),
-            retry_after,
-            violation: settings.violation.clone(),
-        }
-    }
-}
-
-/// A call, as rules look at it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Taken<'a> {
-    pub(super) arrival: &'a Arrival<'a>,
-    pub(super) proxies: &'a TrustedProxies,
-    /// In nanoseconds since the rules were made.
-    pub(super) now: u64,
-}
-
-impl Taken<'_> {
-    /// The key of all callers, where they are not told apart.
-    pub(super) const TOGETHER: u64 = 0;
-
-    fn key(&self, rule: &Rule, keyed: &Keyed) -> u64 {
-        keyed.key(rule.per.caller(self.arrival, self.proxies))
-    }
-}
-
-/// What of a rule may change, with all that follows from it.
-#[derive(Debug)]
-pub(super) struct Settings {
-    pub(super) quota: Quota,
-    pub(super) mode: Mode,
-    gcra: Gcra,
-    governor: governor::Quota,
-    /// What a caller who is refused is told.
-    reason: String,
-    violation: Violation,
-}
-
-impl Settings {
-    fn new(name: &str, per: &Per, quota: Quota, mode: Mode) -> Self {
-        let limit = quota.to_string();
-        let reason = match per {
-            Per::All => format!("the limit of {limit} is used up"),
-            Per::Peer => format!("the limit of {limit} for each address is used up"),
-            Per::Metadata(key) => format!("the limit of {limit} for each `{key}` is used up"),
-            Per::TlsIdentity => format!("the limit of {limit} for each identity is used up"),
-        };
-        let metadata = [("limit", limit.clone())];
-        let violation = Violation::new(Reason::RateLimitExceeded, name, metadata)
-            .quota(&per.to_string(), &limit);
-        let (gcra, governor) = (Gcra::new(quota), quota.to_governor());
-        Self { quota, mode, gcra, governor, reason, violation }
     }
 }
 

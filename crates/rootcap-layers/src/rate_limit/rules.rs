@@ -12,13 +12,11 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    Quota, RateChange, RateRule,
-    rule::{Rule, Taken, Used},
+    RateChange, RateRule, RateSettings, RateState,
+    standing::{Rule, Taken},
 };
 use crate::{
-    admission::{
-        Arrival, Counts, Decision, Index, Match, Mode, Per, Policy, Reason, Refusal, TrustedProxies,
-    },
+    admission::{Arrival, Decision, Index, Mode, Policy, Reason, Refusal, TrustedProxies},
     limits::{LastDecisions, Verdict},
 };
 
@@ -100,6 +98,7 @@ impl RateRules {
 }
 
 impl Inner {
+    #[inline]
     pub(super) fn nanos(&self, at: Instant) -> u64 {
         let nanos = at.saturating_duration_since(self.origin).as_nanos();
         u64::try_from(nanos).unwrap_or(u64::MAX)
@@ -109,20 +108,21 @@ impl Inner {
     ///
     /// # Errors
     /// When one refuses the call; then none has been used up.
+    #[inline]
     fn ask(&self, places: &[usize], call: &Taken<'_>) -> Result<(), Refusal> {
         let method = call.arrival.call.map(|call| call.method());
         // A bit for each rule that would have refused the call, and only observes.
         let mut over = 0u64;
         for (asked, &place) in places.iter().enumerate() {
             let rule = &self.rules[place];
+            let Err(retry_after) = rule.take(call) else { continue };
             let settings = rule.settings.load();
-            match (rule.take(&settings, call), settings.mode) {
-                (Ok(()), _) => {}
-                (Err(retry_after), Mode::Observe) => {
+            match settings.mode {
+                Mode::Observe => {
                     rule.note(&self.decisions, call, Verdict::Observed, retry_after);
                     over |= 1 << asked;
                 }
-                (Err(retry_after), Mode::Enforce) => {
+                Mode::Enforce => {
                     self.each(&places[..asked], over, |rule, was_over| {
                         if !was_over {
                             rule.give_back(call);
@@ -141,6 +141,7 @@ impl Inner {
         Ok(())
     }
 
+    #[inline]
     fn each(&self, places: &[usize], over: u64, f: impl Fn(&Rule, bool)) {
         for (asked, &place) in places.iter().enumerate() {
             f(&self.rules[place], over & (1 << asked) != 0);
@@ -152,74 +153,15 @@ impl Policy for RateRules {
     type Permit = ();
     type Wait = Pending<Result<(), Refusal>>;
 
-    fn admit(&self, arrival: &Arrival<'_>, now: Instant) -> Decision<(), Self::Wait> {
-        let places = self.0.index.of(arrival.path);
+    fn admit(&self, arrival: &Arrival<'_>, now: impl Fn() -> Instant) -> Decision<(), Self::Wait> {
+        let places = self.0.index.of(arrival);
         if places.is_empty() {
             return Decision::Admit(());
         }
-        let call = Taken { arrival, proxies: &self.0.proxies, now: self.0.nanos(now) };
+        let call = Taken { arrival, proxies: &self.0.proxies, now: self.0.nanos(now()) };
         match self.0.ask(places, &call) {
             Ok(()) => Decision::Admit(()),
             Err(refusal) => Decision::Refuse(refusal),
-        }
-    }
-}
-
-/// What of a rule may change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateSettings {
-    /// How many calls, and how many at once.
-    pub quota: Quota,
-    /// Whether it refuses calls, or only counts them.
-    pub mode: Mode,
-}
-
-/// A rule at one instant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RateState {
-    /// Its name.
-    pub name: Arc<str>,
-    /// Which calls it is about.
-    pub matching: Match,
-    /// What it tells callers apart by.
-    pub per: Per,
-    /// How many calls, and how many at once.
-    pub quota: Quota,
-    /// Whether it refuses calls, or only counts them.
-    pub mode: Mode,
-    /// How many callers have used something of their quota; 0 if it does not tell them apart.
-    pub keys: usize,
-    /// How many callers it tells apart at most; 0 if it does not.
-    pub max_keys: usize,
-    /// How many bytes that takes now.
-    pub bytes: usize,
-    /// What it has decided so far.
-    pub counts: Counts,
-}
-
-impl Rule {
-    fn settings(&self) -> RateSettings {
-        let settings = self.settings.load();
-        RateSettings { quota: settings.quota, mode: settings.mode }
-    }
-
-    fn state(&self, now: u64) -> RateState {
-        let RateSettings { quota, mode } = self.settings();
-        let (keys, max_keys, bytes) = match &self.used {
-            Used::Together(_) => (0, 0, 0),
-            Used::Each(keyed) => (keyed.live(now), keyed.most(), keyed.bytes()),
-        };
-        RateState {
-            name: Arc::clone(&self.name),
-            matching: self.matching.clone(),
-            per: self.per.clone(),
-            quota,
-            mode,
-            keys,
-            max_keys,
-            bytes,
-            counts: self.tally.counts(),
         }
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{
     Quota, RateRules,
     gcra::Gcra,
-    rule::{Rule, Taken, Used},
+    standing::{Rule, Taken, Used},
 };
 use crate::{
     admission::{Caller, Per, Reason},

@@ -27,6 +27,7 @@ impl Budget {
         Self { limit: AtomicU64::new(limit), observes, used: AtomicU64::new(0) }
     }
 
+    #[inline]
     pub(super) fn limit(&self) -> u64 {
         self.limit.load(Relaxed)
     }
@@ -46,12 +47,14 @@ impl Budget {
     }
 
     /// Whether there is any room.
+    #[inline]
     pub(super) fn has_room(&self) -> Result<(), Full> {
         let (limit, used) = (self.limit(), self.used());
         if used < limit { Ok(()) } else { Err(Full { limit, used, asked: 0 }) }
     }
 
     /// Takes so many bytes, all or none.
+    #[inline]
     pub(super) fn take(&self, bytes: u64) -> Result<(), Full> {
         let limit = self.limit();
         let more = |used: u64| used.checked_add(bytes).filter(|sum| *sum <= limit);
@@ -65,6 +68,7 @@ impl Budget {
         self.used.fetch_add(bytes, Relaxed);
     }
 
+    #[inline]
     pub(super) fn give_back(&self, bytes: u64) {
         self.used.fetch_sub(bytes, Relaxed);
     }

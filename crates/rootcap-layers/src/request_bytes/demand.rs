@@ -16,16 +16,19 @@ pub(super) struct Demand {
 
 impl Demand {
     /// Before the first message, of a request that is so long in all, as far as is known.
+    #[inline]
     pub(super) fn announced(bytes: u64) -> Self {
         Self { count: MessageCount::default(), last: bytes }
     }
 
     /// What is held when more is asked for: all messages before the last are done with.
+    #[inline]
     pub(super) fn when_asked(&self) -> u64 {
         self.last
     }
 
     /// What is held when these bytes have been handed on: the messages that begin in them, and the one that goes on.
+    #[inline]
     pub(super) fn when_handed(&mut self, bytes: &[u8]) -> u64 {
         let goes_on = self.count.is_in_message();
         let (before, mut begun) = (self.last, 0);

@@ -32,16 +32,19 @@ pub(super) struct Meter {
 
 impl Meter {
     /// Of a call that holds its share already, as its head has announced it.
+    #[inline]
     pub(super) fn new(share: Share) -> Self {
         Self { demand: Demand::announced(share.bytes()), share }
     }
 
     /// More is asked for.
+    #[inline]
     fn ask(&self) {
         self.lower_to(self.demand.when_asked());
     }
 
     /// These bytes are to be handed on.
+    #[inline]
     fn hand(&mut self, bytes: &[u8]) -> Result<(), Status> {
         let (held, needed) = (self.share.bytes(), self.demand.when_handed(bytes));
         if needed <= held {
@@ -65,6 +68,7 @@ impl Meter {
         }
     }
 
+    #[inline]
     fn lower_to(&self, bytes: u64) {
         let held = self.share.bytes();
         if bytes < held {

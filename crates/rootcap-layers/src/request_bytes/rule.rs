@@ -15,7 +15,7 @@ use crate::{
     admission::{Counts, Mode, Reason, Refusal, ShedCode, Tally, Violation, retry_after},
     excerpt::Excerpt,
     limits::{Decided, LastDecision, LastDecisions, Verdict},
-    reject,
+    reject::{self, Encoded},
 };
 
 /// The limit on bytes of requests in flight.
@@ -89,33 +89,36 @@ impl RequestBytesRule {
     }
 
     /// Lets a call in whose request has so many bytes, as far as its head tells, and takes them.
-    pub(super) fn arrive(&self, bytes: Option<u64>) -> Result<(), Full> {
+    #[inline]
+    pub(super) fn arrive(&self, call: Option<&Call>, bytes: Option<u64>) -> Result<(), Full> {
         let room = match bytes {
             // There is no message: nothing to hold, and nothing to wait for.
             Some(0) => Ok(()),
             Some(bytes) => self.budget.take(bytes),
             None => self.budget.has_room(),
         };
-        if room.is_ok() {
-            Call::with_current(|call| self.tally.allowed(call.map(Call::method)));
-            return Ok(());
+        match room {
+            Ok(()) => self.tally.allowed(call.map(Call::method)),
+            Err(full) => self.unless_observing(full, bytes.unwrap_or_default())?,
         }
-        self.unless_observing(room, bytes.unwrap_or_default())
+        Ok(())
     }
 
     /// Takes more bytes, for a call that was let in.
+    #[inline]
     pub(super) fn take(&self, bytes: u64) -> Result<(), Full> {
-        self.unless_observing(self.budget.take(bytes), bytes)
+        self.budget.take(bytes).or_else(|full| self.unless_observing(full, bytes))
     }
 
+    #[inline]
     pub(super) fn give_back(&self, bytes: u64) {
         if bytes > 0 {
             self.budget.give_back(bytes);
         }
     }
 
-    fn unless_observing(&self, taken: Result<(), Full>, bytes: u64) -> Result<(), Full> {
-        let Err(full) = taken else { return Ok(()) };
+    #[cold]
+    fn unless_observing(&self, full: Full, bytes: u64) -> Result<(), Full> {
         let reason = Reason::RequestBytesExceeded;
         if self.budget.mode() == Mode::Observe {
             Call::with_current(|call| {
@@ -154,7 +157,7 @@ impl RequestBytesRule {
             retry_after: retry_after(None),
             violation: self.violation(full),
         };
-        refusal.response::<()>(path).into_parts().0.headers
+        refusal.headers(path)
     }
 
     /// To one that asks for more than there will ever be: it need not try again.
@@ -165,10 +168,8 @@ impl RequestBytesRule {
             "{path}: {asked} bytes of a request are more than the {limit} that may be in flight (rule `{rule}`)"
         );
         let details = self.violation(full).final_status(Code::ResourceExhausted, &message);
-        let answer = reject::with_details::<()>(Code::ResourceExhausted, message, details);
-        let mut headers = answer.into_parts().0.headers;
-        headers.insert("grpc-retry-pushback-ms", HeaderValue::from_static("-1"));
-        headers
+        let never = HeaderValue::from_static("-1");
+        Encoded::new(Code::ResourceExhausted, message, details, never).passing().headers()
     }
 
     fn violation(&self, full: Full) -> Violation {

@@ -34,11 +34,13 @@ impl<S> RequestBytes<S> {
     /// What the call holds, if it is one that counts; or what its caller is told.
     fn admit<B: Body>(&self, request: &Request<B>) -> Result<Option<Share>, HeaderMap> {
         let Some(rule) = &self.rule else { return Ok(None) };
-        if Call::with_current(|call| call.is_some_and(|call| call.method().is_builtin())) {
-            return Ok(None);
-        }
         let bytes = request.body().size_hint().exact();
-        rule.arrive(bytes).map_err(|full| rule.answer(request.uri().path(), full))?;
+        let arrived = Call::with_current(|call| {
+            let counts = call.is_none_or(|call| !call.method().is_builtin());
+            counts.then(|| rule.arrive(call, bytes))
+        });
+        let Some(arrived) = arrived else { return Ok(None) };
+        arrived.map_err(|full| rule.answer(request.uri().path(), full))?;
         let path = request.uri().path_and_query().cloned();
         let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
         Ok(Some(Share::new(rule, path, bytes.unwrap_or_default())))

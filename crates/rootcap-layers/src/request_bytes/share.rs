@@ -29,26 +29,31 @@ struct Held {
     /// Written by the request's body alone.
     bytes: AtomicU64,
     /// What the caller is told, once a message has not fitted.
-    refused: OnceLock<HeaderMap>,
+    refused: OnceLock<Box<HeaderMap>>,
     /// Who sends the answer.
     waiting: AtomicWaker,
 }
 
 impl Share {
+    #[inline]
     pub(super) fn new(rule: &Arc<RequestBytesRule>, path: PathAndQuery, bytes: u64) -> Self {
-        Self(Some(make(Held {
-            rule: Arc::clone(rule),
-            path,
-            bytes: AtomicU64::new(bytes),
-            refused: OnceLock::new(),
-            waiting: AtomicWaker::new(),
+        Self(Some(again(rule, path, bytes).unwrap_or_else(|path| {
+            Arc::new(Held {
+                rule: Arc::clone(rule),
+                path,
+                bytes: AtomicU64::new(bytes),
+                refused: OnceLock::new(),
+                waiting: AtomicWaker::new(),
+            })
         })))
     }
 
+    #[inline]
     fn held(&self) -> &Held {
         self.0.as_deref().expect("it is there until it is dropped")
     }
 
+    #[inline]
     pub(super) fn rule(&self) -> &RequestBytesRule {
         &self.held().rule
     }
@@ -58,27 +63,31 @@ impl Share {
     }
 
     /// How many bytes the call holds.
+    #[inline]
     pub(super) fn bytes(&self) -> u64 {
         self.held().bytes.load(Relaxed)
     }
 
     /// Notes that it holds so many; they have been taken, and others given back.
+    #[inline]
     pub(super) fn set_bytes(&self, bytes: u64) {
         self.held().bytes.store(bytes, Relaxed);
     }
 
     /// Ends the call: this is what its caller is told.
     pub(super) fn refuse(&self, told: HeaderMap) {
-        let _ = self.held().refused.set(told);
+        let _ = self.held().refused.set(Box::new(told));
         self.held().waiting.wake();
     }
 
     /// What the caller is told, if the call is to end.
+    #[inline]
     pub(super) fn refused(&self) -> Option<&HeaderMap> {
-        self.held().refused.get()
+        self.held().refused.get().map(|told| &**told)
     }
 
     /// The same; if there is nothing yet, `waker` is woken when there is.
+    #[inline]
     pub(super) fn poll_refused(&self, waker: &Waker) -> Option<&HeaderMap> {
         self.refused().or_else(|| {
             self.held().waiting.register(waker);
@@ -102,7 +111,10 @@ impl Drop for Held {
 impl Drop for Share {
     fn drop(&mut self) {
         let Some(mut shared) = self.0.take() else { return };
-        if let Some(held) = Arc::get_mut(&mut shared) {
+        // To ask whether it is the last takes less than to ask whether it will stay so.
+        if Arc::strong_count(&shared) == 1
+            && let Some(held) = Arc::get_mut(&mut shared)
+        {
             held.give_back();
             drop(held.waiting.take());
             keep(shared);
@@ -117,16 +129,23 @@ thread_local! {
     static FREE: RefCell<Vec<Arc<Held>>> = const { RefCell::new(Vec::new()) };
 }
 
-fn make(held: Held) -> Arc<Held> {
+/// What was kept of a call that has ended, for one that begins: all that nobody has used is as it is to be.
+#[inline]
+fn again(
+    rule: &Arc<RequestBytesRule>,
+    path: PathAndQuery,
+    bytes: u64,
+) -> Result<Arc<Held>, PathAndQuery> {
     let free = FREE.try_with(|free| free.try_borrow_mut().ok()?.pop()).ok().flatten();
-    let Some(mut shared) = free else { return Arc::new(held) };
-    match Arc::get_mut(&mut shared) {
-        Some(place) => {
-            *place = held;
-            shared
-        }
-        None => Arc::new(held),
+    let Some(mut shared) = free else { return Err(path) };
+    let Some(held) = Arc::get_mut(&mut shared) else { return Err(path) };
+    if !Arc::ptr_eq(&held.rule, rule) {
+        held.rule = Arc::clone(rule);
     }
+    held.path = path;
+    *held.bytes.get_mut() = bytes;
+    held.refused.take();
+    Ok(shared)
 }
 
 /// A thread that is ending keeps none.

@@ -26,7 +26,7 @@ fn arrive(
     now: Instant,
 ) -> Option<Result<Ticket, Closed>> {
     if gate.has_room(bounds) {
-        gate.take(bounds, now);
+        gate.take(bounds, || now);
         return None;
     }
     let until = now + bounds.queue_timeout;
@@ -49,7 +49,7 @@ fn nobody_passes_those_who_wait() {
 fn the_clock_is_not_asked_while_there_is_room() {
     let (bounds, now) = (bounds(2, 5), Instant::now());
     let mut gate = Gate::<u32>::default();
-    gate.take(&bounds, now);
+    gate.take(&bounds, || now);
     gate.release(|| unreachable!("a call that is not limited needs no clock"));
     assert_eq!(gate.next(&bounds, || unreachable!("nobody waits")), None);
     assert!(gate.is_idle());
@@ -102,7 +102,7 @@ fn the_pace_is_learnt_while_all_permits_are_out() {
     assert_eq!(gate.estimated_wait(&bounds, now), None);
     let mut serve = |millis, times| {
         for _ in 0..times {
-            gate.take(&bounds, now);
+            gate.take(&bounds, || now);
             now += ms(millis);
             gate.release(|| now);
             now += Duration::from_secs(60);
@@ -150,7 +150,7 @@ proptest! {
                 Event::Arrive => {
                     who += 1;
                     if bounds.mode == Mode::Observe {
-                        gate.take(&bounds, now);
+                        gate.take(&bounds, || now);
                         out += 1;
                     } else {
                         match arrive(&mut gate, who, &bounds, now) {

@@ -1,7 +1,7 @@
 //! Limits of each caller.
 
 use super::*;
-use crate::contract::AnyBody;
+use crate::{concurrency::callers::LINGERING, contract::AnyBody};
 
 /// At most `limit` calls of each tenant, as the metadata has it.
 fn tenants(limit: usize) -> ConcurrencyRule {
@@ -112,7 +112,7 @@ async fn each_caller_has_a_queue_of_its_own() {
     assert_eq!((state(&layer).callers, in_flight(&layer)), (0, 0));
 }
 
-/// However many callers are invented: none is kept.
+/// However many callers are invented: a few are known for a while.
 #[tokio::test]
 async fn callers_that_were_invented_leave_nothing_behind() {
     let layer = layer([tenants(1)]);
@@ -121,5 +121,6 @@ async fn callers_that_were_invented_leave_nothing_behind() {
         drop(call(&stack, Script::unary(), &tenant.to_string()).await);
     }
     let places = limits(&layer)[0].shards().map(|shard| shard.callers.places().len()).max();
-    assert_eq!((state(&layer).callers, places), (0, Some(1)));
+    assert_eq!(state(&layer).callers, 0);
+    assert!(places.unwrap() <= LINGERING + 1, "{places:?}");
 }

@@ -97,7 +97,7 @@ async fn each_caller_has_the_whole_quota() {
         assert_eq!((0..5).filter(|_| ask(&rules, "/a.B/C", tenant).is_ok()).count(), 2, "{tenant}");
     }
     let refusal = ask(&rules, "/a.B/C", "blue").unwrap_err();
-    assert_eq!(refusal.reason, "the limit of 2 calls in 1s for each `x-tenant` is used up");
+    assert_eq!(&*refusal.reason, "the limit of 2 calls in 1s for each `x-tenant` is used up");
     assert_eq!(refusal.retry_after, Duration::from_millis(500));
     let state = &rules.states()[0];
     assert_eq!((state.keys, state.max_keys), (3, DEFAULT_MAX_KEYS.get()));
