@@ -25,6 +25,14 @@ impl MessageCount {
     /// [`feed`](Self::feed), which tells the length of each message whose prefix these bytes complete.
     pub(crate) fn feed_with(&mut self, mut bytes: &[u8], mut begins: impl FnMut(u32)) -> u64 {
         let mut complete = 0;
+        if self.is_between_messages() {
+            // Nearly always they come whole, and many at a time.
+            while let Some((length, rest)) = whole_message(bytes) {
+                begins(length);
+                complete += 1;
+                bytes = rest;
+            }
+        }
         while !bytes.is_empty() {
             let in_message = self.remaining > 0;
             bytes = if in_message { self.skip(bytes) } else { self.read_prefix(bytes) };
@@ -36,6 +44,10 @@ impl MessageCount {
             }
         }
         complete
+    }
+
+    fn is_between_messages(&self) -> bool {
+        self.remaining == 0 && self.prefix_seen == 0
     }
 
     /// Whether the bytes so far end in the middle of a message, after its prefix.
@@ -68,6 +80,13 @@ impl MessageCount {
         }
         &bytes[1..]
     }
+}
+
+/// The length of the message that begins here, and what follows it; `None` if it does not end here.
+fn whole_message(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let (&[_, length @ ..], rest) = bytes.split_first_chunk::<{ PREFIX as usize }>()?;
+    let length = u32::from_be_bytes(length);
+    Some((length, rest.get(length as usize..)?))
 }
 
 #[cfg(test)]

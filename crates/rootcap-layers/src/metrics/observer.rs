@@ -22,8 +22,8 @@ impl Observer for CallMetrics {
         stats(call).start();
     }
 
-    fn on_message(&self, call: &Call, direction: Direction) {
-        stats(call).message(direction);
+    fn on_messages(&self, call: &Call, direction: Direction, count: u64) {
+        stats(call).messages(direction, count);
     }
 
     fn on_end(&self, call: &Call, (): (), outcome: &Outcome) {

@@ -111,10 +111,10 @@ impl Stats {
         self.in_flight.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn message(&self, direction: Direction) {
+    pub(crate) fn messages(&self, direction: Direction, count: u64) {
         match direction {
-            Direction::Received => self.received_messages.fetch_add(1, Relaxed),
-            Direction::Sent => self.sent_messages.fetch_add(1, Relaxed),
+            Direction::Received => self.received_messages.fetch_add(count, Relaxed),
+            Direction::Sent => self.sent_messages.fetch_add(count, Relaxed),
         };
     }
 

@@ -138,7 +138,7 @@ pub(super) fn count_traffic<O: Observer>(
     bytes: u64,
 ) {
     call.add_traffic(direction, messages, bytes);
-    for _ in 0..messages {
-        shared.observer.on_message(call, direction);
+    if messages > 0 {
+        shared.observer.on_messages(call, direction, messages);
     }
 }

@@ -1,7 +1,7 @@
 //! [`Observe`]: makes the [`Call`](crate::Call) and reports to its observers how the call goes and ends.
 //!
 //! **What it does.** Makes one [`Call`](crate::Call) per request from its headers, wraps the response
-//! future and both bodies once, and calls its [`Observer`] at the start, at each complete message and at
+//! future and both bodies once, and calls its [`Observer`] at the start, as complete messages pass and at
 //! the end. While the inner service is polled, the call is [`current`](crate::Call::current) and its trace
 //! context is the current OpenTelemetry context. The request id goes back in the response's metadata. A status
 //! message over [`MAX_MESSAGE`](crate::outcome::MAX_MESSAGE) is cut, so that the code reaches the caller.

@@ -7,7 +7,7 @@ use crate::{
     outcome::Outcome,
 };
 
-/// Is told about each call: at its start, at each message, and at its end.
+/// Is told about each call: at its start, as messages pass, and at its end.
 ///
 /// Observers are composed as tuples, which are told in order. An observer must neither block nor panic:
 /// it runs on the path of the call.
@@ -39,9 +39,9 @@ pub trait Observer: Send + Sync + 'static {
     /// The headers have arrived.
     fn on_start(&self, call: &Call) -> Self::State;
 
-    /// A complete message has passed, in one of the directions. It is counted in the call already.
-    fn on_message(&self, call: &Call, direction: Direction) {
-        let _ = (call, direction);
+    /// So many complete messages have passed together, in one of the directions. They are counted in the call already.
+    fn on_messages(&self, call: &Call, direction: Direction, count: u64) {
+        let _ = (call, direction, count);
     }
 
     /// The call has ended.
@@ -55,8 +55,8 @@ impl<O: Observer> Observer for Arc<O> {
         O::on_start(self, call)
     }
 
-    fn on_message(&self, call: &Call, direction: Direction) {
-        O::on_message(self, call, direction);
+    fn on_messages(&self, call: &Call, direction: Direction, count: u64) {
+        O::on_messages(self, call, direction, count);
     }
 
     fn on_end(&self, call: &Call, state: Self::State, outcome: &Outcome) {
@@ -72,9 +72,9 @@ impl<O: Observer> Observer for Option<O> {
         self.as_ref().map(|observer| observer.on_start(call))
     }
 
-    fn on_message(&self, call: &Call, direction: Direction) {
+    fn on_messages(&self, call: &Call, direction: Direction, count: u64) {
         if let Some(observer) = self {
-            observer.on_message(call, direction);
+            observer.on_messages(call, direction, count);
         }
     }
 
@@ -97,9 +97,9 @@ macro_rules! observer_tuple {
             }
 
             #[allow(non_snake_case, unused_variables, reason = "the empty tuple too")]
-            fn on_message(&self, call: &Call, direction: Direction) {
+            fn on_messages(&self, call: &Call, direction: Direction, count: u64) {
                 let ($($observer,)*) = self;
-                $($observer.on_message(call, direction);)*
+                $($observer.on_messages(call, direction, count);)*
             }
 
             #[allow(non_snake_case, unused_variables, reason = "the empty tuple too")]

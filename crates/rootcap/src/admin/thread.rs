@@ -39,6 +39,8 @@ impl AdminThread {
     ///
     /// # Errors
     /// If the thread or its runtime cannot be made, or a listener cannot be registered with it.
+    ///
+    /// Nobody waits for the thread, which makes its pages first: they would be a good part of a server's start.
     pub(crate) fn spawn(
         listeners: Vec<TcpListener>,
         settings: Settings,
@@ -54,17 +56,24 @@ impl AdminThread {
         settings: Settings,
         process: Arc<impl Process + Controls>,
     ) -> io::Result<Self> {
-        let router = routes::router(rows, process, Guard::new(settings.token.clone()));
-        let server = Server::new(router, &settings);
-        let (started, start) = mpsc::sync_channel(1);
+        let idle = Idle::new()?;
+        let runtime = idle.runtime().handle().clone();
+        let listeners = registered(&runtime, listeners)?;
         let (stop, stopped) = oneshot::channel();
         let (running, ended) = mpsc::channel();
         let run = move || {
             let _running = running;
-            run(&server, listeners, &started, stopped);
+            let runtime = idle.start();
+            let router = routes::router(rows, process, Guard::new(settings.token.clone()));
+            let server = Server::new(router, &settings);
+            for listener in listeners {
+                runtime.spawn(Arc::clone(&server).accept(listener));
+            }
+            // Told so by the other half being dropped.
+            let _ = runtime.block_on(stopped);
+            runtime.shutdown_timeout(RUNTIME_END);
         };
         let thread = thread::Builder::new().name("rootcap-admin".to_owned()).spawn(run)?;
-        let runtime = start.recv().map_err(|_| io::Error::other("the admin thread panicked"))??;
         Ok(Self { runtime, thread: Some(thread), stop: Some(stop), ended })
     }
 
@@ -97,46 +106,44 @@ impl Drop for AdminThread {
     }
 }
 
-/// The thread's life: make the runtime, report, serve until told to stop.
-fn run(
-    server: &Arc<Server>,
-    listeners: Vec<TcpListener>,
-    started: &mpsc::SyncSender<io::Result<Handle>>,
-    stopped: oneshot::Receiver<()>,
-) {
-    let made = runtime().and_then(|runtime| {
-        listen(&runtime, server, listeners)?;
-        Ok(runtime)
-    });
-    let (runtime, report) = match made {
-        Ok(runtime) => {
-            let handle = runtime.handle().clone();
-            (Some(runtime), Ok(handle))
+/// The runtime until its thread has it: should there be none, it ends where nothing may wait for it.
+struct Idle(Option<Runtime>);
+
+impl Idle {
+    fn new() -> io::Result<Self> {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .thread_name("rootcap-admin-aside")
+            .max_blocking_threads(MAX_BLOCKING_THREADS)
+            .build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.0.as_ref().expect("it is taken once, with all of this")
+    }
+
+    fn start(mut self) -> Runtime {
+        self.0.take().expect("it is taken once, with all of this")
+    }
+}
+
+impl Drop for Idle {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
         }
-        Err(error) => (None, Err(error)),
-    };
-    // Who started this waits for the report, so it is there to take it.
-    let _ = started.send(report);
-    if let Some(runtime) = runtime {
-        // Told so by the other half being dropped.
-        let _ = runtime.block_on(stopped);
-        runtime.shutdown_timeout(RUNTIME_END);
     }
 }
 
-fn runtime() -> io::Result<Runtime> {
-    Builder::new_current_thread()
-        .enable_all()
-        .thread_name("rootcap-admin-aside")
-        .max_blocking_threads(MAX_BLOCKING_THREADS)
-        .build()
-}
-
-fn listen(runtime: &Runtime, server: &Arc<Server>, listeners: Vec<TcpListener>) -> io::Result<()> {
+fn registered(
+    runtime: &Handle,
+    listeners: Vec<TcpListener>,
+) -> io::Result<Vec<tokio::net::TcpListener>> {
     let _context = runtime.enter();
-    for listener in listeners {
+    let register = |listener: TcpListener| {
         listener.set_nonblocking(true)?;
-        runtime.spawn(server.clone().accept(tokio::net::TcpListener::from_std(listener)?));
-    }
-    Ok(())
+        tokio::net::TcpListener::from_std(listener)
+    };
+    listeners.into_iter().map(register).collect()
 }

@@ -1,6 +1,6 @@
 //! Reads the settings of the environment: `ROOTCAP_LIMITS__RATE` is `limits.rate`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
 use super::error::ConfigError;
@@ -59,24 +59,30 @@ pub(super) fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.to_uppercase().replace('.', "__"))
 }
 
+/// The setting of a variable, if there is one.
+fn key(name: &str) -> Option<String> {
+    let key = name.strip_prefix(PREFIX)?.to_lowercase().replace("__", ".");
+    (variable(&key) == name).then_some(key)
+}
+
 /// Finds the settings in the environment; a variable that looks like ours and is none is an error.
 pub(super) fn read(variables: &Variables, known: &Known, found: &mut Found<'_>) {
-    let keys: BTreeMap<String, &String> =
-        known.settings.iter().map(|key| (variable(key), key)).collect();
     for (name, value) in variables.starting_with(PREFIX).filter(|(name, _)| *name != FILE) {
         let source = Source::Variable(name.to_owned());
-        match (keys.get(name), value.to_str()) {
+        let key = key(name).filter(|key| known.settings.contains(key));
+        match (key, value.to_str()) {
             (Some(key), Some(text)) => found.inputs.push(Input {
-                key: (*key).clone(),
+                key,
                 source,
                 raw: Raw::Text(text.to_owned()),
                 foreign: false,
             }),
             (Some(key), None) => {
-                found.errors.push(ConfigError::of_key(key, source, "the value is not UTF-8"));
+                found.errors.push(ConfigError::of_key(&key, source, "the value is not UTF-8"));
             }
             (None, _) => {
-                let problem = unknown(name, keys.keys().map(String::as_str).chain([FILE]));
+                let variables: BTreeSet<_> = known.settings.iter().map(|it| variable(it)).collect();
+                let problem = unknown(name, variables.iter().map(String::as_str).chain([FILE]));
                 found.errors.push(ConfigError::of_source(source, problem));
             }
         }

@@ -1,36 +1,37 @@
 //! The reflection services as types with a name: those of tonic-reflection have none.
 //!
-//! A box per call is no loss here: nobody reflects in a hurry.
+//! A box per call is no loss here: nobody reflects in a hurry. For the same reason each is made for its first call: to
+//! read all descriptors again would be a good part of a server's start.
 
 use std::{
-    collections::BTreeSet,
     convert::Infallible,
     fmt,
+    sync::{Arc, LazyLock},
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use http::{Request, Response};
 use tonic::{body::Body, codegen::BoxFuture, server::NamedService};
-use tower::util::BoxCloneSyncService;
+use tower::{ServiceExt, util::BoxCloneSyncService};
 use tower_service::Service;
 
-use crate::{bounds::BoxError, descriptors::DescriptorError};
+use super::Sets;
+use crate::bounds::BoxError;
 
 type Boxed = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
+type Lazy = LazyLock<Boxed, Box<dyn FnOnce() -> Boxed + Send>>;
 
 macro_rules! reflection_service {
     ($Type:ident, $make:path, $name:literal, $doc:literal) => {
         #[doc = $doc]
         #[derive(Clone)]
-        pub struct $Type(Boxed);
+        pub struct $Type(Arc<Lazy>);
 
         impl $Type {
-            pub(crate) fn new(
-                sets: &[&'static [u8]],
-                served: &BTreeSet<&'static str>,
-            ) -> Result<Self, DescriptorError> {
-                $make(sets, served).map(|service| Self(BoxCloneSyncService::new(service)))
+            pub(crate) fn new(sets: Sets) -> Self {
+                let make = move || BoxCloneSyncService::new($make(&sets));
+                Self(Arc::new(LazyLock::new(Box::new(make))))
             }
         }
 
@@ -52,12 +53,13 @@ macro_rules! reflection_service {
             type Error = Infallible;
             type Future = BoxFuture<Response<Body>, Infallible>;
 
-            fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-                self.0.poll_ready(cx)
+            fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+                Poll::Ready(Ok(()))
             }
 
             fn call(&mut self, request: Request<B>) -> Self::Future {
-                self.0.call(request.map(Body::new))
+                let lazy = Arc::clone(&self.0);
+                Box::pin(async move { Boxed::clone(&lazy).oneshot(request.map(Body::new)).await })
             }
         }
     };

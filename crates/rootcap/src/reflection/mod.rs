@@ -5,21 +5,19 @@
 
 mod boxed;
 mod in_stream;
+mod sets;
 
 pub(crate) use boxed::{ReflectionV1, ReflectionV1Alpha};
-
-use std::collections::BTreeSet;
+pub(crate) use sets::Sets;
 
 use tonic::server::NamedService;
 use tonic_reflection::pb;
-use tonic_reflection::server::Builder;
 use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 use tonic_reflection::server::v1alpha::{
     ServerReflection as ServerReflectionAlpha,
     ServerReflectionServer as ServerReflectionAlphaServer,
 };
 
-use crate::descriptors::DescriptorError;
 use crate::health;
 
 /// The descriptors of the framework's own services.
@@ -33,51 +31,17 @@ const BUILTIN_SERVICES: [&str; 3] = [
     ReflectionV1Alpha::NAME,
 ];
 
-/// `grpc.reflection.v1` over the sets, health and reflection itself; of the services in the sets it lists those of
-/// `served`.
-///
-/// # Errors
-/// When a set is not valid; the error says which.
-pub(crate) fn v1(
-    sets: &[&'static [u8]],
-    served: &BTreeSet<&'static str>,
-) -> Result<ServerReflectionServer<impl ServerReflection + use<>>, DescriptorError> {
-    let within = builder(sets, served)?.build_v1().expect("each set was accepted alone");
-    Ok(in_stream::v1::server(within))
+/// `grpc.reflection.v1` over the sets, health and reflection itself.
+fn v1(sets: &Sets) -> ServerReflectionServer<impl ServerReflection + use<>> {
+    in_stream::v1::server(sets.builder().build_v1().expect(ACCEPTED))
 }
 
 /// `grpc.reflection.v1alpha`, which older clients ask for, over the same sets as [`v1`].
-///
-/// # Errors
-/// When a set is not valid; the error says which.
-pub(crate) fn v1alpha(
-    sets: &[&'static [u8]],
-    served: &BTreeSet<&'static str>,
-) -> Result<ServerReflectionAlphaServer<impl ServerReflectionAlpha + use<>>, DescriptorError> {
-    let within = builder(sets, served)?.build_v1alpha().expect("each set was accepted alone");
-    Ok(in_stream::v1alpha::server(within))
+fn v1alpha(sets: &Sets) -> ServerReflectionAlphaServer<impl ServerReflectionAlpha + use<>> {
+    in_stream::v1alpha::server(sets.builder().build_v1alpha().expect(ACCEPTED))
 }
 
-/// Both versions list the same services. A file that occurs in several sets is served from the first.
-fn builder(
-    sets: &[&'static [u8]],
-    served: &BTreeSet<&'static str>,
-) -> Result<Builder<'static>, DescriptorError> {
-    for (index, set) in sets.iter().enumerate() {
-        // The builder does not say which of its sets it refuses.
-        Builder::configure()
-            .register_encoded_file_descriptor_set(set)
-            .build_v1()
-            .map_err(|error| DescriptorError::refused(index, error))?;
-    }
-    let builder = sets.iter().copied().chain(BUILTIN_SETS).fold(
-        Builder::configure().include_reflection_service(false),
-        Builder::register_encoded_file_descriptor_set,
-    );
-    // A set may hold more than is served here.
-    let listed = served.iter().copied().chain(BUILTIN_SERVICES);
-    Ok(listed.fold(builder, Builder::with_service_name))
-}
+const ACCEPTED: &str = "each set was accepted alone";
 
 #[cfg(test)]
 mod tests {
@@ -89,6 +53,8 @@ mod tests {
     use prost::Message;
     use tonic_reflection::pb::{v1, v1alpha};
     use tower::ServiceExt;
+
+    use crate::descriptors::DescriptorError;
 
     /// The services that one version lists, asked by its own client with no socket between.
     macro_rules! listed {
@@ -107,7 +73,7 @@ mod tests {
 
     macro_rules! ask {
         ($version:ident, $request:expr) => {{
-            let server = super::$version(&[rootcap_proto::FILE_DESCRIPTOR_SET], &served()).unwrap();
+            let server = super::$version(&sets(&[rootcap_proto::FILE_DESCRIPTOR_SET]).unwrap());
             let request = $version::ServerReflectionRequest {
                 message_request: Some($request),
                 ..Default::default()
@@ -126,8 +92,8 @@ mod tests {
         }};
     }
 
-    fn served() -> BTreeSet<&'static str> {
-        ["helloworld.Greeter"].into()
+    fn sets(sets: &[&'static [u8]]) -> Result<super::Sets, DescriptorError> {
+        super::Sets::new(sets, &["helloworld.Greeter"].into())
     }
 
     /// What the set describes and nobody serves, `rootcap.testing.Faults`, used to be listed too.
@@ -168,8 +134,7 @@ mod tests {
             ($version:ident) => {{
                 use $version::server_reflection_request::MessageRequest;
                 use $version::server_reflection_response::MessageResponse;
-                let server =
-                    super::$version(&[rootcap_proto::FILE_DESCRIPTOR_SET], &served()).unwrap();
+                let server = super::$version(&sets(&[rootcap_proto::FILE_DESCRIPTOR_SET]).unwrap());
                 let requests = [
                     Some(MessageRequest::FileContainingSymbol("no.Such".to_owned())),
                     Some(MessageRequest::FileByFilename("no_such.proto".to_owned())),
@@ -214,7 +179,7 @@ mod tests {
             http::Request::post("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo")
                 .body(http_body_util::Full::new(cut_off))
                 .unwrap();
-        let server = super::v1(&[], &served()).unwrap();
+        let server = super::v1(&sets(&[]).unwrap());
         let mut body = std::pin::pin!(server.oneshot(request).await.unwrap().into_body());
         let frame = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await.unwrap().unwrap();
         assert_eq!(frame.trailers_ref().unwrap()["grpc-status"], "13");
@@ -223,11 +188,10 @@ mod tests {
 
     #[test]
     fn a_set_that_does_not_decode_is_named() {
-        let sets: [&[u8]; 2] = [rootcap_proto::FILE_DESCRIPTOR_SET, b"no descriptor set"];
-        let error = super::v1(&sets, &served()).err().unwrap();
+        let all: [&[u8]; 2] = [rootcap_proto::FILE_DESCRIPTOR_SET, b"no descriptor set"];
+        let error = sets(&all).err().unwrap();
         assert_eq!(error.to_string(), "descriptor set 2 cannot be served by reflection");
         assert!(error.source().is_some());
-        assert!(super::v1alpha(&sets, &served()).is_err());
     }
 
     #[test]
@@ -238,7 +202,7 @@ mod tests {
             ..Default::default()
         };
         let set = prost_types::FileDescriptorSet { file: vec![file] }.encode_to_vec();
-        let error = super::v1(&[set.leak()], &served()).err().unwrap();
+        let error = sets(&[set.leak()]).err().unwrap();
         let source = error.source().unwrap().to_string();
         assert!(source.contains("message name"), "{source}");
     }

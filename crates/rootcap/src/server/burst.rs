@@ -18,6 +18,7 @@ pub(crate) struct Burst {
     // Nanoseconds.
     left: AtomicU64,
     answered: AtomicBool,
+    joins: AtomicBool,
 }
 
 impl Burst {
@@ -37,9 +38,21 @@ impl Burst {
         self.answered.load(Relaxed)
     }
 
-    /// Lets out what was held; returns whether there was a burst.
+    /// Notes whether frames were taken and nobody has tried to send them.
+    pub(super) fn set_joins(&self, joins: bool) {
+        self.joins.store(joins, Relaxed);
+    }
+
+    /// Whether there are such frames.
+    pub(super) fn joins(&self) -> bool {
+        self.joins.load(Relaxed)
+    }
+
+    /// Lets out what was held; returns whether the connection has to be polled once more for it.
     fn let_out(&self) -> bool {
-        self.answered.swap(false, Relaxed)
+        let answered = self.lasts();
+        self.answered.store(false, Relaxed);
+        answered || self.joins()
     }
 
     /// There is this much time.

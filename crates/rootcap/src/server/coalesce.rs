@@ -12,17 +12,22 @@
 //! What a caller may rely on:
 //! - **No wake-up is lost.** A write that is held has woken the task that asked for it, so it is asked for again without
 //!   any help from outside; and the next write goes out, whatever was read, flushed or asked for in between.
-//! - **Nothing is buffered here.** A held write has taken no byte: a flush or a shutdown has nothing to wait for and goes
-//!   straight through, and a connection dropped while a write is held loses what it would have lost to a full socket.
-//!   Who has only one poll left calls [`IoStats::write_through`] first.
+//! - **A held write has taken no byte**: a flush or a shutdown has nothing to wait for, and a connection dropped while a
+//!   write is held loses what it would have lost to a full socket. Who has only one poll left calls
+//!   [`IoStats::write_through`] first.
 //! - **A lone call does not wait**: a write is held only while two or more calls are open.
 //! - **Nor does a large response**: a write of [`LARGE`] bytes or more goes out, and so does one that had to wait for the
 //!   socket already.
-
+//!
+//! h2 writes and flushes each DATA frame of some length by itself, before it looks for the next, and flushes once more
+//! when there is none. So a frame that comes in slices, its head and its payload, is copied, and the flush behind it
+//! passes: what follows it, to the flush that comes without a frame, leaves in the same write ([`Joined`]). Should that
+//! flush not come, whoever drives the connection polls it once more: see [`Burst`].
 //!
 //! [`Burst`]: super::burst::Burst
 
 mod gate;
+mod joined;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +39,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use self::gate::{Gate, Turn};
+use self::joined::Joined;
 use super::io_stats::IoStats;
 use super::pings::{Pings, Strikes};
 use crate::metrics;
@@ -64,6 +70,7 @@ pub(crate) struct Coalesce<IO> {
     stats: Arc<IoStats>,
     mode: CoalesceWrites,
     gate: Gate,
+    joined: Joined,
     pings: Pings,
     strikes: Strikes,
 }
@@ -71,8 +78,8 @@ pub(crate) struct Coalesce<IO> {
 impl<IO> Coalesce<IO> {
     /// Wraps `io`, which counts into `stats` and holds writes by the number of calls open there.
     pub(crate) fn new(io: IO, stats: Arc<IoStats>, mode: CoalesceWrites) -> Self {
-        let (gate, pings, strikes) = Default::default();
-        Self { io, stats, mode, gate, pings, strikes }
+        let (gate, joined, pings, strikes) = Default::default();
+        Self { io, stats, mode, gate, joined, pings, strikes }
     }
 
     /// So many pings have come together.
@@ -84,39 +91,69 @@ impl<IO> Coalesce<IO> {
         metrics::connection_excess_pings_total().increment(excess);
     }
 
-    /// Passes a write of `size()` bytes to the transport, unless it has to wait for its turn.
-    fn poll_write_with(
-        &mut self,
-        cx: &mut Context<'_>,
-        size: impl FnOnce() -> usize,
-        write: impl FnOnce(&mut IO, &mut Context<'_>) -> Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        let Self { io, stats, mode, gate, .. } = self;
-        let others_may_join = || {
-            *mode == CoalesceWrites::On
-                && stats.open_calls() >= CROWD
-                && !stats.writes_through()
-                && size() < LARGE
-        };
-        if *mode == CoalesceWrites::On && stats.burst.lasts() && !stats.writes_through() {
+    /// Whether writes may wait for others at all.
+    fn coalesces(&self) -> bool {
+        self.mode == CoalesceWrites::On && !self.stats.writes_through()
+    }
+
+    /// Ready when a write of `size` bytes has its turn.
+    fn poll_turn(&mut self, cx: &mut Context<'_>, size: usize) -> Poll<()> {
+        let coalesces = self.coalesces();
+        let Self { stats, gate, .. } = self;
+        if coalesces && stats.burst.lasts() {
             // Whoever drives the connection comes back when the burst is over: nobody has to be woken.
             if gate.wait() {
                 stats.count_held();
             }
             return Poll::Pending;
         }
+        let others_may_join = || coalesces && stats.open_calls() >= CROWD && size < LARGE;
         if gate.write(others_may_join) == Turn::Hold {
             stats.count_held();
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let result = write(io, cx);
+        Poll::Ready(())
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> Coalesce<IO> {
+    /// Writes the slices in their turn, alone or behind what they join.
+    fn poll_write_slices(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let size = bufs.iter().map(|buf| buf.len()).sum();
+        ready!(self.poll_turn(cx, size));
+        let joins = self.coalesces() && size < LARGE;
+        if !(joins && self.joined.has_room_for(size)) {
+            ready!(self.poll_send_joined(cx))?;
+        }
+        let expects_more = bufs.len() > 1;
+        if joins && (expects_more || !self.joined.is_empty()) {
+            self.joined.take(bufs, size, expects_more);
+            self.stats.burst.set_joins(true);
+            return Poll::Ready(Ok(size));
+        }
+        let result = match bufs {
+            [buf] => Pin::new(&mut self.io).poll_write(cx, buf),
+            _ => Pin::new(&mut self.io).poll_write_vectored(cx, bufs),
+        };
         match &result {
-            Poll::Ready(Ok(bytes)) => stats.count_write(*bytes),
+            Poll::Ready(Ok(bytes)) => self.stats.count_write(*bytes),
             Poll::Ready(Err(_)) => {}
-            Poll::Pending => gate.write_blocked(),
+            Poll::Pending => self.gate.write_blocked(),
         }
         result
+    }
+
+    fn poll_send_joined(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let sent = self.joined.poll_send(&mut self.io, &self.stats, cx);
+        if sent.is_pending() {
+            self.gate.write_blocked();
+        }
+        sent
     }
 }
 
@@ -148,7 +185,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Coalesce<IO> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_write_with(cx, || buf.len(), |io, cx| Pin::new(io).poll_write(cx, buf))
+        self.poll_write_slices(cx, &[IoSlice::new(buf)])
     }
 
     fn poll_write_vectored(
@@ -156,8 +193,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Coalesce<IO> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let size = || bufs.iter().map(|buf| buf.len()).sum();
-        self.poll_write_with(cx, size, |io, cx| Pin::new(io).poll_write_vectored(cx, bufs))
+        self.poll_write_slices(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -165,10 +201,15 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Coalesce<IO> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.joined.waits_past_this_flush() && self.coalesces() {
+            return Poll::Ready(Ok(()));
+        }
+        ready!(self.poll_send_joined(cx))?;
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send_joined(cx))?;
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }

@@ -53,7 +53,8 @@ where
         () = tokio::time::sleep(settings.limits.preface), if registered.connection.place == Place::Health => {
             return close(CloseReason::HandshakeTimeout);
         }
-        secured = tls.handshake(io, registered.connection.peer().as_str()) => secured,
+        // In boxes: the handshake ends long before the rest, and the stream is large and would be kept room for thrice.
+        secured = Box::pin(tls.handshake(io, registered.connection.peer().as_str())) => secured.map(Box::new),
     };
     match secured {
         Ok(stream) => {

@@ -9,7 +9,7 @@ use crate::{
     Error,
     config::{self, Loaded, Served, Switch},
     descriptors::{self, DescribedMethod},
-    reflection::{self, ReflectionV1, ReflectionV1Alpha},
+    reflection::{self, ReflectionV1, ReflectionV1Alpha, Sets},
 };
 
 /// A list of services with reflection in front, if it is on.
@@ -31,8 +31,9 @@ pub(super) fn with_reflection<L>(
 ) -> Result<Services<WithReflection<L>>, Error> {
     let (mut v1, mut v1alpha) = (None, None);
     if settings.reflection == Switch::On {
-        v1 = Some(ReflectionV1::new(descriptors, names).map_err(Error::descriptors)?);
-        v1alpha = Some(ReflectionV1Alpha::new(descriptors, names).map_err(Error::descriptors)?);
+        let sets = Sets::new(descriptors, names).map_err(Error::descriptors)?;
+        v1 = Some(ReflectionV1::new(sets.clone()));
+        v1alpha = Some(ReflectionV1Alpha::new(sets));
     }
     Ok(services.add_optional(v1alpha).add_optional(v1))
 }

@@ -102,23 +102,6 @@ where
         settings: loaded,
     };
     let thread = admin_thread(listeners.admin, admin_settings, process)?;
-    thread.runtime().spawn(logs.clone().end_changes());
-    thread.runtime().spawn(memory.watch());
-    thread.runtime().spawn(connections.clone().watch_pace());
-    for limit in limits.iter() {
-        thread.runtime().spawn(limit.clone().end_changes());
-    }
-    thread.runtime().spawn(latency.keep());
-    thread.runtime().spawn(stalls.watch());
-    thread.runtime().spawn(lifecycle::keep_awake(Handle::current(), connections.clone()));
-    thread.runtime().spawn(life.clone().drain_when_stopped(times, connections.clone()));
-    if let Some(shutdown) = parts.shutdown {
-        thread.runtime().spawn(life.clone().stop_on(shutdown));
-    }
-    for tls in all_tls {
-        thread.runtime().spawn(tls.watch());
-    }
-
     let (alive, all_gone) = mpsc::channel(1);
     let app = layers.app(Router::new(services));
     let acceptor = Acceptor {
@@ -147,6 +130,24 @@ where
     parts.health.ready();
     life.advance(Phase::Serving);
     checks.start(thread.runtime(), &life, &parts.health);
+
+    // Behind the first connections, which need none of it yet.
+    thread.runtime().spawn(logs.clone().end_changes());
+    thread.runtime().spawn(memory.watch());
+    thread.runtime().spawn(connections.clone().watch_pace());
+    for limit in limits.iter() {
+        thread.runtime().spawn(limit.clone().end_changes());
+    }
+    thread.runtime().spawn(latency.keep());
+    thread.runtime().spawn(stalls.watch());
+    thread.runtime().spawn(lifecycle::keep_awake(Handle::current(), connections.clone()));
+    thread.runtime().spawn(life.clone().drain_when_stopped(times, connections.clone()));
+    if let Some(shutdown) = parts.shutdown {
+        thread.runtime().spawn(life.clone().stop_on(shutdown));
+    }
+    for tls in all_tls {
+        thread.runtime().spawn(tls.watch());
+    }
 
     let control = Control {
         runtime: thread.runtime().clone(),

@@ -130,6 +130,62 @@ fn a_large_write_does_not_wait_and_all_its_slices_count() {
 }
 
 #[test]
+fn frames_that_are_flushed_one_by_one_leave_in_one_write_at_the_flush_without_a_frame() {
+    let mut rig = Rig::new(CoalesceWrites::On, 1);
+    for _ in 0..3 {
+        assert!(rig.write_vectored(b"frame").is_ready() && rig.flush().is_ready());
+        assert!(rig.io.stats.burst.joins());
+    }
+    assert_eq!(rig.io.io.reached, 0);
+    assert!(rig.flush().is_ready());
+    assert_eq!((rig.io.io.reached, rig.io.stats.writes()), (1, 1));
+    assert_eq!(rig.io.io.taken, b"frameframeframe");
+    assert!(!rig.io.stats.burst.joins());
+}
+
+#[test]
+fn a_write_that_no_other_follows_joins_those_before_it_and_leaves_at_its_flush() {
+    let mut rig = Rig::new(CoalesceWrites::On, 1);
+    assert!(rig.write_vectored(b"frame").is_ready() && rig.flush().is_ready());
+    assert!(rig.write(b"trailers").is_ready() && rig.flush().is_ready());
+    assert_eq!((rig.io.io.reached, rig.io.io.taken.as_slice()), (1, &b"frametrailers"[..]));
+}
+
+#[test]
+fn a_large_frame_is_not_copied_and_leaves_behind_what_was_taken_before() {
+    let mut rig = Rig::new(CoalesceWrites::On, 1);
+    let all = bytes(0, 10 + LARGE);
+    assert!(rig.write_vectored(&all[..10]).is_ready() && rig.flush().is_ready());
+    assert!(rig.write_vectored(&all[10..]).is_ready());
+    assert_eq!((rig.io.io.reached, &rig.io.io.taken), (2, &all));
+}
+
+#[test]
+fn frames_join_up_to_a_bound_and_a_full_socket_is_told() {
+    let mut rig = Rig::new(CoalesceWrites::On, 1);
+    rig.io.io.room = 0;
+    let frame = bytes(0, LARGE - 1);
+    assert!((0..2).all(|_| rig.write_vectored(&frame).is_ready() && rig.flush().is_ready()));
+    assert!(rig.write_vectored(&frame).is_pending() && rig.flush().is_pending());
+    rig.io.io.make_room(3 * LARGE);
+    assert_eq!(rig.wakes(), 1);
+    assert!(rig.write_vectored(&frame).is_ready() && rig.shutdown().is_ready());
+    assert_eq!(rig.io.io.taken, frame.repeat(3));
+}
+
+#[test]
+fn nothing_joins_when_coalescing_is_off_or_the_driver_wants_to_write_through() {
+    let mut off = Rig::new(CoalesceWrites::Off, 1);
+    assert!(off.write_vectored(b"frame").is_ready());
+    assert_eq!(off.io.io.taken, b"frame");
+    let mut last_poll = Rig::new(CoalesceWrites::On, 1);
+    assert!(last_poll.write_vectored(b"frame").is_ready());
+    last_poll.io.stats.write_through();
+    assert!(last_poll.flush().is_ready());
+    assert_eq!(last_poll.io.io.taken, b"frame");
+}
+
+#[test]
 fn a_caller_that_flushes_before_each_write_gets_on() {
     let mut rig = Rig::new(CoalesceWrites::On, 2);
     for round in 0..10 {
