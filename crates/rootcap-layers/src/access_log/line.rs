@@ -205,7 +205,7 @@ impl<'a> Line<'a> {
     }
 
     /// A whole number.
-    #[inline]
+    #[inline(always)]
     pub fn integer(&mut self, key: Key<'_>, value: impl itoa::Integer) {
         self.key(key);
         self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
@@ -226,7 +226,7 @@ impl<'a> Line<'a> {
     }
 
     /// A duration in milliseconds, with three decimals: `0.123`.
-    #[inline]
+    #[inline(always)]
     pub fn millis(&mut self, key: Key<'_>, value: Duration) {
         self.key(key);
         let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
@@ -237,7 +237,7 @@ impl<'a> Line<'a> {
     }
 
     /// Lower-case hexadecimal digits; `N` is the number of digits.
-    #[inline]
+    #[inline(always)]
     pub(super) fn hex<const N: usize>(&mut self, key: Key<'_>, bytes: &[u8]) {
         let mut digits = [0; N];
         crate::hex::write(bytes, &mut digits);
@@ -245,7 +245,7 @@ impl<'a> Line<'a> {
     }
 
     /// A string that is known to be visible ASCII without quotes, `=` and backslashes, and not empty.
-    #[inline]
+    #[inline(always)]
     pub(super) fn plain(&mut self, key: Key<'_>, value: &[u8]) {
         self.key(key);
         match self.format {
@@ -268,7 +268,8 @@ impl<'a> Line<'a> {
         self.out.extend_from_slice(value);
     }
 
-    #[inline]
+    // What is known of a key when this is compiled is of use only where it is written.
+    #[inline(always)]
     fn key(&mut self, key: Key<'_>) {
         match (key.ahead, self.format) {
             (Some(key), Format::Json) => self.out.extend_from_slice(key.json.as_bytes()),

@@ -40,6 +40,7 @@
 //! ```
 
 mod call_fields;
+mod common;
 mod escape;
 mod events;
 mod fragment;
@@ -49,6 +50,7 @@ mod observer;
 mod output;
 mod timestamp;
 
+pub use common::Common;
 pub(crate) use fragment::Fragment;
 pub use level::level_of;
 pub use line::{Format, Key, Line, MAX_CALLER_STRING};
