@@ -2,6 +2,7 @@
 
 mod cancel;
 mod current;
+mod head;
 mod ledger;
 mod message_count;
 mod peer;
@@ -14,6 +15,7 @@ mod unsent;
 
 pub(crate) use cancel::OPERATOR;
 pub use current::Scope;
+pub(crate) use head::Head;
 pub(crate) use message_count::{MessageCount, PREFIX};
 pub use peer::Peer;
 pub use phase::{Phase, PhaseTimes};
@@ -36,7 +38,7 @@ use tokio::time::Instant;
 use tonic::Code;
 
 use crate::{
-    deadline::{GRPC_TIMEOUT, grpc_timeout},
+    deadline::grpc_timeout,
     method::Method,
     trace::{Propagation, TraceContext},
 };
@@ -121,7 +123,7 @@ pub(crate) type LoggedHeaders = Option<Box<[(HeaderName, HeaderValue)]>>;
 pub(crate) struct Start<'a> {
     pub(crate) method: Arc<Method>,
     pub(crate) path: PathAndQuery,
-    pub(crate) headers: &'a HeaderMap,
+    pub(crate) head: Head<'a>,
     pub(crate) logged: LoggedHeaders,
     pub(crate) request_id: RequestId,
     pub(crate) trace: TraceContext,
@@ -135,8 +137,7 @@ pub(crate) struct Start<'a> {
 
 impl Call {
     pub(crate) fn new(start: Start<'_>) -> Self {
-        let timeout = start.headers.get(&GRPC_TIMEOUT);
-        let timeout = timeout.map(|value| grpc_timeout::parse(value.as_bytes()));
+        let timeout = start.head.timeout.map(|value| grpc_timeout::parse(value.as_bytes()));
         let deadline = match &timeout {
             Some(Ok(timeout)) => nanos(*timeout),
             _ => u64::MAX,
@@ -151,7 +152,7 @@ impl Call {
             request_id: start.request_id,
             trace: start.trace,
             peer: start.peer,
-            user_agent: start.headers.get(http::header::USER_AGENT).cloned(),
+            user_agent: start.head.user_agent.cloned(),
             started: Instant::now(),
             started_at: start.started_at,
             timeout,
@@ -253,9 +254,14 @@ impl Call {
 
     /// When the call must have ended: the earlier of the caller's `grpc-timeout` and the configured maximum.
     pub fn deadline(&self) -> Option<Instant> {
+        self.inner().started.checked_add(self.allowed()?)
+    }
+
+    /// From the start to the deadline.
+    pub(crate) fn allowed(&self) -> Option<Duration> {
         match self.inner().deadline.load(Relaxed) {
             u64::MAX => None,
-            nanos => self.inner().started.checked_add(Duration::from_nanos(nanos)),
+            nanos => Some(Duration::from_nanos(nanos)),
         }
     }
 

@@ -42,7 +42,12 @@ impl RequestId {
     /// The caller's `x-request-id` if it is 1 to 128 visible ASCII characters, else a new id.
     pub fn accept(headers: &HeaderMap) -> Self {
         static NAME: HeaderName = REQUEST_ID;
-        match headers.get(&NAME) {
+        Self::of(headers.get(&NAME))
+    }
+
+    /// The same of a value that has been found.
+    pub(crate) fn of(sent: Option<&HeaderValue>) -> Self {
+        match sent {
             Some(value) if is_acceptable(value.as_bytes()) => Self::new(value.clone(), false),
             _ => Self::random(),
         }
@@ -64,6 +69,13 @@ impl RequestId {
     fn new(mut value: HeaderValue, own: bool) -> Self {
         value.set_sensitive(true);
         Self { value, own }
+    }
+
+    /// The same id, which HPACK puts into its dynamic table: the name of its header is then sent as a number with all
+    /// that follow on the same connection. For one of them: each that is put there is looked at for each that is sent.
+    pub(crate) fn indexed(mut self) -> Self {
+        self.value.set_sensitive(false);
+        self
     }
 
     /// Whether it was made here: it is hexadecimal digits.
