@@ -31,7 +31,8 @@ const fn plain(without: &[u8]) -> Plain {
 pub(super) fn plain_prefix(bytes: &[u8], plain: &Plain) -> usize {
     // Eight at a time, without a branch for each.
     let (eights, _) = bytes.as_chunks::<8>();
-    let all = |eight: &[u8; 8]| eight.iter().fold(true, |all, &byte| all & plain[usize::from(byte)]);
+    let all =
+        |eight: &[u8; 8]| eight.iter().fold(true, |all, &byte| all & plain[usize::from(byte)]);
     let whole = 8 * eights.iter().take_while(|eight| all(eight)).count();
     let rest = bytes[whole..].iter().take_while(|&&byte| plain[usize::from(byte)]);
     whole + rest.count()

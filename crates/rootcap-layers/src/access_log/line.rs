@@ -13,6 +13,9 @@ use crate::excerpt;
 /// How much is logged of a string that a caller controls, in bytes.
 pub const MAX_CALLER_STRING: usize = excerpt::MAX_LEN;
 
+/// What stands before the time in a line of JSON.
+const OPENING: &[u8] = b"{\"timestamp\":\"";
+
 /// A buffer that has grown beyond this is not kept.
 const MAX_KEPT: usize = 64 * 1024;
 
@@ -41,10 +44,22 @@ impl Format {
         message: &str,
         fields: impl FnOnce(&mut Line<'_>),
     ) {
+        let begin = |buffer: &mut Vec<u8>| Line::inside(buffer, self).begin(at, level, message);
+        self.write_begun(output, begin, fields);
+    }
+
+    /// The same with another way to begin.
+    pub(super) fn write_begun(
+        self,
+        output: &(impl Output + ?Sized),
+        begin: impl FnOnce(&mut Vec<u8>),
+        fields: impl FnOnce(&mut Line<'_>),
+    ) {
         // Taken, not borrowed: a field's `Debug` may log a line itself.
         let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
         buffer.clear();
-        self.render(&mut buffer, at, level, message, fields);
+        begin(&mut buffer);
+        self.finish(&mut buffer, fields);
         output.write(&buffer);
         if buffer.capacity() <= MAX_KEPT {
             // A thread that is ending keeps no buffer.
@@ -61,13 +76,24 @@ impl Format {
         message: &str,
         fields: impl FnOnce(&mut Line<'_>),
     ) {
-        let mut line = Line { out: buffer, format: self };
-        line.begin(at, level, message);
-        fields(&mut line);
-        if self == Format::Json {
-            line.out.push(b'}');
+        Line::inside(buffer, self).begin(at, level, message);
+        self.finish(buffer, fields);
+    }
+
+    fn finish(self, buffer: &mut Vec<u8>, fields: impl FnOnce(&mut Line<'_>)) {
+        fields(&mut Line::inside(buffer, self));
+        buffer.extend_from_slice(match self {
+            Format::Json => b"}\n",
+            Format::Text => b"\n",
+        });
+    }
+
+    /// How much of a line stands before its time.
+    pub(super) fn before_time(self) -> usize {
+        match self {
+            Format::Json => OPENING.len(),
+            Format::Text => 0,
         }
-        line.out.push(b'\n');
     }
 }
 
@@ -149,10 +175,11 @@ impl<'a> Line<'a> {
         Self { out, format }
     }
 
-    fn begin(&mut self, at: SystemTime, level: Level, message: &str) {
+    /// The time, the level and the message.
+    pub(super) fn begin(&mut self, at: SystemTime, level: Level, message: &str) {
         match self.format {
             Format::Json => {
-                self.out.extend_from_slice(b"{\"timestamp\":\"");
+                self.out.extend_from_slice(OPENING);
                 timestamp::push(self.out, at);
                 self.out.extend_from_slice(match level {
                     Level::ERROR => b"\",\"level\":\"ERROR\",\"message\":\"",

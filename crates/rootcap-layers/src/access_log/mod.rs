@@ -39,6 +39,7 @@
 //! # }
 //! ```
 
+mod beginning;
 mod call_fields;
 mod common;
 mod escape;

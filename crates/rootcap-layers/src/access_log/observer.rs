@@ -9,7 +9,8 @@ use std::{
 use tracing::Level;
 
 use super::{
-    Common, FINISHED, Format, Line, Output, STARTED,
+    Common, Format, Line, Output,
+    beginning::Beginning,
     call_fields::{finished, started},
     events, level_of,
 };
@@ -111,7 +112,8 @@ impl Observer for AccessLog {
                 if output.enabled(Level::INFO) {
                     let (at, fields) = (call.started_at(), common.fields(*format, call));
                     let started = |line: &mut Line<'_>| started(line, call, fields);
-                    format.write(output, at, Level::INFO, STARTED, started);
+                    let begin = Beginning::Started.at(*format, at, Level::INFO);
+                    format.write_begun(output, begin, started);
                 }
             }
             To::Events => events::started(call),
@@ -129,7 +131,8 @@ impl Observer for AccessLog {
                 if output.enabled(level) {
                     let (at, fields) = (ended_at(call, outcome), common.fields(*format, call));
                     let finished = |line: &mut Line<'_>| finished(line, call, outcome, fields);
-                    format.write(output, at, level, FINISHED, finished);
+                    let begin = Beginning::Finished.at(*format, at, level);
+                    format.write_begun(output, begin, finished);
                 }
             }
             To::Events => events::finished(level, call, outcome),

@@ -20,18 +20,25 @@ thread_local! {
 /// Appends `at`, as in `2026-01-31T23:59:59.000001Z`. Times outside of the years 1970 to 9999 become the
 /// nearest second in them.
 pub(crate) fn push(out: &mut Vec<u8>, at: SystemTime) {
-    let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let second = since_epoch.as_secs().min(LAST_SECOND);
-    let mut text = rendered(second);
-    micros(&mut text, since_epoch.subsec_micros());
+    let since_epoch = since_epoch(at);
+    let mut text = rendered(since_epoch.as_secs());
+    set_micros(&mut text, since_epoch.subsec_micros());
     out.extend_from_slice(&text);
+}
+
+/// From the beginning of 1970, within the years that can be written.
+pub(super) fn since_epoch(at: SystemTime) -> Duration {
+    let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    match since_epoch.as_secs() {
+        0..=LAST_SECOND => since_epoch,
+        _ => Duration::new(LAST_SECOND, since_epoch.subsec_nanos()),
+    }
 }
 
 /// `at` as RFC 3339 text, as in `2026-01-31T23:59:59Z`: in UTC, without what is less than a second. Times outside of the
 /// years 1970 to 9999 become the nearest second in them.
 pub fn rfc3339(at: SystemTime) -> String {
-    let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let text = rendered(since_epoch.as_secs().min(LAST_SECOND));
+    let text = rendered(since_epoch(at).as_secs());
     text[..SECOND].iter().copied().map(char::from).chain(['Z']).collect()
 }
 
@@ -78,12 +85,11 @@ fn civil(days: u64) -> (u32, u32, u32) {
     (era * 400 + year_of_era + u32::from(month <= 2), month, day)
 }
 
-/// Puts the microseconds into the place that they have.
-fn micros(text: &mut [u8; LEN], micros: u32) {
-    for (pair, number) in [micros / 10_000, micros / 100 % 100, micros % 100].into_iter().enumerate() {
-        text[SECOND + 1 + 2 * pair] = b'0' + (number / 10) as u8;
-        text[SECOND + 2 + 2 * pair] = b'0' + (number % 10) as u8;
-    }
+/// Puts the microseconds into their place in what begins with a time.
+pub(super) fn set_micros(text: &mut [u8], micros: u32) {
+    let pairs = [micros / 10_000, micros / 100 % 100, micros % 100];
+    let digits = pairs.map(|pair| [b'0' + (pair / 10) as u8, b'0' + (pair % 10) as u8]);
+    text[SECOND + 1..LEN - 1].copy_from_slice(digits.as_flattened());
 }
 
 /// Fills `out` with the last digits of `number`.
