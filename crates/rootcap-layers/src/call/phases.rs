@@ -60,10 +60,9 @@ impl Call {
         self.inner().ledger.set_waits_for_handler(waits);
     }
 
-    /// When the call ended; `None` while it goes on.
-    pub fn ended(&self) -> Option<Instant> {
-        let after = Duration::from_nanos(self.inner().ledger.ended()?);
-        self.started().checked_add(after)
+    /// How long the call took; `None` while it goes on.
+    pub fn took(&self) -> Option<Duration> {
+        self.inner().ledger.ended().map(Duration::from_nanos)
     }
 
     /// The call has ended, so long after its start.

@@ -123,7 +123,7 @@ impl Drop for OpenCall {
         // Outside of the lock: the last handle of a call frees what it refers to.
         drop(removed);
         if let Some(count) = self.count.take() {
-            count.end_at(self.call().and_then(Call::ended));
+            count.end_at(self.call().and_then(|call| Some(call.started() + call.took()?)));
         }
         self.connection.call_ended();
     }
