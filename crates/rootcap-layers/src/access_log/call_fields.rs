@@ -2,7 +2,7 @@
 
 use tonic::Code;
 
-use super::{Key, Line, common::Fields, line::key};
+use super::{Key, Line, common::Fields, key::key};
 use crate::{
     call::{Call, Direction},
     method,

@@ -125,8 +125,8 @@ fn is_acceptable(id: &[u8]) -> bool {
 fn make_block() -> Bytes {
     let mut block = BytesMut::with_capacity(OWN_LEN * BLOCK);
     for _ in 0..BLOCK {
-        let bits = fastrand::u128(..);
-        let digit = |place: usize| DIGITS[(bits >> (5 * place)) as usize & 31];
+        let bits = [fastrand::u64(..), fastrand::u64(..)];
+        let digit = |place: usize| DIGITS[(bits[place % 2] >> (5 * (place / 2))) as usize & 31];
         block.extend_from_slice(&array::from_fn::<_, OWN_LEN, _>(digit));
     }
     block.freeze()
