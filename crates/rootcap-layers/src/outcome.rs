@@ -162,6 +162,16 @@ impl Outcome {
     }
 }
 
+/// With this many headers at most, to compare their names costs less than to hash the one that is looked for.
+const FEW: usize = 4;
+
+fn status(headers: &HeaderMap) -> Option<&HeaderValue> {
+    if headers.len() > FEW {
+        return headers.get(&GRPC_STATUS);
+    }
+    headers.iter().find(|(name, _)| *name == GRPC_STATUS).map(|(_, value)| value)
+}
+
 /// What is known of the end while a call still runs: a status, and where it was read.
 #[derive(Debug)]
 pub(crate) struct End {
@@ -177,7 +187,7 @@ impl End {
 
     /// The status in these trailers, or headers, with its message cut there to [`MAX_MESSAGE`].
     pub(crate) fn read(headers: &mut HeaderMap, cause: Cause) -> Option<Self> {
-        let code = Code::from_bytes(headers.get(&GRPC_STATUS)?.as_bytes());
+        let code = Code::from_bytes(status(headers)?.as_bytes());
         // Nearly all trailers hold nothing but the status.
         if headers.len() == 1 {
             return Some(Self::new(code, cause));

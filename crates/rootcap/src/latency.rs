@@ -73,7 +73,7 @@ fn row(history: &History, method: &Arc<Method>, now: Duration) -> LatencyRow {
         Some(WindowRow::new(window.as_str(), history.length(window, now), &tally))
     };
     LatencyRow {
-        method: method.path(),
+        method: method.path().to_owned(),
         in_flight: method.stats().in_flight(),
         windows: Window::ALL.into_iter().filter_map(window).collect(),
         phases: Phase::ALL.into_iter().filter_map(|phase| phase_row(method, phase)).collect(),

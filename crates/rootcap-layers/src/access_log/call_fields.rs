@@ -2,7 +2,7 @@
 
 use tonic::Code;
 
-use super::{Key, Line, line::key};
+use super::{Key, Line, common::Fields, key::key};
 use crate::{
     call::{Call, Direction},
     method,
@@ -10,22 +10,19 @@ use crate::{
 };
 
 /// The fields of the line of a call that starts.
-pub(super) fn started(line: &mut Line<'_>, call: &Call) {
-    ids(line, call);
-    names(line, call);
+pub(super) fn started(line: &mut Line<'_>, call: &Call, common: &Fields) {
+    line.rendered(common.call());
     deadline(line, call);
-    caller(line, call);
-    metadata(line, call);
+    line.rendered(common.caller());
 }
 
 /// The fields of the line of a call that has ended.
-pub(super) fn finished(line: &mut Line<'_>, call: &Call, outcome: &Outcome) {
+pub(super) fn finished(line: &mut Line<'_>, call: &Call, outcome: &Outcome, common: &Fields) {
     const CODE: Key<'static> = key!("grpc.code");
     const MESSAGE: Key<'static> = key!("grpc.message");
     const TIME: Key<'static> = key!("grpc.time_ms");
     const REJECTED_BY: Key<'static> = key!("rejected_by");
-    ids(line, call);
-    names(line, call);
+    line.rendered(common.call());
     line.plain(CODE, code_name(outcome.code()).as_bytes());
     if outcome.code() != Code::Ok
         && let Some(message) = outcome.message()
@@ -35,10 +32,21 @@ pub(super) fn finished(line: &mut Line<'_>, call: &Call, outcome: &Outcome) {
     line.millis(TIME, outcome.duration());
     deadline(line, call);
     traffic(line, call);
-    caller(line, call);
     if let Some(policy) = call.rejected_by() {
         line.string(REJECTED_BY, policy);
     }
+    line.rendered(common.caller());
+}
+
+/// What all lines of a call begin with: its ids, and the names of its method.
+pub(super) fn call(line: &mut Line<'_>, call: &Call) {
+    ids(line, call);
+    names(line, call);
+}
+
+/// What all lines of a call end in: its peer, and the metadata that is listed for the log.
+pub(super) fn caller(line: &mut Line<'_>, call: &Call) {
+    peer(line, call);
     metadata(line, call);
 }
 
@@ -99,8 +107,7 @@ fn deadline(line: &mut Line<'_>, call: &Call) {
 
 /// From the start of the call to its deadline.
 pub(super) fn deadline_ms(call: &Call) -> Option<u64> {
-    let whole = call.deadline()?.saturating_duration_since(call.started());
-    Some(u64::try_from(whole.as_millis()).unwrap_or(u64::MAX))
+    Some(u64::try_from(call.allowed()?.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn traffic(line: &mut Line<'_>, call: &Call) {
@@ -114,7 +121,7 @@ fn traffic(line: &mut Line<'_>, call: &Call) {
     line.integer(SENT_BYTES, call.bytes(Direction::Sent));
 }
 
-fn caller(line: &mut Line<'_>, call: &Call) {
+fn peer(line: &mut Line<'_>, call: &Call) {
     const ADDRESS: Key<'static> = key!("peer.address");
     const IDENTITY: Key<'static> = key!("peer.identity");
     const USER_AGENT: Key<'static> = key!("user_agent");

@@ -1,140 +1,17 @@
 //! [`Line`]: one line of the log, as JSON or as text.
 
-use std::{
-    cell::Cell,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use tracing::Level;
 
-use super::{Output, escape, timestamp};
+use super::{Format, Key, escape, timestamp};
 use crate::excerpt;
 
 /// How much is logged of a string that a caller controls, in bytes.
 pub const MAX_CALLER_STRING: usize = excerpt::MAX_LEN;
 
-/// A buffer that has grown beyond this is not kept.
-const MAX_KEPT: usize = 64 * 1024;
-
-thread_local! {
-    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
-
-/// How a line is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Format {
-    /// One JSON object per line.
-    Json,
-    /// `timestamp level message key=value ...`, for people.
-    Text,
-}
-
-impl Format {
-    /// Renders one line in a buffer of this thread and gives it to `output`; `fields` adds to it.
-    /// Nothing is allocated once the buffer has grown to the size of the lines.
-    pub fn write(
-        self,
-        output: &(impl Output + ?Sized),
-        at: SystemTime,
-        level: Level,
-        message: &str,
-        fields: impl FnOnce(&mut Line<'_>),
-    ) {
-        // Taken, not borrowed: a field's `Debug` may log a line itself.
-        let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
-        buffer.clear();
-        self.render(&mut buffer, at, level, message, fields);
-        output.write(&buffer);
-        if buffer.capacity() <= MAX_KEPT {
-            // A thread that is ending keeps no buffer.
-            let _ = BUFFER.try_with(|kept| kept.set(buffer));
-        }
-    }
-
-    /// Appends one line, with its line feed.
-    pub fn render(
-        self,
-        buffer: &mut Vec<u8>,
-        at: SystemTime,
-        level: Level,
-        message: &str,
-        fields: impl FnOnce(&mut Line<'_>),
-    ) {
-        let mut line = Line { out: buffer, format: self };
-        line.begin(at, level, message);
-        fields(&mut line);
-        if self == Format::Json {
-            line.out.push(b'}');
-        }
-        line.out.push(b'\n');
-    }
-}
-
-/// The name of a field.
-///
-/// As a constant it costs nothing to check whether it needs escapes.
-#[derive(Debug, Clone, Copy)]
-pub struct Key<'a> {
-    prefix: &'static str,
-    name: &'a str,
-    plain: bool,
-    ahead: Option<Ahead>,
-}
-
-/// All that stands before a value, as it is written in each format.
-#[derive(Debug, Clone, Copy)]
-struct Ahead {
-    json: &'static str,
-    text: &'static str,
-}
-
-/// A [`Key`] that is known when this is compiled: one piece of the line, whose length is known too.
-macro_rules! key {
-    ($name:literal) => {
-        const { Key::ahead($name, concat!(",\"", $name, "\":"), concat!(" ", $name, "=")) }
-    };
-}
-pub(super) use key;
-
-impl<'a> Key<'a> {
-    /// A key with this name.
-    pub const fn new(name: &'a str) -> Self {
-        let bytes = name.as_bytes();
-        let mut plain = !bytes.is_empty();
-        let mut at = 0;
-        while at < bytes.len() {
-            plain &= bytes[at] > b' ' && bytes[at] <= b'~';
-            plain &= !matches!(bytes[at], b'"' | b'\\' | b'=');
-            at += 1;
-        }
-        Self { prefix: "", name, plain, ahead: None }
-    }
-
-    /// For `key!`, and for nobody else.
-    pub(super) const fn ahead(name: &'a str, json: &'static str, text: &'static str) -> Self {
-        let key = Self::new(name);
-        assert!(key.plain, "a name that needs escapes is written piece by piece");
-        Self { ahead: Some(Ahead { json, text }), ..key }
-    }
-
-    /// The same name behind a prefix, which must be visible ASCII without quotes.
-    #[must_use]
-    pub const fn under(mut self, prefix: &'static str) -> Self {
-        self.prefix = prefix;
-        self.ahead = None;
-        self
-    }
-
-    fn push(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.prefix.as_bytes());
-        if self.plain {
-            out.extend_from_slice(self.name.as_bytes());
-        } else {
-            escape::push(out, self.name.as_bytes(), &escape::QUOTED);
-        }
-    }
-}
+/// What stands before the time in a line of JSON.
+pub(super) const OPENING: &[u8] = b"{\"timestamp\":\"";
 
 /// A line that is being written. Whatever is given to it stays within this line and within its field.
 #[derive(Debug)]
@@ -149,10 +26,11 @@ impl<'a> Line<'a> {
         Self { out, format }
     }
 
-    fn begin(&mut self, at: SystemTime, level: Level, message: &str) {
+    /// The time, the level and the message.
+    pub(super) fn begin(&mut self, at: SystemTime, level: Level, message: &str) {
         match self.format {
             Format::Json => {
-                self.out.extend_from_slice(b"{\"timestamp\":\"");
+                self.out.extend_from_slice(OPENING);
                 timestamp::push(self.out, at);
                 self.out.extend_from_slice(match level {
                     Level::ERROR => b"\",\"level\":\"ERROR\",\"message\":\"",
@@ -186,7 +64,7 @@ impl<'a> Line<'a> {
     /// A string, escaped; bytes that are not UTF-8 are replaced.
     #[inline]
     pub fn string(&mut self, key: Key<'_>, value: impl AsRef<[u8]>) {
-        self.key(key);
+        key.write(self.out, self.format);
         let value = value.as_ref();
         let bare = self.format == Format::Text && !value.is_empty();
         if bare && escape::plain_prefix(value, &escape::BARE) == value.len() {
@@ -205,9 +83,9 @@ impl<'a> Line<'a> {
     }
 
     /// A whole number.
-    #[inline]
+    #[inline(always)]
     pub fn integer(&mut self, key: Key<'_>, value: impl itoa::Integer) {
-        self.key(key);
+        key.write(self.out, self.format);
         self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     }
 
@@ -226,9 +104,9 @@ impl<'a> Line<'a> {
     }
 
     /// A duration in milliseconds, with three decimals: `0.123`.
-    #[inline]
+    #[inline(always)]
     pub fn millis(&mut self, key: Key<'_>, value: Duration) {
-        self.key(key);
+        key.write(self.out, self.format);
         let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
         self.out.extend_from_slice(itoa::Buffer::new().format(micros / 1_000).as_bytes());
         let fraction = (micros % 1_000) as u16;
@@ -237,7 +115,7 @@ impl<'a> Line<'a> {
     }
 
     /// Lower-case hexadecimal digits; `N` is the number of digits.
-    #[inline]
+    #[inline(always)]
     pub(super) fn hex<const N: usize>(&mut self, key: Key<'_>, bytes: &[u8]) {
         let mut digits = [0; N];
         crate::hex::write(bytes, &mut digits);
@@ -245,9 +123,9 @@ impl<'a> Line<'a> {
     }
 
     /// A string that is known to be visible ASCII without quotes, `=` and backslashes, and not empty.
-    #[inline]
+    #[inline(always)]
     pub(super) fn plain(&mut self, key: Key<'_>, value: &[u8]) {
-        self.key(key);
+        key.write(self.out, self.format);
         match self.format {
             Format::Json => {
                 self.out.push(b'"');
@@ -264,31 +142,7 @@ impl<'a> Line<'a> {
     }
 
     fn raw(&mut self, key: Key<'_>, value: &[u8]) {
-        self.key(key);
+        key.write(self.out, self.format);
         self.out.extend_from_slice(value);
-    }
-
-    #[inline]
-    fn key(&mut self, key: Key<'_>) {
-        match (key.ahead, self.format) {
-            (Some(key), Format::Json) => self.out.extend_from_slice(key.json.as_bytes()),
-            (Some(key), Format::Text) => self.out.extend_from_slice(key.text.as_bytes()),
-            (None, _) => self.key_in_pieces(key),
-        }
-    }
-
-    fn key_in_pieces(&mut self, key: Key<'_>) {
-        let quotes = self.format == Format::Json || !key.plain;
-        self.out.extend_from_slice(match (self.format, quotes) {
-            (Format::Json, _) => b",\"",
-            (Format::Text, true) => b" \"",
-            (Format::Text, false) => b" ",
-        });
-        key.push(self.out);
-        self.out.extend_from_slice(match (self.format, quotes) {
-            (Format::Json, _) => b"\":",
-            (Format::Text, true) => b"\"=",
-            (Format::Text, false) => b"=",
-        });
     }
 }

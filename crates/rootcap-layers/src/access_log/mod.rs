@@ -39,19 +39,26 @@
 //! # }
 //! ```
 
+mod beginning;
 mod call_fields;
+mod common;
 mod escape;
 mod events;
+mod format;
 mod fragment;
+mod key;
 mod level;
 mod line;
 mod observer;
 mod output;
 mod timestamp;
 
+pub use common::Common;
+pub use format::Format;
 pub(crate) use fragment::Fragment;
+pub use key::Key;
 pub use level::level_of;
-pub use line::{Format, Key, Line, MAX_CALLER_STRING};
+pub use line::{Line, MAX_CALLER_STRING};
 pub use observer::{AccessLog, BuiltinCalls, Calls};
 pub use output::Output;
 pub use timestamp::rfc3339;

@@ -9,7 +9,8 @@ use std::{
 use tracing::Level;
 
 use super::{
-    FINISHED, Format, Output, STARTED,
+    Common, Format, Line, Output,
+    beginning::Beginning,
     call_fields::{finished, started},
     events, level_of,
 };
@@ -99,24 +100,28 @@ impl AccessLog {
 }
 
 impl Observer for AccessLog {
-    type State = ();
+    type State = Common;
 
-    fn on_start(&self, call: &Call) {
+    fn on_start(&self, call: &Call) -> Common {
+        let mut common = Common::default();
         if self.calls != Calls::Both || !self.wants(call) {
-            return;
+            return common;
         }
         match &self.to {
             To::Lines(output, format) => {
                 if output.enabled(Level::INFO) {
-                    let at = call.started_at();
-                    format.write(output, at, Level::INFO, STARTED, |line| started(line, call));
+                    let (at, fields) = (call.started_at(), common.fields(*format, call));
+                    let started = |line: &mut Line<'_>| started(line, call, fields);
+                    let begin = Beginning::Started.at(*format, at, Level::INFO);
+                    format.write_begun(output, begin, started);
                 }
             }
             To::Events => events::started(call),
         }
+        common
     }
 
-    fn on_end(&self, call: &Call, (): (), outcome: &Outcome) {
+    fn on_end(&self, call: &Call, mut common: Common, outcome: &Outcome) {
         let level = level_of(outcome.code());
         if !self.wants_end(level) || !self.wants(call) {
             return;
@@ -124,8 +129,10 @@ impl Observer for AccessLog {
         match &self.to {
             To::Lines(output, format) => {
                 if output.enabled(level) {
-                    let at = ended_at(call, outcome);
-                    format.write(output, at, level, FINISHED, |line| finished(line, call, outcome));
+                    let (at, fields) = (ended_at(call, outcome), common.fields(*format, call));
+                    let finished = |line: &mut Line<'_>| finished(line, call, outcome, fields);
+                    let begin = Beginning::Finished.at(*format, at, level);
+                    format.write_begun(output, begin, finished);
                 }
             }
             To::Events => events::finished(level, call, outcome),

@@ -14,7 +14,7 @@ use tracing::Level;
 use super::*;
 use crate::{
     Call, MethodKind, Methods, Origin, Outcome, Peer,
-    call::{Direction, RequestId, Start},
+    call::{Direction, Head, RequestId, Start},
     method::Found,
     observe::Observer,
     outcome::{CODES, Cause, End},
@@ -79,7 +79,7 @@ fn call(path: &str, headers: &[(&str, &[u8])]) -> Call {
         request_id: RequestId::accept(&headers),
         trace: TraceContext::accept(&headers, &Propagation::default(), &Sampler::default()),
         peer: Some(Arc::new(Peer::new("192.0.2.1:5000".parse().unwrap()))),
-        headers: &headers,
+        head: Head::read(&headers),
         started_at: SystemTime::now(),
     })
 }
@@ -98,8 +98,8 @@ fn failed(message: &[u8]) -> Outcome {
 
 /// The lines of one call.
 fn lines(log: AccessLog, kept: &Kept, call: &Call, outcome: &Outcome) -> Vec<String> {
-    log.on_start(call);
-    log.on_end(call, (), outcome);
+    let common = log.on_start(call);
+    log.on_end(call, common, outcome);
     kept.take()
 }
 
@@ -158,7 +158,7 @@ fn the_keys_of_both_lines_in_their_order() {
         keys(&end),
         "timestamp level message request_id trace_id span_id grpc.service grpc.method grpc.type \
          grpc.code grpc.message grpc.time_ms grpc.deadline_ms grpc.recv_msgs grpc.sent_msgs \
-         grpc.recv_bytes grpc.sent_bytes peer.address user_agent rejected_by metadata.x-listed"
+         grpc.recv_bytes grpc.sent_bytes rejected_by peer.address user_agent metadata.x-listed"
             .split(' ')
             .collect::<Vec<_>>()
     );
@@ -286,7 +286,7 @@ fn the_identity_of_the_peer_follows_its_address() {
         request_id: RequestId::accept(&headers),
         trace: TraceContext::accept(&headers, &Propagation::default(), &Sampler::default()),
         peer: Some(Arc::new(peer)),
-        headers: &headers,
+        head: Head::read(&headers),
         started_at: SystemTime::now(),
     });
     let log = AccessLog::new(Arc::clone(&kept), Format::Json);
@@ -425,8 +425,8 @@ mod events {
             .with_writer(Written(Arc::clone(&kept)))
             .finish();
         tracing::subscriber::with_default(subscriber, || {
-            AccessLog::events().on_start(call);
-            AccessLog::events().on_end(call, (), outcome);
+            let common = AccessLog::events().on_start(call);
+            AccessLog::events().on_end(call, common, outcome);
         });
         kept.take().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }

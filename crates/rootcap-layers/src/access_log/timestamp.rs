@@ -14,31 +14,36 @@ const LAST_SECOND: u64 = 253_402_300_799;
 
 thread_local! {
     /// The second that was rendered last: thousands of lines share it.
-    static RENDERED: Cell<(u64, [u8; SECOND])> = const { Cell::new((u64::MAX, [0; SECOND])) };
+    static RENDERED: Cell<(u64, [u8; LEN])> = const { Cell::new((u64::MAX, [0; LEN])) };
 }
 
 /// Appends `at`, as in `2026-01-31T23:59:59.000001Z`. Times outside of the years 1970 to 9999 become the
 /// nearest second in them.
 pub(crate) fn push(out: &mut Vec<u8>, at: SystemTime) {
-    let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let second = since_epoch.as_secs().min(LAST_SECOND);
-    let mut text = [0; LEN];
-    text[..SECOND].copy_from_slice(&rendered(second));
-    text[SECOND] = b'.';
-    digits(&mut text[SECOND + 1..LEN - 1], since_epoch.subsec_micros());
-    text[LEN - 1] = b'Z';
+    let since_epoch = since_epoch(at);
+    let mut text = rendered(since_epoch.as_secs());
+    set_micros(&mut text, since_epoch.subsec_micros());
     out.extend_from_slice(&text);
+}
+
+/// From the beginning of 1970, within the years that can be written.
+pub(super) fn since_epoch(at: SystemTime) -> Duration {
+    let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    match since_epoch.as_secs() {
+        0..=LAST_SECOND => since_epoch,
+        _ => Duration::new(LAST_SECOND, since_epoch.subsec_nanos()),
+    }
 }
 
 /// `at` as RFC 3339 text, as in `2026-01-31T23:59:59Z`: in UTC, without what is less than a second. Times outside of the
 /// years 1970 to 9999 become the nearest second in them.
 pub fn rfc3339(at: SystemTime) -> String {
-    let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let second = rendered(since_epoch.as_secs().min(LAST_SECOND));
-    second.into_iter().map(char::from).chain(['Z']).collect()
+    let text = rendered(since_epoch(at).as_secs());
+    text[..SECOND].iter().copied().map(char::from).chain(['Z']).collect()
 }
 
-fn rendered(second: u64) -> [u8; SECOND] {
+/// The beginning of a second.
+fn rendered(second: u64) -> [u8; LEN] {
     let cached = RENDERED.try_with(|rendered| {
         let (of, text) = rendered.get();
         if of == second {
@@ -52,10 +57,10 @@ fn rendered(second: u64) -> [u8; SECOND] {
     cached.unwrap_or_else(|_| render(second))
 }
 
-fn render(second: u64) -> [u8; SECOND] {
+fn render(second: u64) -> [u8; LEN] {
     let (year, month, day) = civil(second / 86_400);
     let of_day = (second % 86_400) as u32;
-    let mut text = *b"0000-00-00T00:00:00";
+    let mut text = *b"0000-00-00T00:00:00.000000Z";
     digits(&mut text[0..4], year);
     digits(&mut text[5..7], month);
     digits(&mut text[8..10], day);
@@ -78,6 +83,13 @@ fn civil(days: u64) -> (u32, u32, u32) {
     let day = of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     (era * 400 + year_of_era + u32::from(month <= 2), month, day)
+}
+
+/// Puts the microseconds into their place in what begins with a time.
+pub(super) fn set_micros(text: &mut [u8], micros: u32) {
+    let pairs = [micros / 10_000, micros / 100 % 100, micros % 100];
+    let digits = pairs.map(|pair| [b'0' + (pair / 10) as u8, b'0' + (pair % 10) as u8]);
+    text[SECOND + 1..LEN - 1].copy_from_slice(digits.as_flattened());
 }
 
 /// Fills `out` with the last digits of `number`.

@@ -52,6 +52,12 @@ impl Ledger {
         self.change(pack(OVER, at), at);
     }
 
+    /// When the call ended; `None` while it goes on.
+    pub(super) fn ended(&self) -> Option<u64> {
+        let now = self.now.load(Relaxed);
+        (now & MASK == OVER).then_some(now >> BITS)
+    }
+
     fn change(&self, to: u64, at: u64) {
         let before = self.now.swap(to, AcqRel);
         if let Some(phase) = phase(before) {
@@ -101,6 +107,7 @@ mod tests {
         assert_eq!(ledger.times(10).0, [0, 0, 7, 3, 0]);
         ledger.end(12);
         assert_eq!((ledger.phase(), ledger.times(100).0), (None, [0, 0, 7, 5, 0]));
+        assert_eq!((Ledger::default().ended(), ledger.ended()), (None, Some(12)));
     }
 
     fn changes() -> impl Strategy<Value = Vec<(Phase, u64)>> {

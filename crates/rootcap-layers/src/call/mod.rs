@@ -2,6 +2,8 @@
 
 mod cancel;
 mod current;
+mod fate;
+mod head;
 mod ledger;
 mod message_count;
 mod peer;
@@ -10,22 +12,26 @@ mod phases;
 mod record;
 mod recycle;
 mod request_id;
+mod time;
+mod traffic;
 mod unsent;
 
 pub(crate) use cancel::OPERATOR;
 pub use current::Scope;
+pub(crate) use head::Head;
 pub(crate) use message_count::{MessageCount, PREFIX};
 pub use peer::Peer;
 pub use phase::{Phase, PhaseTimes};
 pub use record::Record;
 pub use request_id::{MAX_LEN as MAX_REQUEST_ID_LEN, REQUEST_ID, RequestId};
+pub use traffic::Direction;
 pub use unsent::Unsent;
 
 use std::{
     fmt,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64},
     },
     time::{Duration, SystemTime},
 };
@@ -36,26 +42,12 @@ use tokio::time::Instant;
 use tonic::Code;
 
 use crate::{
-    deadline::{GRPC_TIMEOUT, grpc_timeout},
+    deadline::grpc_timeout,
     method::Method,
     trace::{Propagation, TraceContext},
 };
-
-/// Which way a message goes, as seen from the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// From the client to the handler.
-    Received,
-    /// From the handler to the client.
-    Sent,
-}
-
-/// Messages and bytes of one direction of a call.
-#[derive(Debug, Default)]
-struct Traffic {
-    messages: AtomicU64,
-    bytes: AtomicU64,
-}
+use time::nanos;
+use traffic::Traffic;
 
 /// What is known of one RPC. Cloning it is cheap: all clones are the same call.
 ///
@@ -121,7 +113,7 @@ pub(crate) type LoggedHeaders = Option<Box<[(HeaderName, HeaderValue)]>>;
 pub(crate) struct Start<'a> {
     pub(crate) method: Arc<Method>,
     pub(crate) path: PathAndQuery,
-    pub(crate) headers: &'a HeaderMap,
+    pub(crate) head: Head<'a>,
     pub(crate) logged: LoggedHeaders,
     pub(crate) request_id: RequestId,
     pub(crate) trace: TraceContext,
@@ -135,8 +127,7 @@ pub(crate) struct Start<'a> {
 
 impl Call {
     pub(crate) fn new(start: Start<'_>) -> Self {
-        let timeout = start.headers.get(&GRPC_TIMEOUT);
-        let timeout = timeout.map(|value| grpc_timeout::parse(value.as_bytes()));
+        let timeout = start.head.timeout.map(|value| grpc_timeout::parse(value.as_bytes()));
         let deadline = match &timeout {
             Some(Ok(timeout)) => nanos(*timeout),
             _ => u64::MAX,
@@ -151,7 +142,7 @@ impl Call {
             request_id: start.request_id,
             trace: start.trace,
             peer: start.peer,
-            user_agent: start.headers.get(http::header::USER_AGENT).cloned(),
+            user_agent: start.head.user_agent.cloned(),
             started: Instant::now(),
             started_at: start.started_at,
             timeout,
@@ -236,124 +227,9 @@ impl Call {
         self.inner().headers.as_deref().unwrap_or_default()
     }
 
-    /// When the call's headers had arrived.
-    pub fn started(&self) -> Instant {
-        self.inner().started
-    }
-
-    /// [`started`](Self::started) by the wall clock.
-    pub fn started_at(&self) -> SystemTime {
-        self.inner().started_at
-    }
-
-    /// What the caller sent as `grpc-timeout`.
-    pub(crate) fn timeout(&self) -> Option<&Result<Duration, grpc_timeout::Malformed>> {
-        self.inner().timeout.as_ref()
-    }
-
-    /// When the call must have ended: the earlier of the caller's `grpc-timeout` and the configured maximum.
-    pub fn deadline(&self) -> Option<Instant> {
-        match self.inner().deadline.load(Relaxed) {
-            u64::MAX => None,
-            nanos => self.inner().started.checked_add(Duration::from_nanos(nanos)),
-        }
-    }
-
-    /// The time left until the [`deadline`](Self::deadline), zero when it has passed, `None` without one.
-    pub fn remaining(&self) -> Option<Duration> {
-        let deadline = self.deadline()?;
-        Some(deadline.saturating_duration_since(Instant::now()))
-    }
-
-    /// Makes the deadline `timeout` after the start of the call, unless it is earlier already.
-    pub fn limit_to(&self, timeout: Duration) {
-        self.inner().deadline.fetch_min(nanos(timeout), Relaxed);
-    }
-
-    /// Complete messages seen so far in `direction`.
-    pub fn messages(&self, direction: Direction) -> u64 {
-        self.traffic(direction).messages.load(Relaxed)
-    }
-
-    /// Bytes of bodies seen so far in `direction`, as sent over the wire (compressed, with message prefixes).
-    pub fn bytes(&self, direction: Direction) -> u64 {
-        self.traffic(direction).bytes.load(Relaxed)
-    }
-
-    pub(crate) fn add_traffic(&self, direction: Direction, messages: u64, bytes: u64) {
-        let traffic = self.traffic(direction);
-        traffic.messages.fetch_add(messages, Relaxed);
-        traffic.bytes.fetch_add(bytes, Relaxed);
-    }
-
-    fn traffic(&self, direction: Direction) -> &Traffic {
-        match direction {
-            Direction::Received => &self.inner().received,
-            Direction::Sent => &self.inner().sent,
-        }
-    }
-
-    pub(crate) fn set_answered(&self) {
-        self.inner().answered.store(true, Relaxed);
-        self.set_phase(Phase::Streaming);
-    }
-
-    /// Whether the head of the response is out.
-    pub fn is_answered(&self) -> bool {
-        self.inner().answered.load(Relaxed)
-    }
-
-    pub(crate) fn set_handled(&self) {
-        self.inner().handled.store(true, Relaxed);
-    }
-
-    /// Whether the answer came from the method, as far as can be seen: not from a policy, nor from a layer that refuses.
-    pub fn is_handled(&self) -> bool {
-        self.inner().handled.load(Relaxed)
-    }
-
     /// Bytes of the response that wait for the peer.
     pub fn unsent(&self) -> &Unsent {
         &self.inner().unsent
-    }
-
-    /// Notes that the server is about to drop the call, if it has not ended yet: the status that stands for it, and
-    /// what did it.
-    pub fn cut(&self, code: Code, by: &'static str) {
-        let _ = self.inner().cut.set((code, by));
-    }
-
-    pub(crate) fn cut_by(&self) -> Option<(Code, &'static str)> {
-        self.inner().cut.get().copied()
-    }
-
-    /// Notes that the end of the response, although the body has told it, will never be sent: it does not count.
-    pub fn set_end_unsent(&self) {
-        self.inner().end_unsent.store(true, Relaxed);
-    }
-
-    pub(crate) fn is_end_unsent(&self) -> bool {
-        self.inner().end_unsent.load(Relaxed)
-    }
-
-    /// Notes that the handler or a layer panicked.
-    pub fn set_panicked(&self) {
-        self.inner().panicked.store(true, Relaxed);
-    }
-
-    /// Whether the handler or a layer panicked.
-    pub fn panicked(&self) -> bool {
-        self.inner().panicked.load(Relaxed)
-    }
-
-    /// Notes which policy refused the call, or cut it; the first one to say so stands.
-    pub fn set_rejected_by(&self, policy: &'static str) {
-        let _ = self.inner().rejected_by.set(policy);
-    }
-
-    /// The policy that refused the call, or cut it, if one did.
-    pub fn rejected_by(&self) -> Option<&'static str> {
-        self.inner().rejected_by.get().copied()
     }
 }
 
@@ -363,10 +239,6 @@ impl Drop for Call {
             recycle::take_back(inner);
         }
     }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl fmt::Debug for Call {

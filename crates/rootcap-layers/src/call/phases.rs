@@ -1,5 +1,7 @@
 //! The phases of a [`Call`]: who may change them, and who reads them.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::{Call, Phase, PhaseTimes, nanos};
@@ -30,7 +32,9 @@ impl Call {
 
     /// How long the call has been in each phase so far; when it has ended, in all.
     pub fn phase_times(&self) -> PhaseTimes {
-        self.inner().ledger.times(self.nanos_since_start())
+        // Of a call that has ended, nothing changes any more.
+        let now = self.phase().map_or(0, |_| self.nanos_since_start());
+        self.inner().ledger.times(now)
     }
 
     /// The layers and the handler are polled: nothing has answered yet.
@@ -56,8 +60,13 @@ impl Call {
         self.inner().ledger.set_waits_for_handler(waits);
     }
 
+    /// How long the call took; `None` while it goes on.
+    pub fn took(&self) -> Option<Duration> {
+        self.inner().ledger.ended().map(Duration::from_nanos)
+    }
+
     /// The call has ended, so long after its start.
-    pub(crate) fn end_phases(&self, after: std::time::Duration) {
+    pub(crate) fn end_phases(&self, after: Duration) {
         self.inner().ledger.end(nanos(after));
     }
 

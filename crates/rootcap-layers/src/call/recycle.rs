@@ -26,6 +26,10 @@ pub(super) fn make(inner: Inner) -> Arc<Inner> {
 
 /// Takes back what a dropped handle referred to; only the last handle's is kept.
 pub(super) fn take_back(mut shared: Arc<Inner>) {
+    // A look is cheaper than to make sure. If two see each other here, the last of them frees the allocation.
+    if Arc::strong_count(&shared) > 1 {
+        return;
+    }
     let Some(inner) = Arc::get_mut(&mut shared) else { return };
     // A subscriber learns of a span's end when the last handle of it is dropped.
     inner.span = None;

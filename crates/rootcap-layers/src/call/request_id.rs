@@ -1,6 +1,6 @@
 //! Request ids: the caller's, if acceptable, else one of ours.
 
-use std::{cell::RefCell, fmt};
+use std::{array, cell::RefCell, fmt};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -11,7 +11,11 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest id taken from a caller, in bytes.
 pub const MAX_LEN: usize = 128;
 
-const OWN_LEN: usize = 32;
+/// Among a thousand million ids, the chance that any two are the same is one in 10^12. All that goes out with a call, its
+/// lines and its response, holds its id, and HPACK compresses it anew each time: what is longer costs more.
+const OWN_LEN: usize = 20;
+/// Five bits each. No word is cut in two where one clicks on it, and no option begins with one.
+const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
 /// Ids made at a time: they share one allocation.
 const BLOCK: usize = 256;
 
@@ -26,7 +30,7 @@ thread_local! {
 /// use rootcap_layers::call::{REQUEST_ID, RequestId};
 ///
 /// let mut headers = HeaderMap::new();
-/// assert_eq!(RequestId::accept(&headers).as_str().len(), 32);
+/// assert_eq!(RequestId::accept(&headers).as_str().len(), 20);
 ///
 /// headers.insert(REQUEST_ID, "order-42".parse()?);
 /// assert_eq!(RequestId::accept(&headers).as_str(), "order-42");
@@ -42,13 +46,18 @@ impl RequestId {
     /// The caller's `x-request-id` if it is 1 to 128 visible ASCII characters, else a new id.
     pub fn accept(headers: &HeaderMap) -> Self {
         static NAME: HeaderName = REQUEST_ID;
-        match headers.get(&NAME) {
+        Self::of(headers.get(&NAME))
+    }
+
+    /// The same of a value that has been found.
+    pub(crate) fn of(sent: Option<&HeaderValue>) -> Self {
+        match sent {
             Some(value) if is_acceptable(value.as_bytes()) => Self::new(value.clone(), false),
             _ => Self::random(),
         }
     }
 
-    /// A new id: 32 hexadecimal digits, 128 random bits.
+    /// A new id: 20 digits of base 32 (`0` to `9`, `a` to `v`), 100 random bits.
     pub fn random() -> Self {
         let id = IDS.with_borrow_mut(|ids| {
             if ids.is_empty() {
@@ -56,7 +65,7 @@ impl RequestId {
             }
             ids.split_to(OWN_LEN)
         });
-        let id = HeaderValue::from_maybe_shared(id).expect("hexadecimal digits are visible ASCII");
+        let id = HeaderValue::from_maybe_shared(id).expect("digits are visible ASCII");
         Self::new(id, true)
     }
 
@@ -66,7 +75,14 @@ impl RequestId {
         Self { value, own }
     }
 
-    /// Whether it was made here: it is hexadecimal digits.
+    /// The same id, which HPACK puts into its dynamic table: the name of its header is then sent as a number with all
+    /// that follow on the same connection. For one of them: each that is put there is looked at for each that is sent.
+    pub(crate) fn indexed(mut self) -> Self {
+        self.value.set_sensitive(false);
+        self
+    }
+
+    /// Whether it was made here: it is digits, and needs no escapes.
     pub(crate) fn is_own(&self) -> bool {
         self.own
     }
@@ -109,9 +125,9 @@ fn is_acceptable(id: &[u8]) -> bool {
 fn make_block() -> Bytes {
     let mut block = BytesMut::with_capacity(OWN_LEN * BLOCK);
     for _ in 0..BLOCK {
-        let mut id = [0; OWN_LEN];
-        crate::hex::write(&fastrand::u128(..).to_be_bytes(), &mut id);
-        block.extend_from_slice(&id);
+        let bits = [fastrand::u64(..), fastrand::u64(..)];
+        let digit = |place: usize| DIGITS[(bits[place % 2] >> (5 * (place / 2))) as usize & 31];
+        block.extend_from_slice(&array::from_fn::<_, OWN_LEN, _>(digit));
     }
     block.freeze()
 }
@@ -135,10 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn own_ids_are_distinct_hexadecimal_digits() {
+    fn own_ids_are_distinct_digits() {
         let ids: HashSet<String> = (0..1_000).map(|_| RequestId::random().to_string()).collect();
         assert_eq!(ids.len(), 1_000);
-        assert!(ids.iter().all(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())));
+        assert!(
+            ids.iter().all(|id| id.len() == OWN_LEN && id.bytes().all(|b| DIGITS.contains(&b)))
+        );
+        let seen: HashSet<u8> = ids.iter().flat_map(|id| id.bytes()).collect();
+        assert_eq!(seen.len(), DIGITS.len(), "each place holds five random bits");
     }
 
     #[test]

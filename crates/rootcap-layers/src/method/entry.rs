@@ -50,8 +50,10 @@ pub enum Origin {
 
 /// A method: its names, and the statistics of its calls.
 pub struct Method {
-    service: Box<str>,
-    name: Box<str>,
+    /// `/package.Service/Method`: its names are parts of it.
+    path: Box<str>,
+    /// Where the second slash is.
+    slash: usize,
     kind: MethodKind,
     origin: Origin,
     stats: Stats,
@@ -72,8 +74,8 @@ impl Method {
         buckets: &Arc<[f64]>,
     ) -> Self {
         Self {
-            service: service.into(),
-            name: name.into(),
+            path: format!("/{service}/{name}").into(),
+            slash: 1 + service.len(),
             kind,
             origin,
             stats: Stats::new(Arc::clone(buckets)),
@@ -85,17 +87,17 @@ impl Method {
 
     /// `package.Service`, or `unknown`.
     pub fn service(&self) -> &str {
-        &self.service
+        &self.path[1..self.slash]
     }
 
     /// `Method`, or `unknown`.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.path[self.slash + 1..]
     }
 
     /// `/package.Service/Method`: the key in the table.
-    pub fn path(&self) -> String {
-        format!("/{}/{}", self.service, self.name)
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     /// How many messages it takes and gives.
@@ -147,6 +149,6 @@ impl Method {
 
 impl fmt::Debug for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Method(/{}/{})", self.service, self.name)
+        write!(f, "Method({})", self.path)
     }
 }

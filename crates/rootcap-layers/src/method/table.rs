@@ -135,7 +135,7 @@ impl Methods {
         let _growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
         let table = self.table.load();
         let path = method.path();
-        if let Some(present) = table.get(path.as_str()) {
+        if let Some(present) = table.get(path) {
             return Arc::ptr_eq(present, method);
         }
         if table.len() >= self.cap {
@@ -152,7 +152,7 @@ impl Methods {
     /// At the end of a call of a provisional method: adds its statistics to the entry that stands for it; tells whether
     /// the method is in the table. If it has entered meanwhile, it exists, whatever this call showed.
     pub(crate) fn absorb(&self, method: &Method) -> bool {
-        let present = self.get(&method.path());
+        let present = self.get(method.path());
         match &present {
             Some(present) if std::ptr::eq(&**present, method) => {}
             Some(present) => present.stats().absorb(method.stats()),

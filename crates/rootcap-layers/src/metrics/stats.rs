@@ -4,7 +4,7 @@ use std::{
     array,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -24,7 +24,6 @@ pub struct Stats {
     sent_messages: AtomicU64,
     received_bytes: AtomicU64,
     sent_bytes: AtomicU64,
-    in_flight: AtomicI64,
     panicked: AtomicU64,
     /// Made when the first call ends: most methods of a large service are never called.
     detail: OnceLock<Box<Detail>>,
@@ -96,7 +95,6 @@ impl Stats {
             sent_messages: AtomicU64::new(0),
             received_bytes: AtomicU64::new(0),
             sent_bytes: AtomicU64::new(0),
-            in_flight: AtomicI64::new(0),
             panicked: AtomicU64::new(0),
             detail: OnceLock::new(),
         }
@@ -108,7 +106,6 @@ impl Stats {
 
     pub(crate) fn start(&self) {
         self.started.fetch_add(1, Relaxed);
-        self.in_flight.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn messages(&self, direction: Direction, count: u64) {
@@ -124,7 +121,6 @@ impl Stats {
         self.detail().end(record);
         self.received_bytes.fetch_add(record.received_bytes, Relaxed);
         self.sent_bytes.fetch_add(record.sent_bytes, Relaxed);
-        self.in_flight.fetch_sub(1, Relaxed);
         if record.panicked {
             self.panicked.fetch_add(1, Relaxed);
         }
@@ -132,7 +128,12 @@ impl Stats {
 
     /// Calls that have begun and not ended.
     pub fn in_flight(&self) -> i64 {
-        self.in_flight.load(Relaxed)
+        in_flight(&self.ended(), self.started.load(Relaxed))
+    }
+
+    /// Those that have ended, by status code.
+    fn ended(&self) -> [u64; CODES.len()] {
+        array::from_fn(|code| self.handled[code].load(Relaxed))
     }
 
     /// Adds all of `other`, whose calls have ended.
@@ -167,17 +168,24 @@ impl Stats {
     /// The statistics now. Each number is exact; together they may be some nanoseconds apart.
     pub fn snapshot(&self) -> StatsSnapshot {
         // Ended calls are read before started ones, so that no more calls end than start.
-        let handled = array::from_fn(|code| self.handled[code].load(Relaxed));
+        let handled = self.ended();
+        let started = self.started.load(Relaxed);
         StatsSnapshot {
+            in_flight: in_flight(&handled, started),
             handled,
             latency: self.latency.snapshot(),
             received_messages: self.received_messages.load(Relaxed),
             sent_messages: self.sent_messages.load(Relaxed),
             received_bytes: self.received_bytes.load(Relaxed),
             sent_bytes: self.sent_bytes.load(Relaxed),
-            in_flight: self.in_flight.load(Relaxed),
             panicked: self.panicked.load(Relaxed),
-            started: self.started.load(Relaxed),
+            started,
         }
     }
+}
+
+/// What is not counted apart: each call would pay for it twice. `handled` is read before `started`, so that it is not
+/// below zero.
+fn in_flight(handled: &[u64], started: u64) -> i64 {
+    started.wrapping_sub(handled.iter().sum()) as i64
 }

@@ -1,6 +1,7 @@
 //! The service.
 
 use std::{
+    mem,
     sync::Arc,
     task::{Context, Poll},
     time::SystemTime,
@@ -18,8 +19,8 @@ use super::{
     guard::{Guard, MethodIs},
 };
 use crate::{
-    call::{Call, LoggedHeaders, Peer, RequestId, Start},
-    method::Found,
+    call::{Call, Head, LoggedHeaders, Peer, RequestId, Start},
+    method::{Found, Method},
     trace::{
         Sampler, TraceContext,
         recorded::{self, Beginning},
@@ -31,12 +32,17 @@ use crate::{
 pub struct Observe<O, S> {
     layer: ObserveLayer<O>,
     peer: Option<Arc<Peer>>,
+    /// That of the last call, which is often that of the next: to compare a path costs less than to look it up. Of the
+    /// table, so that it stays what it is.
+    last: Option<Arc<Method>>,
+    /// Whether the next call is the first of its connection.
+    is_first: bool,
     inner: S,
 }
 
 impl<O, S> Observe<O, S> {
     pub(super) fn new(layer: ObserveLayer<O>, inner: S) -> Self {
-        Self { layer, peer: None, inner }
+        Self { layer, peer: None, last: None, is_first: false, inner }
     }
 
     /// For the calls of one connection: `peer` is its other end. Without this, a [`Peer`] (in an [`Arc`])
@@ -44,24 +50,44 @@ impl<O, S> Observe<O, S> {
     #[must_use]
     pub fn peer(mut self, peer: Arc<Peer>) -> Self {
         self.peer = Some(peer);
+        self.is_first = true;
         self
     }
 
-    fn make_call<B>(&self, request: &Request<B>) -> (Call, MethodIs) {
+    fn method_of(&mut self, path: &str) -> (Arc<Method>, MethodIs) {
+        if let Some(last) = self.last.as_ref().filter(|last| last.path() == path) {
+            return (Arc::clone(last), MethodIs::Settled);
+        }
+        match self.layer.shared.methods.find(path) {
+            Found::Settled(method) => {
+                if !method.is_unknown() {
+                    self.last = Some(Arc::clone(&method));
+                }
+                (method, MethodIs::Settled)
+            }
+            Found::Provisional(method) => (method, MethodIs::Provisional),
+        }
+    }
+
+    fn make_call<B>(&mut self, request: &Request<B>) -> (Call, MethodIs) {
         let path = request.uri().path_and_query().cloned();
         let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
-        let (method, is) = match self.layer.shared.methods.find(path.path()) {
-            Found::Settled(method) => (method, MethodIs::Settled),
-            Found::Provisional(method) => (method, MethodIs::Provisional),
-        };
+        let (method, is) = self.method_of(path.path());
         let headers = request.headers();
         let settings = &self.layer.settings;
-        let request_id = RequestId::accept(headers);
+        let head = Head::read(headers);
+        let mut request_id = RequestId::of(head.request_id);
+        if mem::take(&mut self.is_first) {
+            request_id = request_id.indexed();
+        }
         let peer = self.peer.clone().or_else(|| request.extensions().get().cloned());
         let started_at = SystemTime::now();
         // Probes come every few seconds, for ever: a trace that began with one would tell nothing.
         let sampler = if method.is_builtin() { &Sampler::PARENT } else { &settings.sampler };
-        let mut trace = TraceContext::accept(headers, &settings.propagation, sampler);
+        let mut trace = match head.is_traced {
+            true => TraceContext::accept(headers, &settings.propagation, sampler),
+            false => TraceContext::begin(sampler),
+        };
         // The decision comes first: nothing is built for a call that is not sampled.
         let tracer = settings.tracer.as_ref().filter(|_| trace.is_sampled());
         let otel = tracer.and_then(|tracer| {
@@ -88,7 +114,7 @@ impl<O, S> Observe<O, S> {
             trace,
             peer,
             propagation: settings.propagation,
-            headers,
+            head,
             started_at,
         });
         (call, is)
@@ -120,7 +146,13 @@ fn span(
 
 impl<O, S: Clone> Clone for Observe<O, S> {
     fn clone(&self) -> Self {
-        Self { layer: self.layer.clone(), peer: self.peer.clone(), inner: self.inner.clone() }
+        Self {
+            layer: self.layer.clone(),
+            peer: self.peer.clone(),
+            last: None,
+            is_first: false,
+            inner: self.inner.clone(),
+        }
     }
 }
 

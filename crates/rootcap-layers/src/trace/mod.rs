@@ -34,6 +34,8 @@ mod traceparent;
 
 pub use b3::{B3, Decision, Multiple, ParseError as B3Error};
 pub use preset::{preset_span_id, preset_trace_id};
+use propagation::Received;
+pub(crate) use propagation::is_header;
 pub use propagation::{Propagation, Propagator};
 pub use sampler::Sampler;
 pub use traceparent::{ParseError, TraceParent};
@@ -63,14 +65,22 @@ impl TraceContext {
     /// A caller's decision to sample is followed; `sampler` decides where the caller has not, as for a new trace (W3C
     /// Trace Context, 4.3).
     pub fn accept(headers: &HeaderMap, propagation: &Propagation, sampler: &Sampler) -> Self {
-        let received = propagation.extract(headers);
+        Self::of(propagation.extract(headers), sampler)
+    }
+
+    /// A new trace.
+    pub(crate) fn begin(sampler: &Sampler) -> Self {
+        Self::of(Received::default(), sampler)
+    }
+
+    fn of(received: Received, sampler: &Sampler) -> Self {
         let (trace_id, parent) = match received.ids {
             Some((trace_id, parent)) => (trace_id, Some(parent)),
-            None => (TraceId::from(fastrand::u128(1..)), None),
+            None => (TraceId::from(fastrand::u128(..).max(1)), None),
         };
         Self {
             trace_id,
-            span_id: SpanId::from(fastrand::u64(1..)),
+            span_id: SpanId::from(fastrand::u64(..).max(1)),
             parent,
             flags: sampler.flags(trace_id, received.decision),
             debugged: received.decision == Some(Decision::Debug),

@@ -135,6 +135,12 @@ pub(super) fn debugged(context: &Context) -> Context {
     context.with_value(Debugged)
 }
 
+/// Whether a header of this name may be part of a trace context, in one of the ways. Of those that go with another one,
+/// `tracestate` is no context by itself.
+pub(crate) fn is_header(name: &str) -> bool {
+    matches!(name, "traceparent" | "b3") || name.starts_with("x-b3-")
+}
+
 /// More than one is as good as none (W3C Trace Context, 4.2).
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
     let mut values = headers.get_all(name).iter();

@@ -19,6 +19,20 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
     headers
 }
 
+proptest! {
+    #[test]
+    fn whatever_passes_a_trace_on_is_known_as_a_header_of_a_trace(id in 1u128.., span in 1u64.., sampled: bool) {
+        let flags = TraceFlags::default().with_sampled(sampled);
+        let span = SpanContext::new(id.into(), span.into(), flags, false, TraceState::NONE);
+        let context = Context::new().with_remote_span_context(span);
+        for way in ALL {
+            let mut headers = HeaderMap::new();
+            Propagation::new([way]).inject(&context, &mut headers);
+            prop_assert!(headers.keys().any(|name| is_header(name.as_str())), "{way:?}");
+        }
+    }
+}
+
 /// By the headers of W3C Trace Context.
 fn accept(headers: &HeaderMap, sampler: &Sampler) -> TraceContext {
     TraceContext::accept(headers, &Propagation::default(), sampler)

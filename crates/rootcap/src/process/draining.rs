@@ -33,7 +33,7 @@ fn method_row(of: &OfMethod) -> OpenMethodRow {
     // Beyond the greatest bound, nothing is known.
     let within = |part| latency.within(part).filter(|bound| bound.is_finite());
     OpenMethodRow {
-        method: of.method.path(),
+        method: of.method.path().to_owned(),
         open: of.calls,
         oldest: of.oldest.elapsed(),
         ended: latency.count(),
@@ -45,7 +45,7 @@ fn method_row(of: &OfMethod) -> OpenMethodRow {
 
 fn call_row(call: &Call) -> OpenCallRow {
     OpenCallRow {
-        method: call.method().path(),
+        method: call.method().path().to_owned(),
         peer: call.peer().map_or_else(String::new, |peer| peer.as_str().to_owned()),
         age: call.started().elapsed(),
         left: call.remaining(),

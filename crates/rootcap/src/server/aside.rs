@@ -19,7 +19,7 @@ use rootcap_layers::{admission, reject};
 use tonic::{Status, body::Body, codegen::BoxFuture, server::NamedService};
 use tower_service::Service;
 
-use super::{body::EitherBody, caps::Place};
+use super::{body::EitherBody, caps::Place, router::is_of};
 use crate::{
     bounds::{App, RequestBody},
     health::{HealthServer, HealthService},
@@ -55,13 +55,6 @@ fn refuse() -> Response<Body> {
     ))
 }
 
-fn is_health(path: &str) -> bool {
-    let path = path
-        .strip_prefix('/')
-        .and_then(|path| path.strip_prefix(<HealthServer<HealthService>>::NAME));
-    path.is_some_and(|path| path.starts_with('/'))
-}
-
 impl<A: App> Service<Request<RequestBody>> for Aside<A> {
     type Response = Response<EitherBody<Body, <A as App>::Body>>;
     type Error = Infallible;
@@ -76,7 +69,7 @@ impl<A: App> Service<Request<RequestBody>> for Aside<A> {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
             AsideFuture::Refused { response: Some(response) }
-        } else if is_health(request.uri().path()) {
+        } else if is_of(request.uri().path(), <HealthServer<HealthService>>::NAME) {
             AsideFuture::Health { future: self.health.call(request) }
         } else if self.place == Place::Health {
             AsideFuture::Refused { response: Some(refuse()) }

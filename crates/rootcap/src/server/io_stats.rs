@@ -86,7 +86,11 @@ impl IoStats {
     }
 
     fn set_to_now(&self, time: &AtomicU64) {
-        time.store(self.born.elapsed().as_nanos() as u64, Relaxed);
+        self.set(time, Instant::now());
+    }
+
+    fn set(&self, time: &AtomicU64, to: Instant) {
+        time.store(to.saturating_duration_since(self.born).as_nanos() as u64, Relaxed);
     }
 
     /// Bytes of HTTP/2 read from the peer: over TLS, as they were before they were encrypted.
@@ -132,7 +136,7 @@ impl IoStats {
     /// Counts a call as open until the returned guard is dropped.
     pub(crate) fn open_call(self: &Arc<Self>) -> CallCount {
         self.open_calls.fetch_add(1, Relaxed);
-        CallCount(Arc::clone(self))
+        CallCount { stats: Arc::clone(self), ended: None }
     }
 
     /// From now on no write waits for others.
@@ -172,18 +176,37 @@ impl IoStats {
 /// One open call, as a number; it ends when this is dropped.
 #[derive(Debug)]
 #[must_use = "the call counts as open only while this lives"]
-pub(crate) struct CallCount(Arc<IoStats>);
+pub(crate) struct CallCount {
+    stats: Arc<IoStats>,
+    /// `None` is now.
+    ended: Option<Instant>,
+}
+
+impl CallCount {
+    /// Ends the call, which knows when it ended: the clock is not asked once more.
+    pub(super) fn end_at(mut self, ended: Option<Instant>) {
+        self.ended = ended;
+    }
+
+    fn note(&self) {
+        let last_call = &self.stats.last_call;
+        match self.ended {
+            Some(ended) => self.stats.set(last_call, ended),
+            None => self.stats.set_to_now(last_call),
+        }
+    }
+}
 
 impl Drop for CallCount {
     fn drop(&mut self) {
         // Noted before: nobody may see that no call is open and take the last one for an old one.
-        let is_alone = self.0.open_calls() == 1;
+        let is_alone = self.stats.open_calls() == 1;
         if is_alone {
-            self.0.set_to_now(&self.0.last_call);
+            self.note();
         }
         // Or it has become the last one meanwhile.
-        if self.0.open_calls.fetch_sub(1, SeqCst) == 1 && !is_alone {
-            self.0.set_to_now(&self.0.last_call);
+        if self.stats.open_calls.fetch_sub(1, SeqCst) == 1 && !is_alone {
+            self.note();
         }
     }
 }

@@ -122,7 +122,9 @@ impl Drop for OpenCall {
             self.listed.as_ref().map(|(_, place)| self.connection.calls.lock().remove(*place));
         // Outside of the lock: the last handle of a call frees what it refers to.
         drop(removed);
-        drop(self.count.take());
+        if let Some(count) = self.count.take() {
+            count.end_at(self.call().and_then(|call| Some(call.started() + call.took()?)));
+        }
         self.connection.call_ended();
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use rootcap_layers::{excerpt::Excerpt, method};
+use rootcap_layers::excerpt::Excerpt;
 use tonic::{Status, body::Body, server::NamedService};
 use tower::util::Oneshot;
 use tower_service::Service;
@@ -106,8 +106,8 @@ pub trait List<B>: sealed::List + Clone + Send + 'static {
     /// Waits for the response.
     type Future: Future<Output = Response<Self::Body>> + Send + 'static;
 
-    /// Where in the list the service of this name is; the length of the list if it is not there.
-    fn position(&self, service: &str) -> usize;
+    /// Where in the list the service is that this path names; the length of the list if it is not there.
+    fn position(&self, path: &str) -> usize;
 
     /// Passes the request to the service at `position`.
     fn call(&self, position: usize, request: Request<B>) -> Self::Future;
@@ -171,10 +171,10 @@ where
     type Body = EitherBody<ResBody, R::Body>;
     type Future = EntryFuture<S::Future, Oneshot<S, Request<B>>, R::Future>;
 
-    fn position(&self, service: &str) -> usize {
+    fn position(&self, path: &str) -> usize {
         match self.service {
-            Some(_) if service == S::NAME => 0,
-            _ => 1 + self.rest.position(service),
+            Some(_) if is_of(path, S::NAME) => 0,
+            _ => 1 + self.rest.position(path),
         }
     }
 
@@ -252,9 +252,14 @@ impl<L: List<B>, B> Service<Request<B>> for Router<L> {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let service = method::split(request.uri().path()).map_or("", |(service, _)| service);
-        RouterFuture { future: self.0.call(self.0.position(service), request) }
+        RouterFuture { future: self.0.call(self.0.position(request.uri().path()), request) }
     }
+}
+
+/// Whether the path is one of this service: `/service/` and a method, which is the service's to know.
+pub(super) fn is_of(path: &str, service: &str) -> bool {
+    let path = path.strip_prefix('/').and_then(|path| path.strip_prefix(service));
+    path.is_some_and(|path| path.starts_with('/'))
 }
 
 pin_project! {

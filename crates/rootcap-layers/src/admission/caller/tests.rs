@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     Call, MethodKind, Methods, Origin,
-    call::{RequestId, Start},
+    call::{Head, RequestId, Start},
     trace::{Propagation, Sampler, TraceContext},
 };
 
@@ -26,7 +26,7 @@ fn call(peer: Option<Peer>, headers: &HeaderMap) -> Call {
     Call::new(Start {
         method: methods.get("/a.B/C").unwrap(),
         path: "/a.B/C".parse().unwrap(),
-        headers,
+        head: Head::read(headers),
         logged: None,
         request_id: RequestId::accept(headers),
         trace: TraceContext::accept(headers, &propagation, &Sampler::PARENT),

@@ -88,11 +88,9 @@ where
     // Nobody is woken: a call that waits is polled again, by its own task.
     let mut cx = Context::from_waker(Waker::noop());
     let polled = unpanicked(|| Pin::new(&mut place).poll(&mut cx));
-    let took = match io.last_call().checked_duration_since(began) {
-        // It is the last call that has ended, and when was noted.
-        Some(took) if polled == Some(Poll::Ready(())) => took,
-        _ => began.elapsed(),
-    };
+    // One that has ended has read the clock.
+    let ended = call.as_ref().filter(|_| polled == Some(Poll::Ready(())));
+    let took = ended.and_then(Call::took).unwrap_or_else(|| began.elapsed());
     io.burst.spend(took);
     if let Some((call, short)) = call.as_ref().zip(learns) {
         let polled = polled.unwrap_or(Poll::Ready(()));

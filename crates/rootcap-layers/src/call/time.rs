@@ -1,0 +1,56 @@
+//! The times of a [`Call`]: when it came, and when it must have ended.
+
+use std::{
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, SystemTime},
+};
+
+use tokio::time::Instant;
+
+use super::Call;
+use crate::deadline::grpc_timeout;
+
+impl Call {
+    /// When the call's headers had arrived.
+    pub fn started(&self) -> Instant {
+        self.inner().started
+    }
+
+    /// [`started`](Self::started) by the wall clock.
+    pub fn started_at(&self) -> SystemTime {
+        self.inner().started_at
+    }
+
+    /// What the caller sent as `grpc-timeout`.
+    pub(crate) fn timeout(&self) -> Option<&Result<Duration, grpc_timeout::Malformed>> {
+        self.inner().timeout.as_ref()
+    }
+
+    /// When the call must have ended: the earlier of the caller's `grpc-timeout` and the configured maximum.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.inner().started.checked_add(self.allowed()?)
+    }
+
+    /// From the start to the deadline.
+    pub(crate) fn allowed(&self) -> Option<Duration> {
+        match self.inner().deadline.load(Relaxed) {
+            u64::MAX => None,
+            nanos => Some(Duration::from_nanos(nanos)),
+        }
+    }
+
+    /// The time left until the [`deadline`](Self::deadline), zero when it has passed, `None` without one.
+    pub fn remaining(&self) -> Option<Duration> {
+        let deadline = self.deadline()?;
+        Some(deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Makes the deadline `timeout` after the start of the call, unless it is earlier already.
+    pub fn limit_to(&self, timeout: Duration) {
+        self.inner().deadline.fetch_min(nanos(timeout), Relaxed);
+    }
+}
+
+pub(super) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
