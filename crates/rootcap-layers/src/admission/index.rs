@@ -41,7 +41,7 @@ impl Index {
             return &self.others;
         }
         let known = |method: &Arc<Method>| {
-            Some(&**self.known.of(method, || self.of_path(&method.path()).into())?)
+            Some(&**self.known.of(method, || self.of_path(method.path()).into())?)
         };
         let known = arrival.call.and_then(|call| known(call.method()));
         known.unwrap_or_else(|| self.of_path(arrival.path))
