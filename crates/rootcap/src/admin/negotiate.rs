@@ -42,9 +42,14 @@ impl Format {
 /// Sends `page` in the form that the request asks for, and in `usual` where it does not say
 /// (`curl` does not).
 pub(super) fn answer(parts: &Parts, usual: Format, page: &impl Page) -> Response {
-    let Some(format) = choose(parts, usual) else {
-        return plain_response(StatusCode::BAD_REQUEST, "format must be html, json or text\n");
-    };
+    match choose(parts, usual) {
+        Some(format) => answer_in(format, page),
+        None => plain_response(StatusCode::BAD_REQUEST, "format must be html, json or text\n"),
+    }
+}
+
+/// Sends `page` in this form.
+pub(super) fn answer_in(format: Format, page: &impl Page) -> Response {
     let body = match format {
         Format::Html => page::html(page),
         Format::Text => page::text(page),

@@ -25,6 +25,8 @@ use std::{
     path::Path,
 };
 
+#[cfg(feature = "jemalloc")]
+pub(crate) use self::system::memory_file;
 pub(crate) use self::{cpu::profile_cpu, stacks::stacks, system::thread};
 use self::{modules::Module, symbols::Symbols, unwind::Unwinder};
 use super::profile::{MappedFile, Place};
