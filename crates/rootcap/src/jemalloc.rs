@@ -1,5 +1,8 @@
 //! What [`jemalloc!`](crate::jemalloc!) puts into a program: jemalloc as its allocator, told to sample the heap.
-#![allow(unsafe_code, reason = "jemalloc reads its options through a pointer, which is not Sync by itself")]
+#![allow(
+    unsafe_code,
+    reason = "jemalloc reads its options through a pointer, which is not Sync by itself"
+)]
 
 use std::ffi::{CStr, c_char};
 

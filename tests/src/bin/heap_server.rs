@@ -52,6 +52,9 @@ fn second_holder(held: &mut Vec<Vec<u8>>) {
 async fn main() -> Result<(), rootcap::Error> {
     rootcap::Server::builder()
         .on_start(|server| println!("{server}"))
-        .serve(Services::new(GreeterServer::new(Holding::default())).add(FaultsServer::new(FaultsService)))
+        .serve(
+            Services::new(GreeterServer::new(Holding::default()))
+                .add(FaultsServer::new(FaultsService)),
+        )
         .await
 }

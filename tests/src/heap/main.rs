@@ -4,7 +4,7 @@
 
 mod load;
 
-use std::path::Path;
+use std::{path::Path, pin::pin};
 
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
@@ -12,14 +12,13 @@ use rootcap_proto::helloworld::{HelloRequest, greeter_client::GreeterClient};
 use rootcap_tests::{
     example::{self, Example},
     pprof::Pprof,
-    wait,
 };
 use serde_json::Value;
 
 /// Starts the program, with these variables in its environment.
 async fn start(settings: &[(&str, &str)]) -> Example {
-    let path = Path::new(env!("CARGO_BIN_EXE_rootcap-heap-server"));
-    Example::spawn(example::program(path, settings)).await
+    let path = env!("CARGO_BIN_EXE_rootcap-heap-server");
+    Example::spawn(example::program(Path::new(path), settings)).await
 }
 
 async fn greet(example: &Example, name: &str) {
@@ -38,11 +37,11 @@ async fn profile(example: &Example, path: &str) -> Bytes {
     response.into_body()
 }
 
-/// What a function itself has, by `pprof -top`: flat, flat %, sum %, cum, cum %, and the name.
+/// What a function and those that it calls have, by `pprof -top`: flat, flat %, sum %, cum, cum %, and the name.
 fn mebibytes(top: &str, function: &str) -> f64 {
     let row = top.lines().find(|line| line.contains(function));
-    let flat = row.map_or("0MB", |row| row.split_whitespace().next().unwrap());
-    flat.strip_suffix("MB").map_or(0.0, |number| number.parse().unwrap())
+    let cumulative = row.map_or("0MB", |row| row.split_whitespace().nth(3).unwrap());
+    cumulative.strip_suffix("MB").unwrap().parse().unwrap()
 }
 
 #[tokio::test]
@@ -101,18 +100,20 @@ async fn with_seconds_there_is_what_has_grown_meanwhile() {
     let Some(pprof) = Pprof::find() else { return };
     let example = start(&[]).await;
     greet(&example, "first").await;
-    let (grown, ()) = tokio::join!(profile(&example, "/debug/pprof/allocs?seconds=3"), async {
-        // The first look may come later: what is held by then is not new.
-        let first = async || {
+    let mut answer = pin!(profile(&example, "/debug/pprof/allocs?seconds=1"));
+    let grown = loop {
+        let meanwhile = async {
             greet(&example, "second").await;
             greet(&example, "nobody").await;
-            let (_, calls) = example.admin.get("/debug/pprof/").await;
-            (!calls.is_empty()).then_some(())
         };
-        wait::until("some allocations", first).await;
-    });
+        tokio::select! {
+            grown = &mut answer => break grown,
+            () = meanwhile => {}
+        }
+    };
     let top = pprof.run(&["-top", "-unit=mb"], &grown);
     assert_eq!(mebibytes(&top, "first_holder"), 0.0, "{top}");
+    assert!(mebibytes(&top, "second_holder") > 0.0, "{top}");
 }
 
 #[tokio::test]
@@ -158,6 +159,20 @@ async fn what_the_environment_switches_off_is_said_with_how_to_switch_it_on() {
     assert_eq!(status, StatusCode::NOT_IMPLEMENTED);
     assert!(text.contains("without keeping what was freed"), "{text}");
     profile(&forgetful, "/debug/pprof/heap").await;
+}
+
+#[tokio::test]
+async fn a_program_that_does_not_call_the_macro_is_told_of_it() {
+    let path = env!("CARGO_BIN_EXE_rootcap-test-server");
+    let other = Example::spawn(example::program(Path::new(path), &[])).await;
+    let (status, text) = other.admin.get("/debug/pprof/heap").await;
+    assert_eq!(status, StatusCode::NOT_IMPLEMENTED);
+    assert!(
+        text.contains("is not the allocator of this program: call rootcap::jemalloc!()"),
+        "{text}"
+    );
+    let (_, memory) = other.admin.get("/debug/memory").await;
+    assert!(memory.contains("What the allocator holds is not known: jemalloc, which"), "{memory}");
 }
 
 #[tokio::test]

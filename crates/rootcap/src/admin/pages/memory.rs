@@ -107,15 +107,17 @@ impl Page for Memory {
     }
 
     fn more_tables(&self) -> Vec<(&'static str, Table)> {
-        let counted = self.counted.iter().map(|parts| {
-            ("The heap", table_of(&["Of the heap", "Size", "In jemalloc"], parts))
-        });
+        let counted = self
+            .counted
+            .iter()
+            .map(|parts| ("The heap", table_of(&["Of the heap", "Size", "In jemalloc"], parts)));
         let row = |(name, value): (&String, &String)| {
             vec![Cell::Key(name.clone()), Cell::Code(value.clone())]
         };
         let columns = &["Name", "Value"];
         let values = Table { columns, rows: self.values.iter().map(row).collect() };
-        let values = (!values.rows.is_empty()).then_some(("What the program says of itself", values));
+        let values =
+            (!values.rows.is_empty()).then_some(("What the program says of itself", values));
         counted.chain(values).collect()
     }
 

@@ -46,7 +46,10 @@ const PROFILES: &[(&str, &str)] = &[
         "The heap: which functions hold memory; with seconds=N or base=N, only what grows; with format=flamegraph, for a \
          browser.",
     ),
-    ("/debug/pprof/allocs", "The heap: which functions have allocated memory since the start; with the same parameters."),
+    (
+        "/debug/pprof/allocs",
+        "The heap: which functions have allocated memory since the start; with the same parameters.",
+    ),
     ("/debug/pprof/threads", "The threads, and the stack of each."),
     ("/debug/pprof/tasks", "Counters of the runtime."),
     ("/debug/stalls", "Handlers that have blocked their thread, with the stack of what blocked."),

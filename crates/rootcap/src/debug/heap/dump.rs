@@ -54,7 +54,8 @@ fn rate(head: &str) -> Option<u64> {
 
 /// Each is where a function will go on; what has called lies before that.
 fn addresses_of(text: &str) -> Option<Vec<u64>> {
-    let address = |word: &str| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok()?.checked_sub(1);
+    let address =
+        |word: &str| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok()?.checked_sub(1);
     text.split_whitespace().map(address).collect()
 }
 
@@ -124,7 +125,11 @@ MAPPED_LIBRARIES:
     #[test]
     fn what_is_not_understood_is_named() {
         for (from, to, says) in [
-            ("heap_v2/524288", "heap_v3/1", "line 1 of jemalloc's samples is not understood: \"heap_v3/1\""),
+            (
+                "heap_v2/524288",
+                "heap_v3/1",
+                "line 1 of jemalloc's samples is not understood: \"heap_v3/1\"",
+            ),
             ("heap_v2/524288", "heap_v2/0", "line 1 "),
             ("0x2001", "2001", "line 5 "),
             ("0x2001", "0x0", "line 5 "),

@@ -26,7 +26,11 @@ const NUMBERS: &[(&CStr, &str, &str)] = &[
     (c"stats.allocated", "allocated", "what the program holds"),
     (c"stats.active", "active", "pages of which the program holds a part"),
     (c"stats.metadata", "metadata", "what jemalloc itself needs"),
-    (c"stats.resident", "resident", "in the machine's memory: active, metadata, and what is not given back yet"),
+    (
+        c"stats.resident",
+        "resident",
+        "in the machine's memory: active, metadata, and what is not given back yet",
+    ),
     (c"stats.mapped", "mapped", "addresses that are backed"),
     (c"stats.retained", "retained", "addresses that are kept for later, given back as memory"),
 ];

@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 
 use crate::debug::profile::{Function, Profile};
 
-/// Symbols of jemalloc's, and those by which the compiler calls the program's allocator.
-const SYMBOLS: &[&str] = &["_rjem_", "__rust_", "__rg_", "__rdl_"];
-/// None of what these modules have calls anything of a user's.
-const MODULES: &[&str] = &["alloc::alloc::", "alloc::raw_vec::", "tikv_jemallocator::", "__rustc::"];
+/// How names begin of what calls nothing of a user's: modules, and symbols of jemalloc's.
+const BEGINNINGS: &[&str] =
+    &["alloc::alloc::", "alloc::raw_vec::", "tikv_jemallocator::", "_rjem_"];
+/// By these the compiler calls the program's allocator.
+const SYMBOLS: &[&str] = &["__rust_alloc", "__rust_alloc_zeroed", "__rust_realloc"];
 
-fn is_the_allocators(function: &Function) -> bool {
-    let name = function.name.trim_start_matches('<');
-    SYMBOLS.iter().any(|symbol| function.linkage.starts_with(symbol))
-        || MODULES.iter().any(|module| name.starts_with(module))
+fn is_the_allocators(Function { name, .. }: &Function) -> bool {
+    let (name, symbol) = (name.trim_start_matches('<'), name.trim_start_matches("__rustc::"));
+    SYMBOLS.contains(&symbol) || BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
 }
 
 /// Trims all stacks.
@@ -56,22 +56,19 @@ mod tests {
     #[test]
     fn a_stack_ends_in_who_wanted_the_memory() {
         let bytes = Quantity { name: "space", unit: "bytes" };
-        let sample = |stack: &[u64]| Sample {
-            stack: stack.to_vec(),
-            values: vec![1],
-            labels: Vec::new(),
-        };
+        let sample =
+            |stack: &[u64]| Sample { stack: stack.to_vec(), values: vec![1], labels: Vec::new() };
         let mut profile = Profile {
             quantities: &[],
             period: (bytes, 1),
             samples: vec![sample(&[1, 2, 3, 4, 6]), sample(&[1, 2, 5, 6]), sample(&[6])],
             places: [
                 (1, place(&["prof_backtrace_impl"])),
-                (2, place(&["_rjem_malloc", "__rust_alloc"])),
+                (2, place(&["_rjem_malloc", "__rustc::__rust_alloc"])),
                 (3, place(&["<alloc::alloc::Global as core::alloc::Allocator>::allocate"])),
                 (4, place(&["alloc::raw_vec::RawVec<T>::with_capacity", "holds_memory"])),
                 (5, place(&["alloc::string::String::push_str"])),
-                (6, place(&["main"])),
+                (6, place(&["main", "__rust_try"])),
             ]
             .into(),
             modules: Vec::new(),
@@ -81,9 +78,9 @@ mod tests {
         };
         trim(&mut profile);
         let names = |at: usize| profile.names(&profile.samples[at].stack).collect::<Vec<_>>();
-        assert_eq!(names(0), ["holds_memory", "main"]);
-        assert_eq!(names(1), ["alloc::string::String::push_str", "main"]);
-        assert_eq!(names(2), ["main"]);
+        assert_eq!(names(0), ["holds_memory", "main", "__rust_try"]);
+        assert_eq!(names(1), ["alloc::string::String::push_str", "main", "__rust_try"]);
+        assert_eq!(names(2), ["main", "__rust_try"]);
         assert_eq!(profile.places.keys().copied().collect::<Vec<_>>(), [4, 5, 6]);
     }
 }

@@ -100,7 +100,9 @@ fn wanted(parts: &Parts, kept: &Kept) -> Result<(Since, Form), String> {
     let fields = Fields::read(query, &["base", "seconds", "format"])?;
     let since = match (fields.get("base"), fields.get("seconds")) {
         (None, None) => Since::Ever,
-        (Some(base), None) => Since::Base(kept_as(query::number("base", base, 1, u64::MAX)?, kept)?),
+        (Some(base), None) => {
+            Since::Base(kept_as(query::number("base", base, 1, u64::MAX)?, kept)?)
+        }
         (None, Some(seconds)) => {
             let seconds = query::number("seconds", seconds, 1, LONGEST)?;
             Since::Now(Duration::from_secs(seconds.into()))
@@ -121,12 +123,7 @@ fn kept_as(number: u64, kept: &Kept) -> Result<Arc<Snapshot>, String> {
 }
 
 /// Keeps what the heap is now, to be compared with later.
-pub(in crate::admin) fn keep(
-    _: &Admin,
-    _: &dyn Controls,
-    parts: &Parts,
-    body: &[u8],
-) -> Response {
+pub(in crate::admin) fn keep(_: &Admin, _: &dyn Controls, parts: &Parts, body: &[u8]) -> Response {
     if !body.is_empty() || parts.uri.query().is_some_and(|query| !query.is_empty()) {
         return asked::refused("a POST here says nothing but that the heap is to be kept");
     }
@@ -157,7 +154,10 @@ fn told(number: u64) -> Response {
 }
 
 fn failed(error: &io::Error) -> Response {
-    plain_response(StatusCode::INTERNAL_SERVER_ERROR, format!("the heap cannot be looked into: {error}\n"))
+    plain_response(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        format!("the heap cannot be looked into: {error}\n"),
+    )
 }
 
 /// Says what is missing, as text or for a browser. The forms of profiles are not those of a page.
