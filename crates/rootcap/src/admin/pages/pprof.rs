@@ -80,7 +80,8 @@ impl Page for Index {
             "To look at a profile: go tool pprof -http=: HOST:PORT/debug/pprof/profile?seconds=10 \
              (with -tagroot=grpc_method, by method)."
                 .to_owned(),
-            "Nothing has to be compiled in, but a binary without symbols (strip = true) shows addresses for names."
+            "For the CPU nothing has to be compiled in, for the heap rootcap::jemalloc!(); a binary without symbols \
+             (strip = true) shows addresses for names."
                 .to_owned(),
             "A POST to /debug/pprof/heap keeps what the heap is now, as a base to compare with.".to_owned(),
             format!("Bases that are kept:{}.", if bases.is_empty() { " none" } else { &bases }),

@@ -31,7 +31,11 @@ fn memory_is_text_for_curl_and_numbers_for_programs() {
     for part in ["Resident in the last minute: 219.0 MiB to 339.0 MiB.", "339.0 MiB", "7 entries"] {
         assert!(text.text().contains(part), "{part} in {}", text.text());
     }
+    let unknown =
+        "What the allocator holds is not known: jemalloc, which samples the heap, is compiled in,";
+    assert!(text.text().contains(unknown), "{}", text.text());
     let json = get(server.address, "/debug/memory?format=json").json();
+    assert_eq!(json["allocator"], serde_json::Value::Null);
     assert_eq!(json["parts"]["VmRSS"], 339_u64 << 20);
     assert_eq!(
         (&json["values"]["cache"], &json["values"][MARKUP]),

@@ -16,7 +16,10 @@
 
 use std::io::{self, BufRead};
 
-use super::snapshot::{Amount, Counts, Snapshot};
+use super::{
+    amount::Amount,
+    snapshot::{Counts, Snapshot},
+};
 
 /// Reads all stacks.
 ///

@@ -117,6 +117,9 @@ fn dump_to(path: &CStr) -> io::Result<()> {
     };
     match failed {
         0 => Ok(()),
-        number => Err(io::Error::from_raw_os_error(number)),
+        number => {
+            let error = io::Error::from_raw_os_error(number);
+            Err(io::Error::other(format!("jemalloc does not write its samples: {error}")))
+        }
     }
 }

@@ -8,6 +8,7 @@
 //! profile, which may find a thread within jemalloc, allocates nothing and waits for nothing. So neither waits for the
 //! other.
 
+mod amount;
 mod dump;
 #[cfg(all(
     feature = "jemalloc",

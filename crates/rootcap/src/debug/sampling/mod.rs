@@ -14,6 +14,7 @@ mod pool;
 mod stacks;
 mod symbols;
 mod system;
+mod timers;
 mod unwind;
 
 #[cfg(test)]
