@@ -58,7 +58,7 @@ async fn pprof_names_the_function_that_holds_the_memory() {
     assert!(!top.contains("rjem") && !top.contains("rust_alloc"), "{top}");
     let objects = pprof.run(&["-top", "-sample_index=inuse_objects"], &heap);
     assert!(objects.contains("Type: inuse_objects"), "{objects}");
-    let svg = pprof.run(&["-svg"], &heap);
+    let svg = pprof.run(&["-svg", "-nodecount=1000"], &heap);
     assert!(svg.contains("<svg") && svg.contains("first_holder"), "{svg}");
 
     greet(&example, "nobody").await;

@@ -139,7 +139,7 @@ mod tests {
             steps in proptest::collection::vec((1_u64..100_000, any::<[u64; 3]>()), 2..100),
         ) {
             let mut at = Duration::ZERO;
-            let sample = |(pause, [resident, swapped, allocated])| {
+            let sample = |(pause, [resident, swapped, allocated]): (u64, [u64; 3])| {
                 at += Duration::from_millis(pause);
                 Sample { at, resident, anonymous: resident / 2, swapped, allocated }
             };
