@@ -118,7 +118,7 @@ MAPPED_LIBRARIES:
         assert_eq!(snapshot.every, 524_288);
         assert_eq!(snapshot.stacks.len(), 2);
         // Of objects of 1 MiB, 1 - 1/e^2 are sampled.
-        let two = Amount { objects: 2, bytes: 2_425_406 };
+        let two = Amount { objects: 2, bytes: 2_425_393 };
         let living = snapshot.stacks[&[0x1000, 0x2000][..]];
         assert_eq!(living, Counts { in_use: two, allocated: two });
         let freed = snapshot.stacks[&[0x1000, 0x3000][..]];
@@ -139,11 +139,14 @@ MAPPED_LIBRARIES:
             ("2: 2097152 [2: 2097152]", "2: 2097152", "line 6 "),
             ("t*: 2: 2097152 [2", "t*: two: 2097152 [2", "line 6 "),
             ("t17:", "tx:", "line 4 "),
-            ("\nMAPPED_LIBRARIES:", "", "jemalloc's samples are cut short"),
+            ("MAPPED_LIBRARIES:", "OTHER_LIBRARIES:", "line 11 "),
         ] {
             let error = read(DUMP.replacen(from, to, 1).as_bytes()).unwrap_err();
             assert!(error.to_string().starts_with(says), "{error}");
         }
+        let cut = DUMP.split("MAPPED").next().unwrap();
+        let error = read(cut.as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), "jemalloc's samples are cut short");
         assert!(read(&b""[..]).is_err());
     }
 
