@@ -139,7 +139,7 @@ MAPPED_LIBRARIES:
             ("2: 2097152 [2: 2097152]", "2: 2097152", "line 6 "),
             ("t*: 2: 2097152 [2", "t*: two: 2097152 [2", "line 6 "),
             ("t17:", "tx:", "line 4 "),
-            ("MAPPED_LIBRARIES:", "OTHER_LIBRARIES:", "line 11 "),
+            ("MAPPED_LIBRARIES:", "OTHER_LIBRARIES:", "line 12 "),
         ] {
             let error = read(DUMP.replacen(from, to, 1).as_bytes()).unwrap_err();
             assert!(error.to_string().starts_with(says), "{error}");
