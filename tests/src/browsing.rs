@@ -23,8 +23,17 @@ use tonic::{body::Body, server::NamedService};
 use tower::Service;
 
 /// Routes that a browser can get, and that are no pages of HTML.
-const NO_PAGES: &[&str] =
-    &["/metrics", "/livez", "/readyz", "/healthz", "/info", "/style.css", "/debug/pprof/profile"];
+const NO_PAGES: &[&str] = &[
+    "/metrics",
+    "/livez",
+    "/readyz",
+    "/healthz",
+    "/info",
+    "/style.css",
+    "/debug/pprof/profile",
+    "/debug/pprof/heap",
+    "/debug/pprof/allocs",
+];
 
 /// What nothing stands in the way of.
 const ANYTHING: &str = "<script>alert(6)</script><img src=x onerror=alert(7)>\"'&\u{1b}[31m";

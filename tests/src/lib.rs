@@ -16,6 +16,7 @@ pub mod hpack;
 pub mod metrics;
 pub mod otlp;
 pub mod pki;
+pub mod pprof;
 pub mod process;
 pub mod programs;
 pub mod proxy;

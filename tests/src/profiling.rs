@@ -1,16 +1,11 @@
 //! Profiles of a server that works, as other programs read them; handlers that block, and where.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
 use rootcap_proto::testing::{BlockRequest, ComputeRequest, faults_client::FaultsClient};
-use rootcap_tests::{directory::Directory, example::Example, programs, wait};
+use rootcap_tests::{example::Example, pprof::Pprof, wait};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tonic::transport::Channel;
@@ -35,51 +30,31 @@ async fn get(example: &Example, path: &str) -> Response<Bytes> {
     example.admin.response(Method::GET, path, "").await
 }
 
-/// Runs `go tool pprof`, and returns what it writes.
-fn pprof(go: &Path, directory: &Directory, arguments: &[&str]) -> String {
-    let mut command = Command::new(go);
-    command.args(["tool", "pprof", "-symbolize=none"]).args(arguments);
-    command.env("PPROF_TMPDIR", directory.path()).env("HOME", directory.path());
-    let output = command.current_dir(directory.path()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {said}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// `go`, and what its tool draws with.
-fn go() -> Option<PathBuf> {
-    programs::find("dot")?;
-    programs::find("go")
-}
-
 #[tokio::test]
 async fn pprof_names_the_function_of_a_busy_handler_and_its_method() {
-    let Some(go) = go() else { return };
+    let Some(pprof) = Pprof::find() else { return };
     let example = Example::start("faults", &[]).await;
     let _busy = keep_busy(&example).await;
     let response = get(&example, "/debug/pprof/profile?seconds=1&hz=250").await;
     assert_eq!(response.status(), StatusCode::OK, "{:?}", response.body());
-    let directory = Directory::create();
-    let file = directory.path().join("profile.pb.gz");
-    fs::write(&file, response.body()).unwrap();
-    let file = file.to_str().unwrap();
+    let profile = response.body();
 
     // Flat, flat %, sum %, cum, cum %, and the name.
-    let top = pprof(&go, &directory, &["-top", file]);
+    let top = pprof.run(&["-top"], profile);
     let row = |name: &str| top.lines().find(|line| line.contains(name)).map(str::to_owned);
     let hot = row("faults_service::compute_for").or_else(|| row("compute_for"));
     assert!(hot.is_some(), "{top}");
     assert!(top.contains("Type: cpu") && top.contains("Duration: 1"), "{top}");
-    let cumulative = pprof(&go, &directory, &["-top", "-cum", "-focus=compute_for", file]);
+    let cumulative = pprof.run(&["-top", "-cum", "-focus=compute_for"], profile);
     assert!(cumulative.contains("CallTask"), "its callers are known: {cumulative}");
 
-    let svg = pprof(&go, &directory, &["-svg", file]);
+    let svg = pprof.run(&["-svg"], profile);
     assert!(svg.contains("<svg") && svg.contains("compute_for"), "{svg}");
-    let tags = pprof(&go, &directory, &["-tags", file]);
+    let tags = pprof.run(&["-tags"], profile);
     assert!(tags.contains("grpc_method") && tags.contains(COMPUTE), "{tags}");
-    let tags = pprof(&go, &directory, &["-tags", "-focus=compute_for", file]);
+    let tags = pprof.run(&["-tags", "-focus=compute_for"], profile);
     assert!(tags.contains(COMPUTE) && !tags.contains("/unknown"), "{tags}");
-    let comments = pprof(&go, &directory, &["-comments", file]);
+    let comments = pprof.run(&["-comments"], profile);
     assert!(comments.contains("Sampled each 4ms"), "{comments}");
 }
 
@@ -136,6 +111,23 @@ async fn what_cannot_be_is_refused_with_what_can() {
         let (status, text) = example.admin.get(&format!("/debug/pprof/profile?{query}")).await;
         assert_eq!((status, text.as_str()), (StatusCode::BAD_REQUEST, wanted));
     }
+}
+
+#[tokio::test]
+async fn without_jemalloc_the_heap_is_not_known_and_the_page_says_how_it_would_be() {
+    let example = Example::start("faults", &[]).await;
+    let wanted = "There is no profile of the heap: this program was built without jemalloc";
+    for (method, path) in [
+        (Method::GET, "/debug/pprof/heap"),
+        (Method::GET, "/debug/pprof/allocs?format=flamegraph"),
+        (Method::POST, "/debug/pprof/heap"),
+    ] {
+        let (status, text) = example.admin.send(method, path, "").await;
+        assert_eq!(status, StatusCode::NOT_IMPLEMENTED, "{text}");
+        assert!(text.starts_with(wanted) && text.contains("rootcap::jemalloc!();"), "{text}");
+    }
+    let (_, memory) = example.admin.get("/debug/memory").await;
+    assert!(memory.contains("What the allocator holds is not known: this program was"), "{memory}");
 }
 
 async fn json(example: &Example, path: &str) -> Value {

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{bench, cargo_command, codegen, fuzz};
+use crate::{bench, cargo_command, codegen, fuzz, heap};
 
 type Check = fn() -> Result<(), Box<dyn Error>>;
 
@@ -23,6 +23,7 @@ const STEPS: &[(&str, Check)] = &[
     ("clippy of the benchmark", || {
         cargo(&["clippy", "--release", "--workspace", BENCH, "--", "--deny=warnings"])
     }),
+    ("heap profiles", || with(heap::tools(), heap::run)),
     ("docs", docs),
     ("examples", || cargo(&["build", "--package", "rootcap-examples", "--examples"])),
     ("generated files", || codegen::run(codegen::Mode::Check)),

@@ -6,6 +6,7 @@ mod binaries;
 mod ci;
 mod codegen;
 mod fuzz;
+mod heap;
 #[cfg(test)]
 mod walls;
 

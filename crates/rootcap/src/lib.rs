@@ -12,6 +12,9 @@ mod error;
 pub mod fuzzing;
 pub mod health;
 mod in_force;
+#[cfg(feature = "jemalloc")]
+#[doc(hidden)]
+pub mod jemalloc;
 mod latency;
 mod lifecycle;
 mod limits;

@@ -20,7 +20,7 @@ use crate::{
     },
     config::Loaded,
     debug::{
-        Names, Stalls,
+        Names, Stalls, heap,
         memory::{self, Memory},
         values,
     },
@@ -148,7 +148,8 @@ impl admin::Process for Process {
 
     fn memory(&self) -> MemoryRows {
         let parts = [memory::parts(), memory::rolled_up()].concat();
-        MemoryRows { history: self.memory.history(), parts, values: values::read() }
+        let (history, allocator) = (self.memory.history(), heap::numbers());
+        MemoryRows { history, parts, allocator, values: values::read() }
     }
 
     fn polled(&self) -> Names {

@@ -43,6 +43,8 @@ mod tests {
     use super::*;
     use crate::{call::REQUEST_ID, deadline::GRPC_TIMEOUT};
 
+    type Find = fn(Head<'_>) -> Option<&HeaderValue>;
+
     fn headers(names: &[HeaderName]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in names.iter().zip(["first", "second"].into_iter().cycle()) {
@@ -53,7 +55,7 @@ mod tests {
 
     #[test]
     fn each_header_is_found_and_of_two_the_first() {
-        let found: [(HeaderName, fn(Head<'_>) -> Option<&HeaderValue>); 3] = [
+        let found: [(HeaderName, Find); 3] = [
             (USER_AGENT, |head| head.user_agent),
             (GRPC_TIMEOUT.clone(), |head| head.timeout),
             (REQUEST_ID, |head| head.request_id),

@@ -28,6 +28,9 @@
 //! | `/debug/memory` | guarded | the memory of the process: now, in the last minute, in the last day |
 //! | `/debug/pprof/` | guarded | the list of profiles |
 //! | `/debug/pprof/profile` | guarded | where the CPU is used in the next seconds, for go tool pprof, or as a flame graph |
+//! | `/debug/pprof/heap` | guarded | which functions hold memory; with base=N or seconds=N, only what grows |
+//! | `/debug/pprof/heap` | guarded | `POST`: keeps what the heap is now, as a base to compare with |
+//! | `/debug/pprof/allocs` | guarded | which functions have allocated memory since the start; with base=N or seconds=N, since then |
 //! | `/debug/pprof/tasks` | guarded | what the runtime counts of its tasks, and what those of calls wait for |
 //! | `/debug/pprof/threads` | guarded | the threads of the process, and the stack of each |
 //! | `/debug/stack` | guarded | the layers that a call passes, outermost first |

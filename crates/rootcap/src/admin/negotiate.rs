@@ -73,7 +73,8 @@ pub(super) fn answer(parts: &Parts, usual: Format, page: &impl Page) -> Response
     sent(accepted(&parts.headers, usual), page)
 }
 
-fn sent(format: Format, page: &impl Page) -> Response {
+/// Sends `page` in this form.
+pub(super) fn sent(format: Format, page: &impl Page) -> Response {
     let body = match format {
         Format::Html => page::html(page),
         Format::Text => page::text(page),

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 
 use super::calls::{CallQuery, CallRows, Cancelled};
 use super::latency::{LatencyQuery, LatencyRows};
+use crate::debug::heap::Absent;
 use crate::debug::memory::{History, Part};
 use crate::debug::{Names, stalls::Stall};
 use crate::in_force::{InForce, Replaced};
@@ -135,6 +136,8 @@ pub(crate) struct MemoryRows {
     pub(crate) history: History,
     /// What there is now, by what it is.
     pub(crate) parts: Vec<Part>,
+    /// What the allocator counts, or why it does not.
+    pub(crate) allocator: Result<Vec<Part>, Absent>,
     /// What the program shows of itself.
     pub(crate) values: BTreeMap<String, String>,
 }

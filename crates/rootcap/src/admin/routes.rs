@@ -56,6 +56,9 @@ pub(super) fn rows() -> Vec<Row> {
         Row::heavy("/debug/memory", Guarded, memory::show, "the memory of the process: now, in the last minute, in the last day"),
         Row::get("/debug/pprof/", Guarded, pprof::index, "the list of profiles"),
         Row::lasting("/debug/pprof/profile", pprof::profile, pprof::TIMEOUT, "where the CPU is used in the next seconds, for go tool pprof, or as a flame graph"),
+        Row::lasting("/debug/pprof/heap", pprof::in_use, pprof::TIMEOUT, "which functions hold memory; with base=N or seconds=N, only what grows"),
+        Row::lasting_change(Method::POST, "/debug/pprof/heap", pprof::keep, "keeps what the heap is now, as a base to compare with"),
+        Row::lasting("/debug/pprof/allocs", pprof::allocated, pprof::TIMEOUT, "which functions have allocated memory since the start; with base=N or seconds=N, since then"),
         Row::heavy("/debug/pprof/tasks", Guarded, tasks::show, "what the runtime counts of its tasks, and what those of calls wait for"),
         Row::heavy("/debug/pprof/threads", Guarded, threads::show, "the threads of the process, and the stack of each"),
         Row::get("/debug/stack", Guarded, stack::show, "the layers that a call passes, outermost first"),
@@ -154,6 +157,20 @@ impl Row {
     ) -> Self {
         let handler = move |State(shared): State<Arc<Shared>>, Head(parts): Head, body: Bytes| async move {
             make(&shared.admin, &*shared.controls, &parts, &body)
+        };
+        Self::new(method, path, Guarded, handler, description)
+    }
+
+    /// A change that takes its time.
+    fn lasting_change(
+        method: Method,
+        path: &'static str,
+        make: Make,
+        description: &'static str,
+    ) -> Self {
+        let turns = Turns::new();
+        let handler = move |State(shared): State<Arc<Shared>>, Head(parts): Head, body: Bytes| {
+            turns.run(move || make(&shared.admin, &*shared.controls, &parts, &body))
         };
         Self::new(method, path, Guarded, handler, description)
     }

@@ -24,6 +24,7 @@ mod sampling;
 mod sampling;
 
 pub(crate) mod flame;
+pub(crate) mod heap;
 pub(crate) mod marks;
 pub(crate) mod memory;
 pub(crate) mod methods;

@@ -15,6 +15,7 @@ use crate::admin::negotiate::{Format, answer_query};
 use crate::admin::page::{Cell, Page, Table};
 use crate::admin::process::{MemoryRows, seconds};
 use crate::admin::routes::Admin;
+use crate::debug::heap::Absent;
 use crate::debug::memory::{History, Part, Sample};
 
 /// Shows the memory. Reading the page tables takes time, so this is no page for the admin thread.
@@ -26,6 +27,8 @@ pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
 struct Memory {
     /// By the name that the kernel gives it.
     parts: BTreeMap<&'static str, u64>,
+    /// By the name that the allocator gives it; `None` where it does not say.
+    allocator: Option<BTreeMap<&'static str, u64>>,
     /// What the program has registered.
     values: BTreeMap<String, String>,
     /// Twice a second, for a minute; the oldest first.
@@ -34,6 +37,8 @@ struct Memory {
     last_day: Vec<Look>,
     #[serde(skip)]
     listed: Vec<Part>,
+    #[serde(skip)]
+    counted: Result<Vec<Part>, Absent>,
     #[serde(skip)]
     history: History,
 }
@@ -46,25 +51,30 @@ struct Look {
     resident_bytes: u64,
     anonymous_bytes: u64,
     swapped_bytes: u64,
+    /// 0 where the allocator does not say.
+    allocated_bytes: u64,
 }
 
 impl Memory {
     fn of(rows: MemoryRows) -> Self {
-        let MemoryRows { history, parts: listed, values } = rows;
+        let MemoryRows { history, parts: listed, allocator: counted, values } = rows;
         let now = history.last().unwrap_or_default().at;
         let look = |sample: Sample| Look {
             ago: now.saturating_sub(sample.at),
             resident_bytes: sample.resident,
             anonymous_bytes: sample.anonymous,
             swapped_bytes: sample.swapped,
+            allocated_bytes: sample.allocated,
         };
         let (last_minute, last_day) = (history.recent().map(look), history.minutes().map(look));
         Self {
-            parts: listed.iter().map(|part| (part.key, part.bytes)).collect(),
+            parts: by_key(&listed),
+            allocator: counted.as_deref().ok().map(by_key),
             values,
             last_minute: last_minute.collect(),
             last_day: last_day.collect(),
             listed,
+            counted,
             history,
         }
     }
@@ -79,35 +89,36 @@ impl Page for Memory {
         if self.listed.is_empty() {
             return vec!["This platform does not say what memory the process uses.".to_owned()];
         }
-        vec![match range(self.history.recent()) {
+        let resident = match range(self.history.recent()) {
             Some((least, most)) => {
                 format!("Resident in the last minute: {} to {}.", size(least), size(most))
             }
             None => "Nothing was seen of the last minute yet.".to_owned(),
-        }]
+        };
+        let heap = match &self.counted {
+            Ok(_) => "Which functions hold it: /debug/pprof/heap.".to_owned(),
+            Err(absent) => format!("What the allocator holds is not known: {absent}."),
+        };
+        vec![resident, heap]
     }
 
     fn table(&self) -> Table {
-        let row = |part: &Part| {
-            vec![
-                Cell::Text(part.name.to_owned()),
-                Cell::Short(size(part.bytes)),
-                Cell::Code(part.key.to_owned()),
-            ]
-        };
-        let columns = &["Memory", "Size", "In /proc"];
-        Table { columns, rows: self.listed.iter().map(row).collect() }
+        table_of(&["Memory", "Size", "In /proc"], &self.listed)
     }
 
     fn more_tables(&self) -> Vec<(&'static str, Table)> {
-        if self.values.is_empty() {
-            return Vec::new();
-        }
+        let counted = self
+            .counted
+            .iter()
+            .map(|parts| ("The heap", table_of(&["Of the heap", "Size", "In jemalloc"], parts)));
         let row = |(name, value): (&String, &String)| {
             vec![Cell::Key(name.clone()), Cell::Code(value.clone())]
         };
-        let rows = self.values.iter().map(row).collect();
-        vec![("What the program says of itself", Table { columns: &["Name", "Value"], rows })]
+        let columns = &["Name", "Value"];
+        let values = Table { columns, rows: self.values.iter().map(row).collect() };
+        let values =
+            (!values.rows.is_empty()).then_some(("What the program says of itself", values));
+        counted.chain(values).collect()
     }
 
     fn pictures(&self, html: &mut Html) {
@@ -118,6 +129,21 @@ impl Page for Memory {
         chart::draw(html, "The last day, the most in each minute", &day);
         html.markup("</div>");
     }
+}
+
+fn by_key(parts: &[Part]) -> BTreeMap<&'static str, u64> {
+    parts.iter().map(|part| (part.key, part.bytes)).collect()
+}
+
+fn table_of(columns: &'static [&'static str], parts: &[Part]) -> Table {
+    let row = |part: &Part| {
+        vec![
+            Cell::Text(part.name.to_owned()),
+            Cell::Short(size(part.bytes)),
+            Cell::Code(part.key.to_owned()),
+        ]
+    };
+    Table { columns, rows: parts.iter().map(row).collect() }
 }
 
 /// The least and the most that was resident.

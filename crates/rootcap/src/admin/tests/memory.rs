@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::client::{get, send};
 use super::{Fake, MARKUP, start};
 use crate::admin::MemoryRows;
+use crate::debug::heap::Absent;
 use crate::debug::memory::{History, Part, Sample};
 
 /// It grows for two minutes.
@@ -13,14 +14,14 @@ pub(super) fn rows() -> MemoryRows {
     let mut history = History::default();
     for look in 0..240_u64 {
         let (at, resident) = (Duration::from_millis(500 * look), (100 + look) << 20);
-        history.note(Sample { at, resident, anonymous: resident / 2, swapped: 0 });
+        history.note(Sample { at, resident, anonymous: resident / 2, ..Sample::default() });
     }
     let resident = Part { name: "resident", key: "VmRSS", bytes: 339 << 20 };
     let values = BTreeMap::from([
         ("cache".to_owned(), "7 entries".to_owned()),
         (MARKUP.to_owned(), MARKUP.to_owned()),
     ]);
-    MemoryRows { history, parts: vec![resident], values }
+    MemoryRows { history, parts: vec![resident], allocator: Err(Absent::OtherAllocator), values }
 }
 
 #[test]
@@ -30,7 +31,11 @@ fn memory_is_text_for_curl_and_numbers_for_programs() {
     for part in ["Resident in the last minute: 219.0 MiB to 339.0 MiB.", "339.0 MiB", "7 entries"] {
         assert!(text.text().contains(part), "{part} in {}", text.text());
     }
+    let unknown =
+        "What the allocator holds is not known: jemalloc, which samples the heap, is compiled in,";
+    assert!(text.text().contains(unknown), "{}", text.text());
     let json = get(server.address, "/debug/memory?format=json").json();
+    assert_eq!(json["allocator"], serde_json::Value::Null);
     assert_eq!(json["parts"]["VmRSS"], 339_u64 << 20);
     assert_eq!(
         (&json["values"]["cache"], &json["values"][MARKUP]),

@@ -294,6 +294,19 @@ fn the_head_of_a_profile_takes_no_profile() {
 }
 
 #[test]
+fn without_a_profile_of_the_heap_there_is_a_page_that_says_how_to_have_one() {
+    let server = start(Fake::default());
+    for path in ["/debug/pprof/heap", "/debug/pprof/allocs"] {
+        let html = browse(server.address, path);
+        let kind = html.header("content-type");
+        assert_eq!((html.status, kind), (501, "text/html; charset=utf-8"));
+        assert!(html.text().contains("<code>rootcap::jemalloc!();</code>"), "{}", html.text());
+        let json = get(server.address, &format!("{path}?format=json"));
+        assert!(json.json()["missing"].as_str().unwrap().contains("call rootcap::jemalloc!()"));
+    }
+}
+
+#[test]
 fn the_settings_page_tells_what_the_tls_files_held_and_why_newer_ones_are_not_used() {
     let server = start(Fake::default());
     let text = get(server.address, "/debug/config");

@@ -22,6 +22,8 @@ pub(crate) struct Sample {
     pub(crate) anonymous: u64,
     /// What was written to swap.
     pub(crate) swapped: u64,
+    /// What the program holds of its heap; 0 where the allocator does not say.
+    pub(crate) allocated: u64,
 }
 
 impl Sample {
@@ -32,6 +34,7 @@ impl Sample {
             resident: self.resident.max(other.resident),
             anonymous: self.anonymous.max(other.anonymous),
             swapped: self.swapped.max(other.swapped),
+            allocated: self.allocated.max(other.allocated),
         }
     }
 }
@@ -87,7 +90,7 @@ mod tests {
 
     fn sample(millis: u64, resident: u64) -> Sample {
         let at = Duration::from_millis(millis);
-        Sample { at, resident, anonymous: resident / 2, swapped: 7 }
+        Sample { at, resident, anonymous: resident / 2, swapped: 7, allocated: resident / 3 }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The memory of the process: as the system counts it, now and in the recent past.
+//! The memory of the process: as the system and the allocator count it, now and in the recent past.
 //!
 //! What the kernel keeps as numbers anyway (`/proc/self/status`) is read twice a second. What it has to walk the page
 //! tables for (`/proc/self/smaps_rollup`) is read only when somebody looks.
@@ -12,6 +12,8 @@ use std::{
 };
 
 use tokio::time::{Instant, MissedTickBehavior};
+
+use super::heap;
 
 pub(crate) use history::{History, Sample};
 pub(crate) use proc::{Part, parts, rolled_up};
@@ -34,6 +36,7 @@ impl Memory {
             ticks.tick().await;
             // Where there is no `/proc`, there will be none.
             let Some(sample) = proc::sample(began.elapsed()) else { return };
+            let sample = Sample { allocated: heap::allocated(), ..sample };
             self.0.lock().unwrap_or_else(PoisonError::into_inner).note(sample);
         }
     }

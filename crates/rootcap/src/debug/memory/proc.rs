@@ -8,7 +8,7 @@ use super::Sample;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) name: &'static str,
-    /// The name that the kernel gives it.
+    /// The name that the kernel, or the allocator, gives it.
     pub(crate) key: &'static str,
     pub(crate) bytes: u64,
 }
@@ -42,6 +42,7 @@ pub(super) fn sample(at: Duration) -> Option<Sample> {
         resident: bytes("VmRSS")?,
         anonymous: bytes("RssAnon").unwrap_or(0),
         swapped: bytes("VmSwap").unwrap_or(0),
+        allocated: 0,
     })
 }
 

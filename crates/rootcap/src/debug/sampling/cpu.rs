@@ -1,8 +1,7 @@
 //! The CPU profile: timers that run on each thread's CPU time, and the stacks that they find.
 
 use std::{
-    collections::{BTreeSet, HashMap, hash_map::Entry},
-    io,
+    collections::{HashMap, hash_map::Entry},
     sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant, SystemTime},
@@ -12,7 +11,8 @@ use super::{
     handler::CPU,
     modules::Module,
     pool::{Recording, Sample},
-    system::{self, Timer},
+    system,
+    timers::Timers,
     unwind::Unwinder,
     written,
 };
@@ -26,8 +26,6 @@ use crate::debug::{
 const TICK: Duration = Duration::from_millis(10);
 /// After how many of these it is looked for new threads.
 const LOOK: u32 = 10;
-/// The most threads that are sampled.
-const THREADS: usize = 4096;
 /// The most different stacks of one profile.
 const STACKS: usize = 100_000;
 
@@ -104,57 +102,6 @@ pub(super) fn record(request: &Request, stop: &Stop) -> Result<Recorded, Refused
     let modules = unwinder.modules().to_vec();
     unwinder.keep();
     Ok(Recorded { found, timers, modules, started, lasted })
-}
-
-/// The timers of the threads of this process.
-struct Timers {
-    period: Duration,
-    recording: u64,
-    running: HashMap<u32, Timer>,
-    names: HashMap<u32, String>,
-    /// Threads that could have none.
-    without: BTreeSet<u32>,
-}
-
-impl Timers {
-    fn new(hz: u32, recording: u64) -> Self {
-        let period = Duration::from_secs(1) / hz;
-        let (running, names, without) = Default::default();
-        Self { period, recording, running, names, without }
-    }
-
-    /// Gives a timer to each thread that has none.
-    fn arm(&mut self) -> io::Result<()> {
-        let threads = super::threads()?;
-        self.running.retain(|thread, _| threads.contains(thread));
-        for thread in threads {
-            if let Entry::Vacant(free) = self.running.entry(thread) {
-                // At random, so that a thread that works less than a period is found as often as it ought to be.
-                let first = self.period.mul_f64(fastrand::f64()).max(Duration::from_nanos(1));
-                match Timer::start(thread, first, self.period, self.recording) {
-                    Ok(timer) if self.names.len() < THREADS => {
-                        free.insert(timer);
-                        self.names.insert(thread, super::name(thread));
-                    }
-                    // It may have ended meanwhile.
-                    _ if !super::exists(thread) => {}
-                    _ => drop(self.without.insert(thread)),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Ends all of them.
-    fn end(&mut self) {
-        for thread in self.running.drain().map(|(thread, _)| thread) {
-            // A new thread gives itself its name only when it runs. One that has ended keeps what it had.
-            let name = super::name(thread);
-            if !name.is_empty() {
-                self.names.insert(thread, name);
-            }
-        }
-    }
 }
 
 /// What was found so far.

@@ -14,6 +14,7 @@ mod pool;
 mod stacks;
 mod symbols;
 mod system;
+mod timers;
 mod unwind;
 
 #[cfg(test)]
@@ -25,6 +26,8 @@ use std::{
     path::Path,
 };
 
+#[cfg(feature = "jemalloc")]
+pub(crate) use self::system::memory_file;
 pub(crate) use self::{cpu::profile_cpu, stacks::stacks, system::thread};
 use self::{modules::Module, symbols::Symbols, unwind::Unwinder};
 use super::profile::{MappedFile, Place};

@@ -196,7 +196,7 @@ fn time(duration: Duration) -> libc::timespec {
 ///
 /// # Errors
 /// When the system has none to give.
-pub(super) fn memory_file(bytes: u64) -> io::Result<File> {
+pub(crate) fn memory_file(bytes: u64) -> io::Result<File> {
     if rlimit::Resource::FSIZE.get_soft()? < bytes {
         // A write beyond it would end the process.
         return Err(io::Error::other("the limit of the size of files (RLIMIT_FSIZE) is too low"));

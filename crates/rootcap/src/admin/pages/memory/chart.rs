@@ -16,10 +16,11 @@ const WORDS: f64 = 14.0;
 /// A line: its class, its name, and what it follows.
 type Line = (&'static str, &'static str, fn(&Sample) -> u64);
 
-const LINES: [Line; 3] = [
+const LINES: [Line; 4] = [
     ("first", "resident (whole line)", |sample| sample.resident),
     ("second", "of no file (dashes)", |sample| sample.anonymous),
     ("third", "swapped (dots)", |sample| sample.swapped),
+    ("fourth", "allocated (dashes and dots)", |sample| sample.allocated),
 ];
 
 /// Draws samples, the oldest first; of fewer than two there is nothing to draw.
@@ -59,7 +60,8 @@ impl Scale {
     /// `None` where the samples take no time.
     fn of(samples: &[Sample]) -> Option<Self> {
         let (from, to) = (samples.first()?.at, samples.last()?.at);
-        let most = samples.iter().map(|sample| sample.resident.max(sample.swapped)).max()?;
+        let highest = |sample| LINES.iter().map(|(_, _, of)| of(sample)).max();
+        let most = samples.iter().filter_map(highest).max()?;
         let seconds = to.saturating_sub(from).as_secs_f64();
         (seconds > 0.0).then(|| Self { from, seconds, most: round_up(most) })
     }
@@ -134,12 +136,12 @@ mod tests {
     proptest! {
         #[test]
         fn every_point_is_within_the_picture(
-            steps in proptest::collection::vec((1_u64..100_000, any::<u64>(), any::<u64>()), 2..100),
+            steps in proptest::collection::vec((1_u64..100_000, any::<[u64; 3]>()), 2..100),
         ) {
             let mut at = Duration::ZERO;
-            let sample = |(pause, resident, swapped)| {
+            let sample = |(pause, [resident, swapped, allocated]): (u64, [u64; 3])| {
                 at += Duration::from_millis(pause);
-                Sample { at, resident, anonymous: resident / 2, swapped }
+                Sample { at, resident, anonymous: resident / 2, swapped, allocated }
             };
             let samples: Vec<_> = steps.into_iter().map(sample).collect();
             let mut html = Html::default();
