@@ -163,10 +163,12 @@ fn failed(error: &io::Error) -> Response {
 
 /// Says what is missing, as text or for a browser. The forms of profiles are not those of a page.
 fn missing(parts: &Parts, absent: Absent) -> Response {
-    let fields = Fields::read(parts.uri.query().unwrap_or_default(), PARAMETERS);
-    let format = fields.and_then(|fields| choose(&fields, &parts.headers, Format::Text));
-    let page = Missing { missing: absent.to_string() };
-    let mut response = sent(format.unwrap_or(Format::Text), &page);
+    let fields = match Fields::read(parts.uri.query().unwrap_or_default(), PARAMETERS) {
+        Ok(fields) => fields,
+        Err(problem) => return Refusal::from(problem).into_response(),
+    };
+    let format = choose(&fields, &parts.headers, Format::Text).unwrap_or(Format::Text);
+    let mut response = sent(format, &Missing { missing: absent.to_string() });
     *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
     response
 }
