@@ -20,7 +20,9 @@ use crate::{
     },
     config::Loaded,
     debug::{
-        Names, Stalls, heap,
+        Names, Stalls,
+        dump::{self, NoDump, Waits},
+        heap,
         memory::{self, Memory},
         values,
     },
@@ -162,7 +164,7 @@ impl admin::Process for Process {
     }
 
     fn tasks(&self) -> TaskRows {
-        let runtime = self.metrics.runtime();
+        let runtime = self.metrics.service().metrics();
         let worker = |number| WorkerRow {
             busy: runtime.worker_total_busy_duration(number),
             parked: runtime.worker_park_count(number),
@@ -172,6 +174,10 @@ impl admin::Process for Process {
             queued: runtime.global_queue_depth(),
             workers: (0..runtime.num_workers()).map(worker).collect(),
         }
+    }
+
+    fn dump_tasks(&self) -> Result<Vec<Waits>, NoDump> {
+        dump::of(self.metrics.service())
     }
 
     fn limits(&self) -> LimitRows {

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 
 use super::calls::{CallQuery, CallRows, Cancelled};
 use super::latency::{LatencyQuery, LatencyRows};
+use crate::debug::dump::{NoDump, Waits};
 use crate::debug::heap::Absent;
 use crate::debug::memory::{History, Part};
 use crate::debug::{Names, stalls::Stall};
@@ -21,7 +22,8 @@ pub(crate) use limits::{DecisionRow, LimitRow, LimitRows};
 
 /// The process that the admin port shows: its only view of the rest.
 ///
-/// No method may wait for the service's runtime: the admin port answers while that runtime is stuck.
+/// No method that is called on the admin thread may wait for the service's runtime: the admin port answers while that
+/// runtime is stuck.
 pub(crate) trait Process: Send + Sync + 'static {
     /// The whole text exposition of the metrics.
     fn metrics(&self) -> String;
@@ -74,6 +76,9 @@ pub(crate) trait Process: Send + Sync + 'static {
 
     /// What the service's runtime counts of its tasks.
     fn tasks(&self) -> TaskRows;
+
+    /// What each of those tasks waits for. Pauses the service for a moment, and waits for it, for some seconds at most.
+    fn dump_tasks(&self) -> Result<Vec<Waits>, NoDump>;
 
     /// The rules of the limits, and their last decisions.
     fn limits(&self) -> LimitRows;

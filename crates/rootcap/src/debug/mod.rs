@@ -23,6 +23,7 @@ mod sampling;
 ))]
 mod sampling;
 
+pub(crate) mod dump;
 pub(crate) mod flame;
 pub(crate) mod heap;
 pub(crate) mod marks;

@@ -15,7 +15,7 @@ static RECORDER: OnceLock<Option<Recorder>> = OnceLock::new();
 pub(crate) struct Metrics {
     recorder: Option<Recorder>,
     process: metrics_process::Collector,
-    runtime: tokio::runtime::RuntimeMetrics,
+    service: tokio::runtime::Handle,
 }
 
 impl Metrics {
@@ -24,7 +24,7 @@ impl Metrics {
         let process = metrics_process::Collector::default();
         let recorder = RECORDER.get_or_init(install_recorder).clone();
         metrics::describe();
-        Self { recorder, process, runtime: tokio::runtime::Handle::current().metrics() }
+        Self { recorder, process, service: tokio::runtime::Handle::current() }
     }
 
     /// The text exposition.
@@ -41,13 +41,13 @@ impl Metrics {
         text
     }
 
-    /// What the service's runtime counts.
-    pub(crate) fn runtime(&self) -> &tokio::runtime::RuntimeMetrics {
-        &self.runtime
+    /// The service's runtime, which these are also of.
+    pub(crate) fn service(&self) -> &tokio::runtime::Handle {
+        &self.service
     }
 
     fn collect_runtime(&self) {
-        let runtime = &self.runtime;
+        let runtime = self.service.metrics();
         metrics::runtime_workers().set(runtime.num_workers() as f64);
         metrics::runtime_alive_tasks().set(runtime.num_alive_tasks() as f64);
         metrics::runtime_global_queue_depth().set(runtime.global_queue_depth() as f64);

@@ -1,11 +1,12 @@
-//! `/debug/pprof/tasks`: what the runtime counts of its tasks, and what those of calls wait for. Which others there are, the
-//! runtime does not say.
+//! `/debug/pprof/tasks`: what the runtime counts of its tasks, and what those of calls wait for. What others wait for, the
+//! runtime says only where its dump is compiled in.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::response::Response;
+use http::StatusCode;
 use http::request::Parts;
 use serde::Serialize;
 
@@ -14,7 +15,10 @@ use crate::admin::calls::{CallQuery, CallRow, CallRows};
 use crate::admin::negotiate::{Format, answer_query};
 use crate::admin::page::{Cell, Page, Table};
 use crate::admin::process::{TaskRows, WorkerRow, seconds};
+use crate::admin::query;
 use crate::admin::routes::Admin;
+use crate::admin::text::Refusal;
+use crate::debug::dump::{NoDump, Waits};
 
 /// The oldest calls, of which is told what they wait for.
 const MOST_CALLS: usize = 10_000;
@@ -23,10 +27,30 @@ const MOST_GROUPS: usize = 100;
 
 /// Shows the counters.
 pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
-    answer_query(parts, Format::Text, &[], |_| {
+    answer_query(parts, Format::Text, &["dump"], |fields| {
         let calls = admin.process.calls(&CallQuery { limit: MOST_CALLS, ..CallQuery::default() });
-        Ok(Tasks::of(admin.process.tasks(), &calls))
+        let mut tasks = Tasks::of(admin.process.tasks(), &calls);
+        if let Some(value) = fields.get("dump")
+            && query::choice("dump", value, &[true, false], on_or_off)?
+        {
+            tasks.dump = Some(admin.process.dump_tasks()?);
+        }
+        Ok(tasks)
     })
+}
+
+fn on_or_off(is_on: bool) -> &'static str {
+    if is_on { "on" } else { "off" }
+}
+
+impl From<NoDump> for Refusal {
+    fn from(none: NoDump) -> Self {
+        let status = match none {
+            NoDump::Absent | NoDump::OneThread => StatusCode::NOT_IMPLEMENTED,
+            NoDump::Blocked(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self { status, problem: none.to_string() }
+    }
 }
 
 #[derive(Serialize)]
@@ -37,6 +61,9 @@ struct Tasks {
     workers: Vec<Worker>,
     /// What calls wait for, those of most calls first.
     waiting: Vec<Waiting>,
+    /// What all tasks wait for, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dump: Option<Vec<Waits>>,
 }
 
 #[derive(Serialize)]
@@ -62,7 +89,13 @@ impl Tasks {
             parked,
         };
         let workers = workers.into_iter().map(worker).collect();
-        Self { alive_tasks: alive, queued_tasks: queued, workers, waiting: waiting(&calls.calls) }
+        Self {
+            alive_tasks: alive,
+            queued_tasks: queued,
+            workers,
+            waiting: waiting(&calls.calls),
+            dump: None,
+        }
     }
 }
 
@@ -95,8 +128,9 @@ impl Page for Tasks {
             format!(
                 "Tasks of the service's runtime that have not ended: {alive_tasks}. In the queue of all workers: {queued_tasks}."
             ),
-            "The counters of workers are tokio's, since the start: what each task waits for, a stable tokio does not tell. \
-             Of calls it is known: each is on /debug/calls, and handlers that block their worker are on /debug/stalls."
+            "The counters of workers are tokio's, since the start. What each task waits for, a stable tokio does not tell; \
+             where its dump is compiled in, ?dump=on pauses the workers, and asks each task. Of calls it is always known: \
+             each is on /debug/calls, and handlers that block their worker are on /debug/stalls."
                 .to_owned(),
         ]
     }
@@ -114,9 +148,15 @@ impl Page for Tasks {
     }
 
     fn more_tables(&self) -> Vec<(&'static str, Table)> {
-        if self.waiting.is_empty() {
-            return Vec::new();
-        }
+        let calls = (!self.waiting.is_empty())
+            .then(|| ("What the tasks of calls wait for", self.waiting_calls()));
+        let dump = self.dump.as_deref().map(|dump| ("Where tasks wait", places(dump)));
+        calls.into_iter().chain(dump).collect()
+    }
+}
+
+impl Tasks {
+    fn waiting_calls(&self) -> Table {
         let row = |Waiting { method, phase, calls, oldest }: &Waiting| {
             vec![
                 Cell::Key(method.clone()),
@@ -126,7 +166,17 @@ impl Page for Tasks {
             ]
         };
         let columns = &["Method", "Phase", "Calls", "The oldest since"];
-        let rows = self.waiting.iter().map(row).collect();
-        vec![("What the tasks of calls wait for", Table { columns, rows })]
+        Table { columns, rows: self.waiting.iter().map(row).collect() }
     }
+}
+
+/// A row for each place, which is named by its innermost function.
+fn places(dump: &[Waits]) -> Table {
+    let row = |Waits { tasks, lines }: &Waits| {
+        let about =
+            lines.last().map(|line| line.trim_start_matches(['└', '├', '│', '╼', ' ', '\u{a0}']));
+        let about = about.unwrap_or("at no await of tokio's").to_owned();
+        vec![Cell::Number(*tasks as u64), Cell::Stack { about, functions: lines.clone() }]
+    };
+    Table { columns: &["Tasks", "Where"], rows: dump.iter().map(row).collect() }
 }

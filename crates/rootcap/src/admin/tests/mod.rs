@@ -32,6 +32,7 @@ use super::{
     StallRows, TaskRows, WaitingRow, WorkerRow,
 };
 use crate::BuildInfo;
+use crate::debug::dump::{NoDump, Waits};
 use crate::debug::{Names, profile::Stack, stalls::Stall};
 use crate::in_force::{InForce, Replaced};
 use crate::limits::{LimitChange, LimitError, LimitSetting, WhatIf};
@@ -238,6 +239,11 @@ impl Process for Fake {
     fn tasks(&self) -> TaskRows {
         let worker = WorkerRow { busy: Duration::from_millis(12_345), parked: 9 };
         TaskRows { alive: 21, queued: 3, workers: vec![worker; 2] }
+    }
+
+    fn dump_tasks(&self) -> Result<Vec<Waits>, NoDump> {
+        let lines = ["╼ greet at src/main.rs:1", "└╼ <recv> at src/channel.rs:2"];
+        Ok(vec![Waits { tasks: 4, lines: lines.map(str::to_owned).to_vec() }])
     }
 
     fn calls(&self, query: &CallQuery) -> CallRows {

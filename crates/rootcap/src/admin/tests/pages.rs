@@ -286,6 +286,22 @@ fn tasks_are_counters_that_say_so() {
 }
 
 #[test]
+fn tasks_are_asked_where_they_wait_when_that_is_asked_for() {
+    let server = start(Fake::default());
+    for without in ["", "&dump=off"] {
+        let path = format!("/debug/pprof/tasks?format=json{without}");
+        assert!(get(server.address, &path).json()["dump"].is_null(), "{path}");
+    }
+    let json = get(server.address, "/debug/pprof/tasks?format=json&dump=on").json();
+    assert_eq!(json["dump"][0]["tasks"], 4);
+    let html = browse(server.address, "/debug/pprof/tasks?dump=on").text().to_owned();
+    assert!(html.contains("<summary>&lt;recv&gt; at src/channel.rs:2</summary>"), "{html}");
+    let refused = get(server.address, "/debug/pprof/tasks?dump=maybe");
+    let told = "dump=maybe: expected one of on, off\n";
+    assert_eq!((refused.status, refused.text()), (400, told));
+}
+
+#[test]
 fn the_head_of_a_profile_takes_no_profile() {
     let server = start(Fake::default());
     let path = "/debug/pprof/profile?seconds=300";
