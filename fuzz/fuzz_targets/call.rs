@@ -61,7 +61,7 @@ fn the_id_is_the_callers_or_ours(headers: &HeaderMap, seen: &Seen) {
     if (1..=128).contains(&sent.len()) && sent.iter().all(|byte| (b'!'..=b'~').contains(byte)) {
         assert_eq!(id.as_bytes(), sent);
     } else {
-        assert!(id.len() == 32 && id.bytes().all(|byte| b"0123456789abcdef".contains(&byte)));
+        assert!(id.len() == 20 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v')));
     }
     let answered: Vec<_> = seen.head.headers.get_all(call::REQUEST_ID).iter().collect();
     assert_eq!(answered, [id]);

@@ -23,6 +23,7 @@ Tasks:
   bench --draw <file>
                      Writes the tables and pictures of docs/performance.md anew, from results in a file
   fuzz               Runs each fuzz target of `fuzz/` for a moment, always with the same inputs
+  heap               Builds jemalloc, and tests heap profiles
   help               Prints this text
 
 Times and ratios are only worth reading from a machine that does nothing else.
@@ -46,6 +47,8 @@ pub(crate) enum Task {
     Bench(Options),
     Draw(PathBuf),
     Fuzz,
+    /// Tests what is built with jemalloc.
+    Heap,
 }
 
 /// Reads the arguments that follow the program's name.
@@ -62,6 +65,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Tas
         "help" | "--help" | "-h" => Task::Help,
         "ci" => Task::Ci,
         "fuzz" => Task::Fuzz,
+        "heap" => Task::Heap,
         "codegen" => return codegen(arguments),
         "bench" => return bench(arguments),
         other => return Err(format!("there is no task `{other}`")),
@@ -135,6 +139,7 @@ mod tests {
         let file = || Some(PathBuf::from("a.json"));
         assert_eq!(parsed("ci"), Ok(Task::Ci));
         assert_eq!(parsed("fuzz"), Ok(Task::Fuzz));
+        assert_eq!(parsed("heap"), Ok(Task::Heap));
         assert_eq!(parsed("codegen"), Ok(Task::Codegen(Mode::Write)));
         assert_eq!(parsed("codegen --check"), Ok(Task::Codegen(Mode::Check)));
         let (quick, smoke) = (Plan::Quick, Plan::Smoke);

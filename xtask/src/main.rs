@@ -42,6 +42,7 @@ fn run(task: Task) -> Result<(), Box<dyn Error>> {
         Task::Bench(options) => bench::run(&options)?,
         Task::Draw(results) => bench::publish(&results)?,
         Task::Fuzz => fuzz::run()?,
+        Task::Heap => heap::run()?,
     }
     Ok(())
 }

@@ -32,7 +32,7 @@ const BUILTIN_SERVICES: [&str; 3] = [
 ];
 
 /// `grpc.reflection.v1` over the sets, health and reflection itself.
-fn v1(sets: &Sets) -> ServerReflectionServer<impl ServerReflection + use<>> {
+pub(crate) fn v1(sets: &Sets) -> ServerReflectionServer<impl ServerReflection + use<>> {
     in_stream::v1::server(sets.builder().build_v1().expect(ACCEPTED))
 }
 

@@ -17,7 +17,7 @@ const RARE: u64 = 500;
 
 pub(super) fn run(bench: &Bench, results: &mut Results) -> Result<()> {
     let compared = ["bare", "rootcap", SCATTERED];
-    for workers in [1, 2] {
+    for &workers in bench.plan.pick(&[1, 2][..], &[1, 2], &[2]) {
         let of_interest = |built: &&Built| compared.contains(&built.contender.name);
         let table = Table {
             of: format!("a lone call, {workers} worker{}", if workers == 1 { "" } else { "s" }),
