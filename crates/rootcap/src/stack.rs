@@ -10,7 +10,7 @@ use opentelemetry::global::BoxedTracer;
 use rootcap_layers::{
     CatchPanicLayer, ConcurrencyLayer, DeadlineLayer, Methods, RateLimitLayer, RequestBytesLayer,
     access_log::AccessLog,
-    admission::Admission,
+    admission::{Admission, InTurn},
     catch_panic::{CatchPanic, CatchPanicBody},
     concurrency::ConcurrencyRules,
     deadline::{Deadline, DeadlineBody},
@@ -48,7 +48,7 @@ type GuardedBody<A> =
     CatchPanicBody<DeadlineBody<CountedResponse<<Aside<Admitted<A>> as App>::Body>>>;
 
 /// What the limits let through.
-type Admitted<A> = Admission<ConcurrencyRules, Admission<RateRules, A>>;
+type Admitted<A> = Admission<InTurn<ConcurrencyRules, RateRules>, A>;
 
 /// The future of a response, on its way to the connection.
 pub(crate) type StackFuture<A> =
@@ -122,11 +122,14 @@ impl Layers {
             .layer(self.request_bytes.clone())
             // Past the limits and the user's layers, or they could fail the kubelet's probe.
             .layer_fn(|rest| aside.clone()(rest))
-            // A slot is given back at the call's end: a call that the rate refuses holds it for no time.
-            .layer(self.concurrency.clone())
-            // Innermost: a call that was refused above has not used up any of the rate.
-            .layer(self.rate_limit.clone())
+            // A slot is given back at the call's end: a call that the rate refuses holds it for no time. And a call that
+            // gets no slot has not used up any of the rate.
+            .layer_fn(|rest| Admission::new(self.limits_in_turn(), rest))
             .service(app)
+    }
+
+    fn limits_in_turn(&self) -> Option<InTurn<ConcurrencyRules, RateRules>> {
+        InTurn::new(self.concurrency.limits().cloned(), self.rate_limit.limits().cloned())
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     str::FromStr,
 };
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{Arrival, Per, TrustedProxies};
 use crate::{call::Peer, excerpt::Excerpt};
@@ -37,11 +37,21 @@ impl Per {
         let text = match self {
             Self::All => None,
             Self::Peer => return by_address(peer.map(|peer| &**peer), arrival.headers, proxies),
-            Self::Metadata(key) => arrival.headers.get(key).map(|value| value.as_bytes()),
+            Self::Metadata(key) => first(arrival.headers, key).map(|value| value.as_bytes()),
             Self::TlsIdentity => peer.and_then(|peer| peer.proved_identity()).map(str::as_bytes),
         };
         text.map_or(Caller::Unknown, Caller::Text)
     }
+}
+
+/// The first value of a key: among few, to compare the name of each costs less than to hash the one that is looked for.
+#[inline]
+fn first<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    const FEW: usize = 16;
+    if headers.len() > FEW {
+        return headers.get(name);
+    }
+    headers.iter().find(|(other, _)| *other == name).map(|(_, value)| value)
 }
 
 #[inline]

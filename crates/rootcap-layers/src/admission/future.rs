@@ -9,9 +9,10 @@ use std::{
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
+use tokio::time::Instant;
 use tower_service::Service;
 
-use super::{Policy, service::refuse};
+use super::{Arrival, Decision, Policy, service::refuse};
 use crate::hold::Held;
 
 pin_project! {
@@ -30,17 +31,17 @@ pin_project! {
         Admitted { #[pin] inner: S::Future, permit: Option<P::Permit> },
         Refused { response: Option<Response<()>> },
         // In a box, so that the many calls that do not wait have no room for it.
-        Waiting { waiting: Pin<Box<Waiting<P::Wait, S, B>>> },
+        Waiting { waiting: Pin<Box<Waiting<P, S, B>>> },
     }
 }
 
 pin_project! {
     /// A call that waits.
-    struct Waiting<W, S, B> {
+    struct Waiting<P: Policy, S, B> {
         #[pin]
-        wait: W,
+        wait: P::Wait,
         // Taken when the wait is over.
-        call: Option<(S, Request<B>)>,
+        call: Option<(P, S, Request<B>)>,
     }
 }
 
@@ -53,23 +54,34 @@ impl<P: Policy, S: Service<Request<B>>, B> AdmissionFuture<P, S, B> {
         Self { state: State::Refused { response: Some(response) } }
     }
 
-    pub(super) fn waiting(wait: P::Wait, service: S, request: Request<B>) -> Self {
-        let call = Some((service, request));
-        Self { state: State::Waiting { waiting: Box::pin(Waiting { wait, call }) } }
+    pub(super) fn waiting(wait: P::Wait, policy: P, service: S, request: Request<B>) -> Self {
+        Self { state: State::waiting(wait, (policy, service, request)) }
     }
 }
 
 impl<P: Policy, S: Service<Request<B>>, B> State<P, S, B> {
+    fn waiting(wait: P::Wait, call: (P, S, Request<B>)) -> Self {
+        State::Waiting { waiting: Box::pin(Waiting { wait, call: Some(call) }) }
+    }
+
     /// What follows when the wait is over.
-    fn poll_wait(waiting: Pin<&mut Waiting<P::Wait, S, B>>, cx: &mut Context<'_>) -> Poll<Self> {
+    fn poll_wait(waiting: Pin<&mut Waiting<P, S, B>>, cx: &mut Context<'_>) -> Poll<Self> {
         let waiting = waiting.project();
-        let decided = ready!(waiting.wait.poll(cx));
-        let (mut service, request) = waiting.call.take().expect("a wait ends once");
+        let waited = ready!(waiting.wait.poll(cx));
+        let (policy, mut service, request) = waiting.call.take().expect("a wait ends once");
+        let decided = waited.map_or_else(Decision::Refuse, |permit| {
+            Arrival::with_current(request.uri().path(), request.headers(), |arrival| {
+                policy.resume(permit, arrival, Instant::now)
+            })
+        });
         Poll::Ready(match decided {
-            Ok(permit) => State::Admitted { inner: service.call(request), permit: Some(permit) },
-            Err(refusal) => {
+            Decision::Admit(permit) => {
+                State::Admitted { inner: service.call(request), permit: Some(permit) }
+            }
+            Decision::Refuse(refusal) => {
                 State::Refused { response: Some(refuse(&refusal, request.uri().path())) }
             }
+            Decision::Wait(wait) => State::waiting(wait, (policy, service, request)),
         })
     }
 }

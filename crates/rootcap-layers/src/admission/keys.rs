@@ -1,6 +1,6 @@
 //! [`Keys`]: numbers that stand for callers.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 use super::Caller;
 
@@ -29,7 +29,7 @@ impl Keys {
     #[inline]
     pub(crate) fn of(&self, caller: Caller<'_>) -> u64 {
         match caller {
-            Caller::Text(text) => self.texts.hash_one(text),
+            Caller::Text(text) => hash(&self.texts, text),
             other => self.spread(number(other)),
         }
     }
@@ -40,6 +40,14 @@ impl Keys {
         let product = (product ^ product >> 32).wrapping_mul(self.factors[1]);
         product ^ product >> 32
     }
+}
+
+/// SipHash of a text that is all that is hashed: its length need not go before it.
+#[inline]
+pub(crate) fn hash(texts: &RandomState, text: &[u8]) -> u64 {
+    let mut hasher = texts.build_hasher();
+    hasher.write(text);
+    hasher.finish()
 }
 
 /// What no other has of those that are no text. (No address of IPv6 that anyone may call from begins in 32 zeros.)

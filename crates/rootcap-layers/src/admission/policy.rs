@@ -23,6 +23,17 @@ pub trait Policy: Clone {
         arrival: &Arrival<'_>,
         now: impl Fn() -> Instant,
     ) -> Decision<Self::Permit, Self::Wait>;
+
+    /// Decides about a call that has waited, and has its permit now. There is nothing left to decide, but where a policy
+    /// asks others in turn.
+    fn resume(
+        &self,
+        permit: Self::Permit,
+        _arrival: &Arrival<'_>,
+        _now: impl Fn() -> Instant,
+    ) -> Decision<Self::Permit, Self::Wait> {
+        Decision::Admit(permit)
+    }
 }
 
 /// What a [`Policy`] says of a call.
@@ -55,6 +66,12 @@ impl<'a> Arrival<'a> {
         f: impl FnOnce(&Arrival<'_>) -> T,
     ) -> T {
         Call::with_current(|call| f(&Arrival { call, path, headers }))
+    }
+
+    /// The time. That of its beginning is not for long that of its arrival here: it may have waited for another policy.
+    #[inline]
+    pub(super) fn now(&self) -> Instant {
+        self.call.and_then(Call::arrives_at).unwrap_or_else(Instant::now)
     }
 
     /// Whether this is a call of the framework's own methods (health, reflection), which no limit applies to.

@@ -8,7 +8,6 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use tokio::time::Instant;
 use tower_service::Service;
 
 use super::{AdmissionFuture, Arrival, Decision, Policy, Refusal};
@@ -36,8 +35,7 @@ impl<P: Policy, S> Admission<P, S> {
             if arrival.is_builtin() {
                 return Decision::Admit(None);
             }
-            // Not the time when the call began: it may have waited for another policy since.
-            match policy.admit(arrival, Instant::now) {
+            match policy.admit(arrival, || arrival.now()) {
                 Decision::Admit(permit) => Decision::Admit(Some(permit)),
                 Decision::Refuse(refusal) => Decision::Refuse(refusal),
                 Decision::Wait(wait) => Decision::Wait(wait),
@@ -77,7 +75,9 @@ where
             Decision::Wait(wait) => {
                 // The one that is ready is the one to call.
                 let next = self.inner.clone();
-                AdmissionFuture::waiting(wait, mem::replace(&mut self.inner, next), request)
+                let service = mem::replace(&mut self.inner, next);
+                let policy = self.policy.clone().expect("it has decided");
+                AdmissionFuture::waiting(wait, policy, service, request)
             }
         }
     }

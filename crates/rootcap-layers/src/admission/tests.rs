@@ -82,21 +82,24 @@ async fn a_call_that_waited_is_served_and_holds_its_permit() {
     assert!(held.upgrade().is_none());
 }
 
-#[tokio::test]
-async fn a_call_that_waited_in_vain_is_refused() {
-    let turns = Turns::default();
-    let stack = turns.stack();
-    let mut call = spawn(stack.call(Script::stream()));
-    assert!(call.poll().is_pending());
-    let refusal = Refusal {
+fn refusal() -> Refusal {
+    Refusal {
         policy: "turns",
         rule: "one at a time".into(),
         code: Code::Unavailable,
         reason: "it took too long".into(),
         retry_after: Duration::from_secs(1),
         violation: Violation::new(Reason::QueueTimeout, "one at a time", []),
-    };
-    turns.next().send(Err(refusal)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_waited_in_vain_is_refused() {
+    let turns = Turns::default();
+    let stack = turns.stack();
+    let mut call = spawn(stack.call(Script::stream()));
+    assert!(call.poll().is_pending());
+    turns.next().send(Err(refusal())).unwrap();
     let seen = Seen::read(call.await.unwrap()).await;
     let message = "/a.B/C: it took too long (rule `one at a time`); retry after 1s";
     assert_eq!((seen.status(), seen.message().as_deref()), (Some("14"), Some(message)));
@@ -109,10 +112,29 @@ async fn a_policy_below_is_told_the_time_after_the_wait() {
     let turns = Turns::default();
     let policy = turns.clone();
     let waits = layer_fn(move |inner| Admission::new(Some(policy.clone()), inner));
-    let methods = Arc::new(Methods::builder().service("a.B").build());
-    let once_a_second = RateLimitLayer::new(Quota::per_second(NonZeroU32::MIN));
-    let layers = ServiceBuilder::new().layer(ObserveLayer::new((), methods)).layer(waits);
-    let stack = Stack::new(layers.layer(once_a_second).into_inner());
+    let layers = ServiceBuilder::new().layer(observed()).layer(waits);
+    once_a_second(&turns, &Stack::new(layers.layer(one_a_second()).into_inner())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_is_asked_in_turn_is_told_the_time_after_the_wait() {
+    let turns = Turns::default();
+    let policies = in_turn(&turns, one_a_second().limits().unwrap().clone());
+    let asked = layer_fn(move |inner| Admission::new(policies.clone(), inner));
+    let layers = ServiceBuilder::new().layer(observed()).layer(asked);
+    once_a_second(&turns, &Stack::new(layers.into_inner())).await;
+}
+
+fn one_a_second() -> RateLimitLayer {
+    RateLimitLayer::new(Quota::per_second(NonZeroU32::MIN))
+}
+
+fn observed() -> ObserveLayer<()> {
+    ObserveLayer::new((), Arc::new(Methods::builder().service("a.B").build()))
+}
+
+/// Two calls that began together are served, one a second later than the other.
+async fn once_a_second(turns: &Turns, stack: &Stack) {
     let mut calls = [spawn(stack.call(Script::unary())), spawn(stack.call(Script::unary()))];
     for call in &mut calls {
         assert!(call.poll().is_pending());
@@ -123,6 +145,58 @@ async fn a_policy_below_is_told_the_time_after_the_wait() {
         tokio::time::advance(Duration::from_secs(1)).await;
     }
     assert_eq!(stack.probe.served(), 2);
+}
+
+fn in_turn<B: Policy>(first: &Turns, then: B) -> Option<InTurn<Turns, B>> {
+    InTurn::new(Some(first.clone()), Some(then))
+}
+
+#[tokio::test]
+async fn of_two_policies_the_other_is_asked_once_the_wait_for_the_first_is_over() {
+    let (first, then) = (Turns::default(), Turns::default());
+    let policies = in_turn(&first, then.clone());
+    let stack = Stack::new(layer_fn(move |inner| Admission::new(policies.clone(), inner)));
+    let mut call = spawn(stack.call(Script::unary()));
+    assert!(call.poll().is_pending());
+    assert!(then.0.lock().unwrap().is_empty());
+
+    let permits = [Arc::new(()), Arc::new(())];
+    let held = [Arc::downgrade(&permits[0]), Arc::downgrade(&permits[1])];
+    for (turns, permit) in [&first, &then].into_iter().zip(permits) {
+        assert!(call.poll().is_pending());
+        turns.next().send(Ok(permit)).unwrap();
+        assert!(call.is_woken());
+    }
+    let mut body = call.await.unwrap().into_body();
+    assert_eq!(stack.probe.served(), 1);
+    while next(&mut body).await.is_some() {
+        assert!(held.iter().all(|held| held.upgrade().is_some()));
+    }
+    drop(body);
+    assert!(held.iter().all(|held| held.upgrade().is_none()));
+}
+
+#[tokio::test]
+async fn who_is_refused_by_the_other_gives_back_what_the_first_gave() {
+    let (first, then) = (Turns::default(), Turns::default());
+    let policies = in_turn(&first, then.clone());
+    let stack = Stack::new(layer_fn(move |inner| Admission::new(policies.clone(), inner)));
+    let mut call = spawn(stack.call(Script::unary()));
+    assert!(call.poll().is_pending());
+    let permit = Arc::new(());
+    let held = Arc::downgrade(&permit);
+    first.next().send(Ok(permit)).unwrap();
+    assert!(call.poll().is_pending());
+    assert!(held.upgrade().is_some());
+    then.next().send(Err(refusal())).unwrap();
+    let seen = Seen::read(call.await.unwrap()).await;
+    assert_eq!((seen.status(), stack.probe.served()), (Some("14"), 0));
+    assert!(held.upgrade().is_none());
+}
+
+#[test]
+fn of_no_policies_nothing_is_made() {
+    assert!(InTurn::<Turns, Turns>::new(None, None).is_none());
 }
 
 #[tokio::test]

@@ -90,6 +90,8 @@ struct Inner {
     user_agent: Option<HeaderValue>,
     started: Instant,
     started_at: SystemTime,
+    /// Whether it is being handed down the layers still, for the first time, so that `started` is now.
+    arriving: AtomicBool,
     timeout: Option<Result<Duration, grpc_timeout::Malformed>>,
     /// Nanoseconds after `started`; `u64::MAX` is none.
     deadline: AtomicU64,
@@ -145,6 +147,7 @@ impl Call {
             user_agent: start.head.user_agent.cloned(),
             started: Instant::now(),
             started_at: start.started_at,
+            arriving: AtomicBool::new(true),
             timeout,
             deadline: AtomicU64::new(deadline),
             received: Traffic::default(),

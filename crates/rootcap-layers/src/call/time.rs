@@ -16,6 +16,19 @@ impl Call {
         self.inner().started
     }
 
+    /// The time, without a look at the clock, while the call is handed down the layers for the first time; `None` once
+    /// one of them has made it wait.
+    #[inline]
+    pub(crate) fn arrives_at(&self) -> Option<Instant> {
+        self.inner().arriving.load(Relaxed).then_some(self.inner().started)
+    }
+
+    /// The call has been handed down.
+    #[inline]
+    pub(crate) fn has_arrived(&self) {
+        self.inner().arriving.store(false, Relaxed);
+    }
+
     /// [`started`](Self::started) by the wall clock.
     pub fn started_at(&self) -> SystemTime {
         self.inner().started_at

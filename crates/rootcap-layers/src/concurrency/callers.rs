@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use hashbrown::{HashTable, hash_table::Entry::Vacant};
+use hashbrown::HashTable;
 
 use super::{
     gate::Gate,
@@ -50,13 +50,11 @@ impl<W> Callers<W> {
     #[inline]
     pub(super) fn of(&mut self, id: Id, caller: Caller<'_>) -> usize {
         let Self { entries, index, free, .. } = self;
-        let entry = index.entry(id.0, |at| entries[*at].id == id, |at| entries[*at].id.0);
-        let vacant = match entry {
-            Vacant(vacant) => vacant,
-            occupied => return *occupied.or_insert(0).get(),
-        };
+        if let Some(&at) = index.find(id.0, |at| entries[*at].id == id) {
+            return at;
+        }
         let at = free.pop().unwrap_or(entries.len());
-        vacant.insert(at);
+        index.insert_unique(id.0, at, |at| entries[*at].id.0);
         if at == entries.len() {
             let (name, gate) = (Name::default(), Gate::default());
             entries.push(Entry { id, name, gate, lingers: false });

@@ -1,12 +1,9 @@
 //! [`Id`] and [`Name`]: what a caller is told apart by, and what is shown of it.
 
-use std::{
-    fmt,
-    hash::{BuildHasher, RandomState},
-};
+use std::{fmt, hash::RandomState};
 
 use crate::{
-    admission::{Caller, Keys, number},
+    admission::{Caller, Keys, hash, number},
     excerpt::MAX_LEN,
 };
 
@@ -28,7 +25,7 @@ impl Ids {
     pub(super) fn of(&self, caller: Caller<'_>) -> Id {
         let Self(keys, texts) = self;
         let other = match caller {
-            Caller::Text(text) => texts.hash_one(text),
+            Caller::Text(text) => hash(texts, text),
             other => number(other),
         };
         Id(keys.of(caller), other)

@@ -177,6 +177,8 @@ where
         let _current = call.enter();
         let request =
             request.map(|body| ObservedRequest::new(Arc::clone(shared), call.clone(), body));
-        ObserveFuture::new(guard, self.inner.call(request))
+        let response = self.inner.call(request);
+        call.has_arrived();
+        ObserveFuture::new(guard, response)
     }
 }

@@ -68,6 +68,27 @@ fn metadata_is_told_as_it_came_in_and_shown_cut() {
 }
 
 #[test]
+fn the_first_value_of_metadata_counts_among_few_and_among_many() {
+    for others in [0, 15, 16, 100] {
+        let mut headers = HeaderMap::new();
+        for number in 0..others {
+            let name = http::HeaderName::try_from(format!("x-other-{number}")).unwrap();
+            headers.insert(name, HeaderValue::from_static("red"));
+        }
+        headers.append("x-tenant", HeaderValue::from_static("blue"));
+        headers.append("x-tenant", HeaderValue::from_static("green"));
+        let arrival = Arrival { call: None, path: "/a.B/C", headers: &headers };
+        let of =
+            |per: &str| per.parse::<Per>().unwrap().caller(&arrival, &proxies(&[])).to_string();
+        assert_eq!(
+            (&*of("metadata:x-tenant"), &*of("metadata:x-tenants")),
+            ("blue", ""),
+            "{others}"
+        );
+    }
+}
+
+#[test]
 fn an_identity_is_one_that_was_proved() {
     let named = peer("192.0.2.1").map(|peer| peer.identity("spiffe://example.org/web"));
     assert_eq!(caller("tls-identity", named, &[]), "spiffe://example.org/web");
