@@ -54,12 +54,15 @@ impl<A: Policy, B: Policy> Policy for InTurn<A, B> {
         arrival: &Arrival<'_>,
         now: impl Fn() -> Instant,
     ) -> Decision<Self::Permit, Self::Wait> {
-        let Some(first) = &self.first else { return self.then(None, arrival, now) };
-        match first.admit(arrival, &now) {
-            Decision::Admit(permit) => self.then(Some(permit), arrival, now),
-            Decision::Refuse(refusal) => Decision::Refuse(refusal),
-            Decision::Wait(wait) => Decision::Wait(Turn { with: With::First { wait } }),
-        }
+        let permit = match self.first.as_ref().map(|first| first.admit(arrival, &now)) {
+            None => None,
+            Some(Decision::Admit(permit)) => Some(permit),
+            Some(Decision::Refuse(refusal)) => return Decision::Refuse(refusal),
+            Some(Decision::Wait(wait)) => {
+                return Decision::Wait(Turn { with: With::First { wait } });
+            }
+        };
+        self.then(permit, arrival, now)
     }
 
     fn resume(
