@@ -47,9 +47,9 @@ impl Bounds {
 }
 
 impl Exposition {
-    /// Makes room for so many bytes more; without room, it is made as it is needed.
-    pub fn reserve(&mut self, bytes: usize) {
-        self.text.reserve(bytes);
+    /// An empty page with room for so many bytes; more is made as it is needed.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { text: String::with_capacity(bytes) }
     }
 
     /// What comes before all series of a metric. `help` is one line: see [`escaped_help`](Self::escaped_help).

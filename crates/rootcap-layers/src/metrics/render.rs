@@ -11,9 +11,6 @@ use crate::{
     outcome::{CODES, code_name},
 };
 
-/// What the lines of a method take, and a bit more: they are 35 with the default buckets.
-const BYTES_OF_METHOD: usize = 5_000;
-
 /// All methods' statistics in Prometheus' text exposition format 0.0.4.
 pub fn render(methods: &Methods) -> String {
     let mut page = Exposition::default();
@@ -24,7 +21,6 @@ pub fn render(methods: &Methods) -> String {
 /// [`render`], to a page that has more.
 pub fn render_to(page: &mut Exposition, methods: &Methods) {
     let rows: Vec<Row> = methods.all().into_iter().map(Row::new).collect();
-    page.reserve(rows.len() * BYTES_OF_METHOD);
     let bounds = Bounds::new(methods.buckets());
     write_numbers(page, &rows);
     write_handled(page, &rows);
