@@ -15,27 +15,22 @@ const WITHOUT: &str = "Recorded by the program, without a description.";
 
 /// All metrics, ordered by name, the series of each by their labels.
 ///
-/// To put names and labels into words and in order takes ten times as long as to write a page of them, so they are kept: 32
-/// bytes for a series, and its labels as they are written, 120 bytes for the five of a limit's decision.
+/// To put names and labels into words and in order takes ten times as long as to write a page of them, so they are kept:
+/// some 60 bytes for a series, and its labels as they are written, 120 bytes for the five of a limit's decision.
 #[derive(Debug)]
 pub(super) struct Layout {
-    families: Box<[Family]>,
+    /// By name and kind.
+    families: BTreeMap<(String, &'static str), Family>,
     bounds: Bounds,
 }
 
 /// All series of one name.
 #[derive(Debug)]
 struct Family {
-    name: String,
     kind: MetricKind,
     help: String,
-    series: Box<[Series]>,
-}
-
-#[derive(Debug)]
-struct Series {
-    labels: Box<str>,
-    values: Values,
+    /// By labels.
+    series: BTreeMap<Box<str>, Values>,
 }
 
 /// Where what is recorded stands.
@@ -59,24 +54,32 @@ impl Values {
 impl Layout {
     /// Of all that is recorded so far.
     pub(super) fn new(recorded: &Recorded) -> Self {
-        let mut families = Families::default();
+        let bounds = Bounds::new(&recorded.bounds);
+        let mut layout = Self { families: BTreeMap::new(), bounds };
         for (key, value) in recorded.counters.all() {
-            families.put(recorded, &key, Values::Counter(value));
+            layout.put(recorded, &key, Values::Counter(value));
         }
         for (key, value) in recorded.gauges.all() {
-            families.put(recorded, &key, Values::Gauge(value));
+            layout.put(recorded, &key, Values::Gauge(value));
         }
         for (key, values) in recorded.histograms.all() {
-            families.put(recorded, &key, Values::Histogram(values));
+            layout.put(recorded, &key, Values::Histogram(values));
         }
-        Self { families: families.finish(), bounds: Bounds::new(&recorded.bounds) }
+        layout
+    }
+
+    fn put(&mut self, recorded: &Recorded, key: &Key, values: Values) {
+        let kind = values.kind();
+        let new = || Family { kind, help: help(recorded, key.name()), series: BTreeMap::new() };
+        let place = (name(key.name()), kind.as_str());
+        self.families.entry(place).or_insert_with(new).series.insert(labels(key), values);
     }
 
     /// Writes all of it, with the values of now.
     pub(super) fn write(&self, page: &mut Exposition) {
-        for Family { name, kind, help, series } in &self.families {
+        for ((name, _), Family { kind, help, series }) in &self.families {
             page.head(name, *kind, help);
-            for Series { labels, values } in series {
+            for (labels, values) in series {
                 self.write_series(page, name, labels, values);
             }
         }
@@ -92,28 +95,6 @@ impl Layout {
                 page.histogram(name, labels, &self.bounds, all.counts(), all.sum());
             }
         }
-    }
-}
-
-/// The metrics by name and kind: what is said of each, and its series by their labels.
-#[derive(Default)]
-struct Families(BTreeMap<(String, &'static str), (String, BTreeMap<Box<str>, Values>)>);
-
-impl Families {
-    fn put(&mut self, recorded: &Recorded, key: &Key, values: Values) {
-        let new = || (help(recorded, key.name()), BTreeMap::new());
-        let place = (name(key.name()), values.kind().as_str());
-        let (_, series) = self.0.entry(place).or_insert_with(new);
-        series.insert(labels(key), values);
-    }
-
-    fn finish(self) -> Box<[Family]> {
-        let family = |((name, _), (help, series)): (_, (_, BTreeMap<_, Values>))| {
-            let kind = series.values().next()?.kind();
-            let series = series.into_iter().map(|(labels, values)| Series { labels, values });
-            Some(Family { name, kind, help, series: series.collect() })
-        };
-        self.0.into_iter().filter_map(family).collect()
     }
 }
 
