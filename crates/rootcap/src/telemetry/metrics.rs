@@ -1,7 +1,7 @@
 //! Everything on `/metrics`: the calls' own statistics, and what is recorded through the `metrics` facade.
 
 use std::sync::{
-    Arc, OnceLock,
+    OnceLock,
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
@@ -14,13 +14,12 @@ use crate::metrics;
 static RECORDER: OnceLock<Option<Recorder>> = OnceLock::new();
 
 /// What renders `/metrics`.
-#[derive(Clone)]
 pub(crate) struct Metrics {
     recorder: Option<Recorder>,
     process: metrics_process::Collector,
     service: tokio::runtime::Handle,
     /// The length of the last page.
-    last_bytes: Arc<AtomicUsize>,
+    last_bytes: AtomicUsize,
 }
 
 impl Metrics {
@@ -28,9 +27,8 @@ impl Metrics {
     pub(crate) fn install() -> Self {
         let process = metrics_process::Collector::default();
         let recorder = RECORDER.get_or_init(install_recorder).clone();
-        metrics::describe();
         let service = tokio::runtime::Handle::current();
-        Self { recorder, process, service, last_bytes: Arc::default() }
+        Self { recorder, process, service, last_bytes: AtomicUsize::new(0) }
     }
 
     /// The text exposition.
