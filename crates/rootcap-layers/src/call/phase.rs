@@ -41,7 +41,7 @@ impl Phase {
 
 /// How long a call was in each phase, all visits together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PhaseTimes(pub(super) [u64; Phase::ALL.len()]);
+pub struct PhaseTimes(pub(crate) [u64; Phase::ALL.len()]);
 
 impl PhaseTimes {
     /// The time in `phase`; zero for one that the call has not been in.

@@ -84,6 +84,11 @@ impl Methods {
         &self.unknown
     }
 
+    /// Of the histograms of their latency: see [`Histogram::new`](crate::metrics::Histogram::new).
+    pub(crate) fn buckets(&self) -> &Arc<[f64]> {
+        &self.buckets
+    }
+
     /// The known methods, by service and name, `unknown` last.
     pub fn all(&self) -> Vec<Arc<Method>> {
         let mut all: Vec<_> = self.table.load().values().cloned().collect();

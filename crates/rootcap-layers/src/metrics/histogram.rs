@@ -73,8 +73,12 @@ impl Histogram {
         HistogramSnapshot {
             bounds: Arc::clone(&self.bounds),
             counts: self.counts.iter().map(|count| count.load(Relaxed)).collect(),
-            sum: self.sum_nanos.load(Relaxed) as f64 / 1e9,
+            sum: self.sum(),
         }
+    }
+
+    fn sum(&self) -> f64 {
+        self.sum_nanos.load(Relaxed) as f64 / 1e9
     }
 }
 
@@ -86,11 +90,11 @@ impl HistogramSnapshot {
     }
 
     /// Adds all of `other`, which has the same bounds.
-    pub(super) fn absorb(&mut self, other: &Self) {
+    pub(super) fn absorb(&mut self, other: &Histogram) {
         for (count, others) in self.counts.iter_mut().zip(&other.counts) {
-            *count += others;
+            *count += others.load(Relaxed);
         }
-        self.sum += other.sum;
+        self.sum += other.sum();
     }
 
     /// How many there are in all.

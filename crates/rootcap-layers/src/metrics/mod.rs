@@ -35,6 +35,7 @@
 //! ```
 
 mod distribution;
+mod exposition;
 mod histogram;
 mod history;
 mod metric;
@@ -43,11 +44,12 @@ mod render;
 mod stats;
 mod tally;
 
+pub use exposition::{Bounds, Escaped, Exposition, Value};
 pub use histogram::{Histogram, HistogramSnapshot};
 pub use history::{History, LOOK_EVERY, Window};
 pub use metric::{Metric, MetricKind};
 pub use observer::CallMetrics;
-pub use render::{Escaped, render, rendered};
+pub use render::{render, render_to, rendered};
 pub use stats::{Stats, StatsSnapshot};
 pub use tally::Tally;
 

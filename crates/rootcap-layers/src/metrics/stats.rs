@@ -162,7 +162,12 @@ impl Stats {
 
     /// The times that calls which have ended spent in this phase, if they were in it; `None` before the first has ended.
     pub fn phase(&self, phase: Phase) -> Option<HistogramSnapshot> {
-        Some(self.detail.get()?.phases[phase as usize].snapshot())
+        self.times_in(phase).map(Histogram::snapshot)
+    }
+
+    /// What [`phase`](Self::phase) shows.
+    pub(super) fn times_in(&self, phase: Phase) -> Option<&Histogram> {
+        Some(&self.detail.get()?.phases[phase as usize])
     }
 
     /// The statistics now. Each number is exact; together they may be some nanoseconds apart.

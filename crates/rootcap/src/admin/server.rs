@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -66,7 +66,8 @@ impl Default for Settings {
 
 /// What the connections share.
 pub(super) struct Server {
-    router: Router,
+    /// Made for the first request.
+    router: LazyLock<Router, Box<dyn FnOnce() -> Router + Send>>,
     tls: Option<Tls>,
     slots: Arc<Slots>,
     spare: Spare,
@@ -75,7 +76,12 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(router: Router, settings: &Settings) -> Arc<Self> {
+    pub(super) fn new(
+        router: impl FnOnce() -> Router + Send + 'static,
+        settings: &Settings,
+    ) -> Arc<Self> {
+        let router: Box<dyn FnOnce() -> Router + Send> = Box::new(router);
+        let router = LazyLock::new(router);
         let slots = Slots::new(settings.max_connections);
         let Settings { head_timeout, stall_timeout, .. } = *settings;
         let tls = settings.tls.clone();
@@ -156,7 +162,7 @@ impl Server {
     ) -> Result<Response, Infallible> {
         let busy = marker.busy();
         request.extensions_mut().insert(peer);
-        let response = self.router.clone().oneshot(request).await?;
+        let response = Router::clone(&self.router).oneshot(request).await?;
         Ok(response.map(|body| {
             Body::new(body.map_frame(move |frame| {
                 let _held = &busy;

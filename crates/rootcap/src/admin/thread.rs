@@ -40,18 +40,19 @@ impl AdminThread {
     /// # Errors
     /// If the thread or its runtime cannot be made, or a listener cannot be registered with it.
     ///
-    /// Nobody waits for the thread, which makes its pages first: they would be a good part of a server's start.
+    /// Nobody waits for the thread, which makes its pages when the first of them is asked for: that takes as long as the
+    /// rest of a server's start, and would take a core from it.
     pub(crate) fn spawn(
         listeners: Vec<TcpListener>,
         settings: Settings,
         process: Arc<impl Process + Controls>,
     ) -> io::Result<Self> {
-        Self::spawn_rows(routes::rows(), listeners, settings, process)
+        Self::spawn_rows(routes::rows, listeners, settings, process)
     }
 
     /// [`spawn`](Self::spawn) with a table of routes.
     pub(super) fn spawn_rows(
-        rows: Vec<Row>,
+        rows: impl FnOnce() -> Vec<Row> + Send + 'static,
         listeners: Vec<TcpListener>,
         settings: Settings,
         process: Arc<impl Process + Controls>,
@@ -64,8 +65,8 @@ impl AdminThread {
         let run = move || {
             let _running = running;
             let runtime = idle.start();
-            let router = routes::router(rows, process, Guard::new(settings.token.clone()));
-            let server = Server::new(router, &settings);
+            let guard = Guard::new(settings.token.clone());
+            let server = Server::new(move || routes::router(rows(), process, guard), &settings);
             for listener in listeners {
                 runtime.spawn(Arc::clone(&server).accept(listener));
             }

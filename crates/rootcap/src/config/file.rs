@@ -37,7 +37,7 @@ impl<'f> Walk<'_, 'f> {
             if self.known.settings.contains(&key) {
                 let raw = Raw::Toml { value: value.clone(), file: self.file };
                 self.found.inputs.push(Input { key, source, raw, foreign: false });
-            } else if self.known.sections.contains(&key) {
+            } else if self.known.is_section(&key) {
                 self.section(&key, value);
             } else {
                 let problem = self.known.unknown(&key);

@@ -17,7 +17,6 @@ use super::value::{Problem, Problems, Step};
 /// The keys that there are.
 pub(super) struct Known {
     pub(super) settings: BTreeSet<String>,
-    pub(super) sections: BTreeSet<String>,
 }
 
 impl Known {
@@ -26,17 +25,24 @@ impl Known {
         S::default().visit("", &mut |leaf| {
             settings.insert(leaf.key);
         });
-        let parents = |key: &String| {
-            key.match_indices('.').map(|(dot, _)| key[..dot].to_owned()).collect::<Vec<_>>()
-        };
-        let sections = settings.iter().flat_map(parents).collect();
-        Self { settings, sections }
+        Self { settings }
+    }
+
+    /// Whether there are settings within `key`.
+    pub(super) fn is_section(&self, key: &str) -> bool {
+        let within = [key, "."].concat();
+        let first = self.settings.range(within.clone()..).next();
+        first.is_some_and(|first| first.starts_with(&within))
     }
 
     /// What to say of a key that is not known.
     pub(super) fn unknown(&self, key: &str) -> String {
-        let known = self.settings.iter().chain(&self.sections).map(String::as_str);
-        nearest(key, known).map_or_else(
+        let settings = self.settings.iter().map(String::as_str);
+        let sections: BTreeSet<_> = settings
+            .clone()
+            .flat_map(|key| key.match_indices('.').map(move |(dot, _)| &key[..dot]))
+            .collect();
+        nearest(key, settings.chain(sections.iter().copied())).map_or_else(
             || "there is no such setting".to_owned(),
             |near| format!("there is no such setting; did you mean {near}?"),
         )

@@ -47,7 +47,7 @@ impl<'de, S: Section> Visitor<'de> for SectionVisitor<S> {
 
 /// A name within a path of names.
 pub(super) fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+    if path.is_empty() { name.to_owned() } else { [path, ".", name].concat() }
 }
 
 /// The name of a field as it is written in settings: some are words of Rust, as `r#match`.

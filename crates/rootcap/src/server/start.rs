@@ -35,6 +35,7 @@ use crate::{
     health::Checks,
     latency::Latency,
     lifecycle::{self, DrainTimes, Heartbeat, Life, Phase},
+    metrics,
     process::Process,
     stack,
     telemetry::{Last, Telemetry},
@@ -64,7 +65,7 @@ where
     let listeners = Listeners::bind(parts.listeners, &config)?;
     check_tls_has_a_port(&config.tls, &listeners)?;
 
-    let Telemetry { last, metrics, tracer } =
+    let Telemetry { last, metrics: recorded, tracer } =
         Telemetry::install(&loaded, &parts.build_info, parts.tracer)?;
     listeners.tell();
     let logs = &last.logs;
@@ -86,7 +87,7 @@ where
         services: names.iter().copied().collect(),
         methods,
         latency: latency.clone(),
-        metrics: metrics.clone(),
+        metrics: recorded,
         logs: logs.clone(),
         health: parts.health.clone(),
         checks: checks.clone(),
@@ -132,6 +133,7 @@ where
     checks.start(thread.runtime(), &life, &parts.health);
 
     // Behind the first connections, which need none of it yet.
+    thread.runtime().spawn(async { metrics::describe() });
     thread.runtime().spawn(logs.clone().end_changes());
     thread.runtime().spawn(memory.watch());
     thread.runtime().spawn(connections.clone().watch_pace());

@@ -1,8 +1,11 @@
 //! Everything on `/metrics`: the calls' own statistics, and what is recorded through the `metrics` facade.
 
-use std::sync::OnceLock;
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
-use rootcap_layers::{DEFAULT_BUCKETS, Methods};
+use rootcap_layers::{DEFAULT_BUCKETS, Methods, metrics::Exposition};
 
 use super::{recorder::Recorder, sink::SinkCounters};
 use crate::metrics;
@@ -11,11 +14,12 @@ use crate::metrics;
 static RECORDER: OnceLock<Option<Recorder>> = OnceLock::new();
 
 /// What renders `/metrics`.
-#[derive(Clone)]
 pub(crate) struct Metrics {
     recorder: Option<Recorder>,
     process: metrics_process::Collector,
     service: tokio::runtime::Handle,
+    /// The length of the last page.
+    last_bytes: AtomicUsize,
 }
 
 impl Metrics {
@@ -23,8 +27,8 @@ impl Metrics {
     pub(crate) fn install() -> Self {
         let process = metrics_process::Collector::default();
         let recorder = RECORDER.get_or_init(install_recorder).clone();
-        metrics::describe();
-        Self { recorder, process, service: tokio::runtime::Handle::current() }
+        let service = tokio::runtime::Handle::current();
+        Self { recorder, process, service, last_bytes: AtomicUsize::new(0) }
     }
 
     /// The text exposition.
@@ -34,10 +38,19 @@ impl Metrics {
         metrics::log_lines_written_total().absolute(log.lines_written);
         metrics::log_lines_dropped_total().absolute(log.lines_dropped);
         metrics::log_written_bytes_total().absolute(log.bytes_written);
-        let mut text = rootcap_layers::metrics::render(methods);
+        self.written(methods)
+    }
+
+    fn written(&self, methods: &Methods) -> String {
+        // A page is as long as the last one, or a bit longer: each count may have another digit.
+        let last = self.last_bytes.load(Relaxed);
+        let mut page = Exposition::with_capacity(last + last / 32);
+        rootcap_layers::metrics::render_to(&mut page, methods);
         if let Some(recorder) = &self.recorder {
-            text.push_str(&recorder.render());
+            recorder.write(&mut page);
         }
+        let text = page.into_text();
+        self.last_bytes.store(text.len(), Relaxed);
         text
     }
 

@@ -5,20 +5,22 @@
 //! buckets; here a sample is in its bucket at once.
 
 mod distribution;
-mod exposition;
+mod layout;
+mod table;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ::metrics::{
     Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit, atomics::AtomicU64,
 };
 
+use rootcap_layers::metrics::Exposition;
+
 use distribution::Distribution;
+use layout::Layout;
+use table::Table;
 
 /// What is recorded; clones share it.
 #[derive(Debug, Clone)]
@@ -33,18 +35,49 @@ struct Recorded {
     help: Table<String, SharedString>,
     /// Of every histogram.
     bounds: Arc<[f64]>,
+    /// Of the last page, and of how many entries it was made.
+    layout: Mutex<Option<(usize, Arc<Layout>)>>,
+}
+
+impl Recorded {
+    /// All that is there, in words and in order; made anew only when there is more than the last time.
+    fn layout(&self) -> Arc<Layout> {
+        let mut kept = self.layout.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before the layout is made: what comes meanwhile is more than this.
+        let entries = self.entries();
+        match &*kept {
+            Some((of, layout)) if *of == entries => Arc::clone(layout),
+            _ => {
+                let layout = Arc::new(Layout::new(self));
+                *kept = Some((entries, Arc::clone(&layout)));
+                layout
+            }
+        }
+    }
+
+    /// All of these tables only grow.
+    fn entries(&self) -> usize {
+        let recorded = self.counters.len() + self.gauges.len() + self.histograms.len();
+        recorded + self.help.len()
+    }
 }
 
 impl Recorder {
     /// Nothing recorded yet; `bounds` are those of the histograms' buckets, ascending, without the infinite one.
     pub(super) fn new(bounds: &[f64]) -> Self {
-        let (counters, gauges, histograms, help) = Default::default();
-        Self(Arc::new(Recorded { counters, gauges, histograms, help, bounds: bounds.into() }))
+        Self(Arc::new(Recorded {
+            counters: Table::default(),
+            gauges: Table::default(),
+            histograms: Table::default(),
+            help: Table::default(),
+            bounds: bounds.into(),
+            layout: Mutex::default(),
+        }))
     }
 
     /// All of it in Prometheus' text format.
-    pub(super) fn render(&self) -> String {
-        exposition::render(&self.0)
+    pub(super) fn write(&self, page: &mut Exposition) {
+        self.0.layout().write(page);
     }
 
     /// The first who describes a metric is heard.
@@ -77,40 +110,5 @@ impl ::metrics::Recorder for Recorder {
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
         let new = || Arc::new(Distribution::new(Arc::clone(&self.0.bounds)));
         Histogram::from_arc(self.0.histograms.get_or(key, new))
-    }
-}
-
-/// A map that only grows. Whoever asks for what is there waits for new entries alone.
-#[derive(Debug)]
-struct Table<K, V>(RwLock<HashMap<K, V>>);
-
-impl<K, V> Default for Table<K, V> {
-    fn default() -> Self {
-        Self(RwLock::default())
-    }
-}
-
-impl<K: Eq + std::hash::Hash + Clone, V: Clone> Table<K, V> {
-    fn get(&self, key: &K) -> Option<V> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
-    }
-
-    fn get_or(&self, key: &K, new: impl FnOnce() -> V) -> V {
-        self.get(key).unwrap_or_else(|| {
-            let mut map = self.0.write().unwrap_or_else(PoisonError::into_inner);
-            map.entry(key.clone()).or_insert_with(new).clone()
-        })
-    }
-
-    /// By key: of two that are shown as one, it is always the same one that stands.
-    fn all(&self) -> Vec<(K, V)>
-    where
-        K: Ord,
-    {
-        let map = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<_> = map.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-        drop(map);
-        all.sort_by(|(one, _), (other, _)| one.cmp(other));
-        all
     }
 }

@@ -360,7 +360,7 @@ pub(super) fn start_with(fake: Fake, settings: Settings) -> Running {
 pub(super) fn start_on(listener: TcpListener, fake: Fake, settings: Settings) -> Running {
     let address = listener.local_addr().unwrap();
     let thread =
-        AdminThread::spawn_rows(test_rows(), vec![listener], settings, Arc::new(fake)).unwrap();
+        AdminThread::spawn_rows(test_rows, vec![listener], settings, Arc::new(fake)).unwrap();
     Running { address, thread }
 }
 

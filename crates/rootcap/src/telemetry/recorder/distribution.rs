@@ -7,7 +7,7 @@ use ::metrics::{GaugeFn, HistogramFn, atomics::AtomicU64};
 /// How many of some numbers fell into each bucket, and their sum.
 #[derive(Debug)]
 pub(super) struct Distribution {
-    pub(super) bounds: Arc<[f64]>,
+    bounds: Arc<[f64]>,
     /// One more than `bounds`; not cumulative.
     counts: Box<[AtomicU64]>,
     /// The bits of a float.

@@ -1,4 +1,4 @@
-use ::metrics::{counter, describe_counter, gauge, histogram, with_local_recorder};
+use ::metrics::{counter, describe_counter, describe_gauge, gauge, histogram, with_local_recorder};
 
 use super::*;
 
@@ -6,7 +6,13 @@ use super::*;
 fn shown(record: impl FnOnce()) -> String {
     let recorder = Recorder::new(&[0.5, 1.0]);
     with_local_recorder(&recorder, record);
-    recorder.render()
+    page(&recorder)
+}
+
+fn page(recorder: &Recorder) -> String {
+    let mut page = Exposition::default();
+    recorder.write(&mut page);
+    page.into_text()
 }
 
 #[test]
@@ -35,19 +41,36 @@ fn a_histogram_counts_into_buckets_that_hold_those_below() {
         }
         histogram!("plain").record(f64::INFINITY);
     });
-    for line in [
-        "# TYPE h_seconds histogram",
-        "h_seconds_bucket{of=\"x\",le=\"0.5\"} 1",
-        "h_seconds_bucket{of=\"x\",le=\"1\"} 2",
-        "h_seconds_bucket{of=\"x\",le=\"+Inf\"} 3",
-        "h_seconds_sum{of=\"x\"} 3.25",
-        "h_seconds_count{of=\"x\"} 3",
-        "plain_bucket{le=\"1\"} 0",
-        "plain_bucket{le=\"+Inf\"} 1",
-        "plain_count 1",
-    ] {
-        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
-    }
+    let expected = "# HELP h_seconds Recorded by the program, without a description.\n\
+        # TYPE h_seconds histogram\n\
+        h_seconds_bucket{of=\"x\",le=\"0.5\"} 1\n\
+        h_seconds_bucket{of=\"x\",le=\"1\"} 2\n\
+        h_seconds_bucket{of=\"x\",le=\"+Inf\"} 3\n\
+        h_seconds_sum{of=\"x\"} 3.25\n\
+        h_seconds_count{of=\"x\"} 3\n\
+        # HELP plain Recorded by the program, without a description.\n\
+        # TYPE plain histogram\n\
+        plain_bucket{le=\"0.5\"} 0\n\
+        plain_bucket{le=\"1\"} 0\n\
+        plain_bucket{le=\"+Inf\"} 1\n\
+        plain_sum inf\n\
+        plain_count 1\n";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn what_comes_after_a_page_is_on_the_next_and_values_are_those_of_now() {
+    let recorder = Recorder::new(&[0.5]);
+    with_local_recorder(&recorder, || gauge!("b").set(1.0));
+    let head = |help| format!("# HELP b {help}\n# TYPE b gauge\n");
+    let without = head("Recorded by the program, without a description.");
+    assert_eq!(page(&recorder), format!("{without}b 1\n"));
+    with_local_recorder(&recorder, || gauge!("b").set(2.0));
+    assert_eq!(page(&recorder), format!("{without}b 2\n"));
+    with_local_recorder(&recorder, || describe_gauge!("b", "A b."));
+    assert_eq!(page(&recorder), format!("{}b 2\n", head("A b.")));
+    with_local_recorder(&recorder, || gauge!("b", "of" => "x").set(3.0));
+    assert_eq!(page(&recorder), format!("{}b 2\nb{{of=\"x\"}} 3\n", head("A b.")));
 }
 
 #[test]
