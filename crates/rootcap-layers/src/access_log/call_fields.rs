@@ -101,7 +101,7 @@ pub(super) fn sent_names(call: &Call) -> (&str, &str) {
 fn deadline(line: &mut Line<'_>, call: &Call) {
     const DEADLINE: Key<'static> = key!("grpc.deadline_ms");
     if let Some(millis) = deadline_ms(call) {
-        line.integer(DEADLINE, millis);
+        line.count(DEADLINE, millis);
     }
 }
 
@@ -115,10 +115,10 @@ fn traffic(line: &mut Line<'_>, call: &Call) {
     const SENT_MSGS: Key<'static> = key!("grpc.sent_msgs");
     const RECV_BYTES: Key<'static> = key!("grpc.recv_bytes");
     const SENT_BYTES: Key<'static> = key!("grpc.sent_bytes");
-    line.integer(RECV_MSGS, call.messages(Direction::Received));
-    line.integer(SENT_MSGS, call.messages(Direction::Sent));
-    line.integer(RECV_BYTES, call.bytes(Direction::Received));
-    line.integer(SENT_BYTES, call.bytes(Direction::Sent));
+    line.count(RECV_MSGS, call.messages(Direction::Received));
+    line.count(SENT_MSGS, call.messages(Direction::Sent));
+    line.count(RECV_BYTES, call.bytes(Direction::Received));
+    line.count(SENT_BYTES, call.bytes(Direction::Sent));
 }
 
 fn peer(line: &mut Line<'_>, call: &Call) {
