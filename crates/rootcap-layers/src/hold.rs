@@ -23,6 +23,7 @@ pin_project! {
 
 impl<B, T> Held<B, T> {
     /// `body`, which holds `held`.
+    #[inline]
     pub fn new(body: B, held: Option<T>) -> Self {
         Self { body, held }
     }
@@ -39,6 +40,7 @@ impl<B: Body<Data = Bytes>, T> Body for Held<B, T> {
     type Data = Bytes;
     type Error = B::Error;
 
+    #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -46,10 +48,12 @@ impl<B: Body<Data = Bytes>, T> Body for Held<B, T> {
         self.project().body.poll_frame(cx)
     }
 
+    #[inline]
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         self.body.is_end_stream()
     }

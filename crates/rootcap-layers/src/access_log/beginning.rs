@@ -35,19 +35,18 @@ impl Beginning {
         }
     }
 
-    /// What appends it to a line.
+    /// What appends it to a line, so long after the beginning of 1970.
     pub(super) fn at(
         self,
         format: Format,
-        at: SystemTime,
+        since_epoch: Duration,
         level: Level,
     ) -> impl FnOnce(&mut Vec<u8>) {
-        move |out| self.push(out, format, at, level)
+        move |out| self.push(out, format, timestamp::writable(since_epoch), level)
     }
 
-    fn push(self, out: &mut Vec<u8>, format: Format, at: SystemTime, level: Level) {
+    fn push(self, out: &mut Vec<u8>, format: Format, since_epoch: Duration, level: Level) {
         let begun = RENDERED.try_with(|rendered| {
-            let since_epoch = timestamp::since_epoch(at);
             let rendered = &mut rendered.borrow_mut()[self as usize];
             rendered.renew(self, (since_epoch.as_secs(), format, level));
             let start = out.len() + format.before_time();
@@ -56,6 +55,7 @@ impl Beginning {
         });
         if begun.is_err() {
             // A thread that is ending keeps nothing.
+            let at = SystemTime::UNIX_EPOCH + since_epoch;
             Line::inside(out, format).begin(at, level, self.message());
         }
     }
@@ -88,10 +88,11 @@ mod tests {
             let format = if text { Format::Text } else { Format::Json };
             let level = if warns { Level::WARN } else { Level::INFO };
             for micros in micros {
-                let at = SystemTime::UNIX_EPOCH + Duration::from_micros(micros);
+                let since_epoch = Duration::from_micros(micros);
+                let at = SystemTime::UNIX_EPOCH + since_epoch;
                 for beginning in [Beginning::Started, Beginning::Finished] {
                     let (mut begun, mut alone) = (Vec::new(), Vec::new());
-                    beginning.push(&mut begun, format, at, level);
+                    beginning.push(&mut begun, format, since_epoch, level);
                     Line::inside(&mut alone, format).begin(at, level, beginning.message());
                     prop_assert_eq!(begun, alone);
                 }

@@ -47,6 +47,7 @@ pub(super) fn call(line: &mut Line<'_>, call: &Call) {
 /// What all lines of a call end in: its peer, and the metadata that is listed for the log.
 pub(super) fn caller(line: &mut Line<'_>, call: &Call) {
     peer(line, call);
+    user_agent(line, call);
     metadata(line, call);
 }
 
@@ -101,7 +102,7 @@ pub(super) fn sent_names(call: &Call) -> (&str, &str) {
 fn deadline(line: &mut Line<'_>, call: &Call) {
     const DEADLINE: Key<'static> = key!("grpc.deadline_ms");
     if let Some(millis) = deadline_ms(call) {
-        line.integer(DEADLINE, millis);
+        line.count(DEADLINE, millis);
     }
 }
 
@@ -115,16 +116,15 @@ fn traffic(line: &mut Line<'_>, call: &Call) {
     const SENT_MSGS: Key<'static> = key!("grpc.sent_msgs");
     const RECV_BYTES: Key<'static> = key!("grpc.recv_bytes");
     const SENT_BYTES: Key<'static> = key!("grpc.sent_bytes");
-    line.integer(RECV_MSGS, call.messages(Direction::Received));
-    line.integer(SENT_MSGS, call.messages(Direction::Sent));
-    line.integer(RECV_BYTES, call.bytes(Direction::Received));
-    line.integer(SENT_BYTES, call.bytes(Direction::Sent));
+    line.count(RECV_MSGS, call.messages(Direction::Received));
+    line.count(SENT_MSGS, call.messages(Direction::Sent));
+    line.count(RECV_BYTES, call.bytes(Direction::Received));
+    line.count(SENT_BYTES, call.bytes(Direction::Sent));
 }
 
 fn peer(line: &mut Line<'_>, call: &Call) {
     const ADDRESS: Key<'static> = key!("peer.address");
     const IDENTITY: Key<'static> = key!("peer.identity");
-    const USER_AGENT: Key<'static> = key!("user_agent");
     if let Some(peer) = call.peer() {
         let rendered = peer.fragment().get(line.format(), |line| {
             line.caller_string(ADDRESS, peer.as_str());
@@ -134,8 +134,17 @@ fn peer(line: &mut Line<'_>, call: &Call) {
         });
         line.rendered(rendered);
     }
-    if let Some(user_agent) = call.user_agent() {
-        line.caller_string(USER_AGENT, user_agent);
+}
+
+fn user_agent(line: &mut Line<'_>, call: &Call) {
+    const USER_AGENT: Key<'static> = key!("user_agent");
+    let Some(sent) = call.user_agent() else { return };
+    match call.peer().and_then(|peer| peer.agent(sent)) {
+        Some(fragment) => {
+            let rendered = fragment.get(line.format(), |line| line.caller_string(USER_AGENT, sent));
+            line.rendered(rendered);
+        }
+        None => line.caller_string(USER_AGENT, sent),
     }
 }
 

@@ -1,8 +1,8 @@
 //! [`Common`]: what both lines of a call say, rendered once.
 
-use std::{cell::RefCell, fmt};
+use std::{cell::RefCell, fmt, time::Duration};
 
-use super::{Format, Line, call_fields};
+use super::{Format, Line, call_fields, timestamp};
 use crate::call::Call;
 
 /// The fields that both lines of a call have, if they are rendered: kept from its first line for its last.
@@ -15,6 +15,8 @@ pub(super) struct Fields {
     rendered: Vec<u8>,
     /// Where those of the caller begin.
     caller: usize,
+    /// When the call started, after the beginning of 1970: what both lines have of their times.
+    started: Duration,
 }
 
 impl Common {
@@ -30,10 +32,15 @@ impl Common {
 
 impl Fields {
     fn render(&mut self, format: Format, call: &Call) {
+        self.started = timestamp::since_epoch(call.started_at());
         self.rendered.clear();
         call_fields::call(&mut Line::inside(&mut self.rendered, format), call);
         self.caller = self.rendered.len();
         call_fields::caller(&mut Line::inside(&mut self.rendered, format), call);
+    }
+
+    pub(super) fn started(&self) -> Duration {
+        self.started
     }
 
     /// Its ids, and the names of its method.

@@ -82,6 +82,13 @@ impl<'a> Line<'a> {
         self.string(key, escape::cut(value.as_ref(), MAX_CALLER_STRING));
     }
 
+    /// A count: the most are of one digit.
+    #[inline(always)]
+    pub(super) fn count(&mut self, key: Key<'_>, value: u64) {
+        key.write(self.out, self.format);
+        push_count(self.out, value);
+    }
+
     /// A whole number.
     #[inline(always)]
     pub fn integer(&mut self, key: Key<'_>, value: impl itoa::Integer) {
@@ -108,7 +115,7 @@ impl<'a> Line<'a> {
     pub fn millis(&mut self, key: Key<'_>, value: Duration) {
         key.write(self.out, self.format);
         let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
-        self.out.extend_from_slice(itoa::Buffer::new().format(micros / 1_000).as_bytes());
+        push_count(self.out, micros / 1_000);
         let fraction = (micros % 1_000) as u16;
         let digit = |of: u16| b'0' + (fraction / of % 10) as u8;
         self.out.extend_from_slice(&[b'.', digit(100), digit(10), digit(1)]);
@@ -144,5 +151,13 @@ impl<'a> Line<'a> {
     fn raw(&mut self, key: Key<'_>, value: &[u8]) {
         key.write(self.out, self.format);
         self.out.extend_from_slice(value);
+    }
+}
+
+#[inline]
+fn push_count(out: &mut Vec<u8>, count: u64) {
+    match count {
+        0..10 => out.push(b'0' + count as u8),
+        _ => out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes()),
     }
 }

@@ -12,7 +12,7 @@ use super::{
     Common, Format, Line, Output,
     beginning::Beginning,
     call_fields::{finished, started},
-    events, level_of,
+    events, level_of, timestamp,
 };
 use crate::{call::Call, observe::Observer, outcome::Outcome};
 
@@ -110,9 +110,9 @@ impl Observer for AccessLog {
         match &self.to {
             To::Lines(output, format) => {
                 if output.enabled(Level::INFO) {
-                    let (at, fields) = (call.started_at(), common.fields(*format, call));
+                    let fields = common.fields(*format, call);
+                    let begin = Beginning::Started.at(*format, fields.started(), Level::INFO);
                     let started = |line: &mut Line<'_>| started(line, call, fields);
-                    let begin = Beginning::Started.at(*format, at, Level::INFO);
                     format.write_begun(output, begin, started);
                 }
             }
@@ -129,9 +129,10 @@ impl Observer for AccessLog {
         match &self.to {
             To::Lines(output, format) => {
                 if output.enabled(level) {
-                    let (at, fields) = (ended_at(call, outcome), common.fields(*format, call));
-                    let finished = |line: &mut Line<'_>| finished(line, call, outcome, fields);
+                    let fields = common.fields(*format, call);
+                    let at = ended_at(fields.started(), outcome);
                     let begin = Beginning::Finished.at(*format, at, level);
+                    let finished = |line: &mut Line<'_>| finished(line, call, outcome, fields);
                     format.write_begun(output, begin, finished);
                 }
             }
@@ -141,10 +142,10 @@ impl Observer for AccessLog {
 }
 
 /// Saves reading the wall clock once more; not for calls so long that the clock may have been set since.
-fn ended_at(call: &Call, outcome: &Outcome) -> SystemTime {
+fn ended_at(started: Duration, outcome: &Outcome) -> Duration {
     match outcome.duration() {
-        short if short < Duration::from_secs(60) => call.started_at() + short,
-        _ => SystemTime::now(),
+        short if short < Duration::from_secs(60) => started.saturating_add(short),
+        _ => timestamp::since_epoch(SystemTime::now()),
     }
 }
 

@@ -60,6 +60,10 @@ const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-
 
 /// A call of `path` with these headers; those under `x-listed` are listed for the log.
 fn call(path: &str, headers: &[(&str, &[u8])]) -> Call {
+    call_of(Peer::new("192.0.2.1:5000".parse().unwrap()).into(), path, headers)
+}
+
+fn call_of(peer: Arc<Peer>, path: &str, headers: &[(&str, &[u8])]) -> Call {
     let methods = methods();
     let (Found::Settled(method) | Found::Provisional(method)) = methods.find(path);
     let headers: HeaderMap = headers
@@ -78,7 +82,7 @@ fn call(path: &str, headers: &[(&str, &[u8])]) -> Call {
         logged: Some(listed.map(|(name, value)| (name.clone(), value.clone())).collect()),
         request_id: RequestId::accept(&headers),
         trace: TraceContext::accept(&headers, &Propagation::default(), &Sampler::default()),
-        peer: Some(Arc::new(Peer::new("192.0.2.1:5000".parse().unwrap()))),
+        peer: Some(peer),
         head: Head::read(&headers),
         started_at: SystemTime::now(),
     })
@@ -294,6 +298,24 @@ fn the_identity_of_the_peer_follows_its_address() {
         let line: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(line["peer.address"], "unix:\u{1b}");
         assert_eq!(line["peer.identity"], "spiffe://\"x\"");
+    }
+}
+
+/// That of the first call is kept with the connection; proxies send calls of many callers on one.
+#[test]
+fn each_call_has_its_own_user_agent() {
+    let peer = Arc::new(Peer::local("proxy"));
+    let long = "c".repeat(300);
+    for (sent, logged) in
+        [(long.as_str(), &long[..256]), ("a\t", "a\t"), ("b", "b"), ("a\t", "a\t")]
+    {
+        let call = call_of(Arc::clone(&peer), HELLO, &[("user-agent", sent.as_bytes())]);
+        for line in json(&call, &outcome(Code::Ok)) {
+            assert_eq!(line["user_agent"], logged);
+        }
+    }
+    for line in json(&call_of(peer, HELLO, &[]), &outcome(Code::Ok)) {
+        assert_eq!(line.get("user_agent"), None);
     }
 }
 

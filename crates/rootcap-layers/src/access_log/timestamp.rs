@@ -20,15 +20,19 @@ thread_local! {
 /// Appends `at`, as in `2026-01-31T23:59:59.000001Z`. Times outside of the years 1970 to 9999 become the
 /// nearest second in them.
 pub(crate) fn push(out: &mut Vec<u8>, at: SystemTime) {
-    let since_epoch = since_epoch(at);
+    let since_epoch = writable(since_epoch(at));
     let mut text = rendered(since_epoch.as_secs());
     set_micros(&mut text, since_epoch.subsec_micros());
     out.extend_from_slice(&text);
 }
 
-/// From the beginning of 1970, within the years that can be written.
+/// From the beginning of 1970; nothing of a time before.
 pub(super) fn since_epoch(at: SystemTime) -> Duration {
-    let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO)
+}
+
+/// The nearest time in the years that can be written.
+pub(super) fn writable(since_epoch: Duration) -> Duration {
     match since_epoch.as_secs() {
         0..=LAST_SECOND => since_epoch,
         _ => Duration::new(LAST_SECOND, since_epoch.subsec_nanos()),
@@ -38,7 +42,7 @@ pub(super) fn since_epoch(at: SystemTime) -> Duration {
 /// `at` as RFC 3339 text, as in `2026-01-31T23:59:59Z`: in UTC, without what is less than a second. Times outside of the
 /// years 1970 to 9999 become the nearest second in them.
 pub fn rfc3339(at: SystemTime) -> String {
-    let text = rendered(since_epoch(at).as_secs());
+    let text = rendered(writable(since_epoch(at)).as_secs());
     text[..SECOND].iter().copied().map(char::from).chain(['Z']).collect()
 }
 

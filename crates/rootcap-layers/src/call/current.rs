@@ -21,6 +21,7 @@ impl Call {
     ///
     /// # Panics
     /// When `f` calls [`enter`](Self::enter): the call must not change while it is lent.
+    #[inline]
     pub fn with_current<T>(f: impl FnOnce(Option<&Call>) -> T) -> T {
         // A thread that is ending has no current call any more.
         let mut f = Some(f);
@@ -54,6 +55,7 @@ impl Call {
     ///
     /// # Panics
     /// On a thread that is ending, in the destructor of a value of its own: OpenTelemetry keeps no context there.
+    #[inline]
     pub fn enter(&self) -> Scope {
         Scope {
             previous: replace(Some(self.clone())),
@@ -65,6 +67,7 @@ impl Call {
 
     /// [`enter`](Self::enter), unless this is the current call already: whoever polls a call may have entered it once for
     /// all that is polled.
+    #[inline]
     pub(crate) fn enter_unless_current(&self) -> Option<Scope> {
         let current = Self::with_current(|call| call.is_some_and(|call| call.is_same(self)));
         (!current).then(|| self.enter())
@@ -82,6 +85,7 @@ pub struct Scope {
 }
 
 impl Drop for Scope {
+    #[inline]
     fn drop(&mut self) {
         replace(self.previous.take());
     }
@@ -94,6 +98,7 @@ impl fmt::Debug for Scope {
 }
 
 /// Sets the current call of this thread; returns the one before.
+#[inline]
 fn replace(call: Option<Call>) -> Option<Call> {
     CURRENT.with(|current| current.replace(call))
 }

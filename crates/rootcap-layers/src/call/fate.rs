@@ -7,21 +7,25 @@ use tonic::Code;
 use super::{Call, Phase};
 
 impl Call {
+    #[inline]
     pub(crate) fn set_answered(&self) {
         self.inner().answered.store(true, Relaxed);
         self.set_phase(Phase::Streaming);
     }
 
     /// Whether the head of the response is out.
+    #[inline]
     pub fn is_answered(&self) -> bool {
         self.inner().answered.load(Relaxed)
     }
 
+    #[inline]
     pub(crate) fn set_handled(&self) {
         self.inner().handled.store(true, Relaxed);
     }
 
     /// Whether the answer came from the method, as far as can be seen: not from a policy, nor from a layer that refuses.
+    #[inline]
     pub fn is_handled(&self) -> bool {
         self.inner().handled.load(Relaxed)
     }
@@ -32,6 +36,7 @@ impl Call {
         let _ = self.inner().cut.set((code, by));
     }
 
+    #[inline]
     pub(crate) fn cut_by(&self) -> Option<(Code, &'static str)> {
         self.inner().cut.get().copied()
     }
@@ -41,6 +46,7 @@ impl Call {
         self.inner().end_unsent.store(true, Relaxed);
     }
 
+    #[inline]
     pub(crate) fn is_end_unsent(&self) -> bool {
         self.inner().end_unsent.load(Relaxed)
     }
@@ -51,6 +57,7 @@ impl Call {
     }
 
     /// Whether the handler or a layer panicked.
+    #[inline]
     pub fn panicked(&self) -> bool {
         self.inner().panicked.load(Relaxed)
     }
@@ -61,6 +68,7 @@ impl Call {
     }
 
     /// The policy that refused the call, or cut it, if one did.
+    #[inline]
     pub fn rejected_by(&self) -> Option<&'static str> {
         self.inner().rejected_by.get().copied()
     }

@@ -38,26 +38,31 @@ impl Default for Ledger {
 
 impl Ledger {
     /// What the call does now; `None` when it has ended.
+    #[inline]
     pub(super) fn phase(&self) -> Option<Phase> {
         phase(self.now.load(Relaxed))
     }
 
     /// From `at` on the call is in `phase`.
+    #[inline]
     pub(super) fn enter(&self, phase: Phase, at: u64) {
         self.change(pack(phase as u64, at), at);
     }
 
     /// The call ends at `at`: what is spent stays what it is.
+    #[inline]
     pub(super) fn end(&self, at: u64) {
         self.change(pack(OVER, at), at);
     }
 
     /// When the call ended; `None` while it goes on.
+    #[inline]
     pub(super) fn ended(&self) -> Option<u64> {
         let now = self.now.load(Relaxed);
         (now & MASK == OVER).then_some(now >> BITS)
     }
 
+    #[inline]
     fn change(&self, to: u64, at: u64) {
         let before = self.now.swap(to, AcqRel);
         if let Some(phase) = phase(before) {
@@ -66,6 +71,7 @@ impl Ledger {
     }
 
     /// What is spent by `at`, the phase that goes on included. A change at the same time may be seen in part.
+    #[inline]
     pub(super) fn times(&self, at: u64) -> PhaseTimes {
         let now = self.now.load(Relaxed);
         let mut times = std::array::from_fn(|phase| self.spent[phase].load(Relaxed));
@@ -75,20 +81,24 @@ impl Ledger {
         PhaseTimes(times)
     }
 
+    #[inline]
     pub(super) fn set_waits_for_handler(&self, waits: bool) {
         self.waits_for_handler.store(waits, Relaxed);
     }
 
+    #[inline]
     pub(super) fn waits_for_handler(&self) -> bool {
         self.waits_for_handler.load(Relaxed)
     }
 }
 
 /// A call of 73 years has run out of bits.
+#[inline]
 fn pack(what: u64, at: u64) -> u64 {
     what | at << BITS
 }
 
+#[inline]
 fn phase(packed: u64) -> Option<Phase> {
     Phase::ALL.get((packed & MASK) as usize).copied()
 }

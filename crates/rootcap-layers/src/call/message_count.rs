@@ -18,11 +18,13 @@ pub(crate) struct MessageCount {
 
 impl MessageCount {
     /// Takes the next bytes of the body; returns how many messages they complete.
+    #[inline]
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> u64 {
         self.feed_with(bytes, |_| ())
     }
 
     /// [`feed`](Self::feed), which tells the length of each message whose prefix these bytes complete.
+    #[inline]
     pub(crate) fn feed_with(&mut self, mut bytes: &[u8], mut begins: impl FnMut(u32)) -> u64 {
         let mut complete = 0;
         if self.is_between_messages() {
@@ -46,6 +48,7 @@ impl MessageCount {
         complete
     }
 
+    #[inline]
     fn is_between_messages(&self) -> bool {
         self.remaining == 0 && self.prefix_seen == 0
     }
@@ -83,6 +86,7 @@ impl MessageCount {
 }
 
 /// The length of the message that begins here, and what follows it; `None` if it does not end here.
+#[inline]
 fn whole_message(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let (&[_, length @ ..], rest) = bytes.split_first_chunk::<{ PREFIX as usize }>()?;
     let length = u32::from_be_bytes(length);

@@ -164,30 +164,36 @@ impl Call {
         })))
     }
 
+    #[inline]
     fn inner(&self) -> &Inner {
         self.0.as_deref().expect("it is there until it is dropped")
     }
 
+    #[inline]
     fn is_same(&self, other: &Self) -> bool {
         std::ptr::eq(self.inner(), other.inner())
     }
 
     /// The method, with its statistics. Methods that are not known share one entry, `unknown`.
+    #[inline]
     pub fn method(&self) -> &Arc<Method> {
         &self.inner().method
     }
 
     /// The path as the caller sent it: `/package.Service/Method` of a well-formed call. Not to be trusted.
+    #[inline]
     pub fn path(&self) -> &str {
         self.inner().path.path()
     }
 
     /// The id of this request: the caller's `x-request-id` if that was acceptable, else a new one.
+    #[inline]
     pub fn request_id(&self) -> &RequestId {
         &self.inner().request_id
     }
 
     /// The W3C trace context of this call.
+    #[inline]
     pub fn trace(&self) -> &TraceContext {
         &self.inner().trace
     }
@@ -211,16 +217,19 @@ impl Call {
     }
 
     /// The OpenTelemetry context that is current where the call is: with the call's span, if it is recorded.
+    #[inline]
     pub(crate) fn otel(&self) -> &opentelemetry::Context {
         &self.inner().otel
     }
 
     /// The other end of the connection, where the server told.
+    #[inline]
     pub fn peer(&self) -> Option<&Arc<Peer>> {
         self.inner().peer.as_ref()
     }
 
     /// The caller's `user-agent`. Not to be trusted.
+    #[inline]
     pub fn user_agent(&self) -> Option<&HeaderValue> {
         self.inner().user_agent.as_ref()
     }
@@ -231,12 +240,14 @@ impl Call {
     }
 
     /// Bytes of the response that wait for the peer.
+    #[inline]
     pub fn unsent(&self) -> &Unsent {
         &self.inner().unsent
     }
 }
 
 impl Drop for Call {
+    #[inline]
     fn drop(&mut self) {
         if let Some(inner) = self.0.take() {
             recycle::take_back(inner);

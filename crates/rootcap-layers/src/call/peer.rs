@@ -1,8 +1,10 @@
 //! The other end of a connection.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::OnceLock};
 
-use crate::access_log::Fragment;
+use http::HeaderValue;
+
+use crate::{access_log::Fragment, excerpt};
 
 /// The other end of a connection: one per connection, shared by its calls.
 ///
@@ -20,6 +22,15 @@ pub struct Peer {
     text: Box<str>,
     identity: Option<Box<str>>,
     fragment: Fragment,
+    /// In a box: most connections have no call at a time, and many never one.
+    agent: OnceLock<Box<Agent>>,
+}
+
+/// The user agent of the first call of a connection, which is nearly always that of all others.
+#[derive(Debug, Clone)]
+struct Agent {
+    sent: Box<[u8]>,
+    fragment: Fragment,
 }
 
 impl Peer {
@@ -34,7 +45,8 @@ impl Peer {
     }
 
     fn named(address: Option<SocketAddr>, text: Box<str>) -> Self {
-        Self { address, text, identity: None, fragment: Fragment::default() }
+        let (fragment, agent) = Default::default();
+        Self { address, text, identity: None, fragment, agent }
     }
 
     /// The same peer, with the identity that it has proved, by a certificate for example: never one that it merely
@@ -68,5 +80,17 @@ impl Peer {
     /// Address and identity as the access log writes them.
     pub(crate) fn fragment(&self) -> &Fragment {
         &self.fragment
+    }
+
+    /// The user agent of a call as the access log writes it; `None` if it is to be rendered for this call alone, as it is
+    /// long, or not that of the first one.
+    pub(crate) fn agent(&self, sent: &HeaderValue) -> Option<&Fragment> {
+        if sent.len() > excerpt::MAX_LEN {
+            return None;
+        }
+        let first =
+            || Box::new(Agent { sent: sent.as_bytes().into(), fragment: Fragment::default() });
+        let agent = self.agent.get_or_init(first);
+        (*agent.sent == *sent.as_bytes()).then_some(&agent.fragment)
     }
 }

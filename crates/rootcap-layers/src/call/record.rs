@@ -26,6 +26,7 @@ pub struct Record {
 
 impl Record {
     /// The record of a call that has ended so.
+    #[inline]
     pub fn of(call: &Call, outcome: &Outcome) -> Self {
         Self {
             code: outcome.code(),

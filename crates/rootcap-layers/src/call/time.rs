@@ -12,6 +12,7 @@ use crate::deadline::grpc_timeout;
 
 impl Call {
     /// When the call's headers had arrived.
+    #[inline]
     pub fn started(&self) -> Instant {
         self.inner().started
     }
@@ -30,21 +31,25 @@ impl Call {
     }
 
     /// [`started`](Self::started) by the wall clock.
+    #[inline]
     pub fn started_at(&self) -> SystemTime {
         self.inner().started_at
     }
 
     /// What the caller sent as `grpc-timeout`.
+    #[inline]
     pub(crate) fn timeout(&self) -> Option<&Result<Duration, grpc_timeout::Malformed>> {
         self.inner().timeout.as_ref()
     }
 
     /// When the call must have ended: the earlier of the caller's `grpc-timeout` and the configured maximum.
+    #[inline]
     pub fn deadline(&self) -> Option<Instant> {
         self.inner().started.checked_add(self.allowed()?)
     }
 
     /// From the start to the deadline.
+    #[inline]
     pub(crate) fn allowed(&self) -> Option<Duration> {
         match self.inner().deadline.load(Relaxed) {
             u64::MAX => None,
@@ -59,11 +64,13 @@ impl Call {
     }
 
     /// Makes the deadline `timeout` after the start of the call, unless it is earlier already.
+    #[inline]
     pub fn limit_to(&self, timeout: Duration) {
         self.inner().deadline.fetch_min(nanos(timeout), Relaxed);
     }
 }
 
+#[inline]
 pub(super) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -22,22 +22,26 @@ pub(super) struct Traffic {
 
 impl Call {
     /// Complete messages seen so far in `direction`.
+    #[inline]
     pub fn messages(&self, direction: Direction) -> u64 {
         self.traffic(direction).messages.load(Relaxed)
     }
 
     /// Bytes of bodies seen so far in `direction`, as sent over the wire (compressed, with message prefixes).
+    #[inline]
     pub fn bytes(&self, direction: Direction) -> u64 {
         self.traffic(direction).bytes.load(Relaxed)
     }
 
     /// Adds what one of the two bodies has seen, which alone counts its direction.
+    #[inline]
     pub(crate) fn add_traffic(&self, direction: Direction, messages: u64, bytes: u64) {
         let traffic = self.traffic(direction);
         add(&traffic.messages, messages);
         add(&traffic.bytes, bytes);
     }
 
+    #[inline]
     fn traffic(&self, direction: Direction) -> &Traffic {
         match direction {
             Direction::Received => &self.inner().received,
@@ -47,6 +51,7 @@ impl Call {
 }
 
 /// Adds to what nobody else writes: no other core has to be asked.
+#[inline]
 fn add(count: &AtomicU64, more: u64) {
     count.store(count.load(Relaxed) + more, Relaxed);
 }

@@ -22,11 +22,13 @@ pub struct Unsent {
 
 impl Unsent {
     /// The server has taken so many bytes from the body.
+    #[inline]
     pub fn add(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Relaxed);
     }
 
     /// So many bytes are on their way to the peer, or will never be.
+    #[inline]
     pub fn remove(&self, bytes: u64) {
         let before = self.bytes.fetch_sub(bytes, Relaxed);
         if before >= FEW && before - bytes < FEW {
@@ -35,6 +37,7 @@ impl Unsent {
     }
 
     /// How many bytes wait for the peer now.
+    #[inline]
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Relaxed)
     }
@@ -45,11 +48,13 @@ impl Unsent {
     }
 
     /// Whether the call waits for what the peer has not taken of other calls.
+    #[inline]
     pub fn waits(&self) -> bool {
         self.waits.load(Relaxed)
     }
 
     /// Ready when few bytes are unsent; one task at a time may wait.
+    #[inline]
     pub fn poll_few(&self, cx: &mut Context<'_>) -> Poll<()> {
         if self.bytes() < FEW {
             return Poll::Ready(());

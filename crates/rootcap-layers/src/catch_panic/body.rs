@@ -24,6 +24,7 @@ pin_project! {
 }
 
 impl<B> CatchPanicBody<B> {
+    #[inline]
     pub(super) fn new(inner: B) -> Self {
         Self { inner: Slot::new(inner), ended: false }
     }
@@ -39,6 +40,7 @@ impl<B: Body<Data = Bytes>> Body for CatchPanicBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 
+    #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -55,10 +57,12 @@ impl<B: Body<Data = Bytes>> Body for CatchPanicBody<B> {
         Poll::Ready(frame)
     }
 
+    #[inline]
     fn size_hint(&self) -> SizeHint {
         self.inner.get().map(Body::size_hint).unwrap_or_default()
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         self.ended || self.inner.get().is_some_and(Body::is_end_stream)
     }

@@ -24,10 +24,12 @@ pin_project! {
 }
 
 impl<F> CatchPanicFuture<F> {
+    #[inline]
     pub(super) fn new(inner: F) -> Self {
         Self { inner: Slot::new(inner) }
     }
 
+    #[inline]
     pub(super) fn panicked() -> Self {
         Self { inner: Slot::empty() }
     }
@@ -40,6 +42,7 @@ where
 {
     type Output = Result<Response<CatchPanicBody<B>>, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().inner.with(|inner| inner.poll(cx)) {
             Ok(result) => result.map_ok(|response| response.map(CatchPanicBody::new)),

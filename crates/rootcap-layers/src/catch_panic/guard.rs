@@ -27,6 +27,7 @@ impl Panicked {
     }
 
     /// Notes it in the current call, if there is one.
+    #[inline]
     pub(super) fn note(self) {
         Call::with_current(|call| {
             if let Some(call) = call {
@@ -39,6 +40,7 @@ impl Panicked {
 /// Runs `piece`; a panic is noted, and stops here.
 ///
 /// Unwind safety is asserted: the callers never use again what `piece` has borrowed.
+#[inline]
 pub(super) fn guard<T>(piece: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(piece)).map_err(|payload| {
         Panicked.note();
@@ -58,6 +60,7 @@ pin_project! {
     }
 
     impl<T> PinnedDrop for Slot<T> {
+        #[inline]
         fn drop(this: Pin<&mut Self>) {
             this.discard();
         }
@@ -65,21 +68,25 @@ pin_project! {
 }
 
 impl<T> Slot<T> {
+    #[inline]
     pub(super) fn new(value: T) -> Self {
         Self { value: Some(value) }
     }
 
     /// The slot of what has panicked.
+    #[inline]
     pub(super) fn empty() -> Self {
         Self { value: None }
     }
 
     /// What is in the slot, unless it has panicked.
+    #[inline]
     pub(super) fn get(&self) -> Option<&T> {
         self.value.as_ref()
     }
 
     /// Uses what is in the slot; empties the slot if that panics.
+    #[inline]
     pub(super) fn with<R>(
         mut self: Pin<&mut Self>,
         usage: impl FnOnce(Pin<&mut T>) -> R,
@@ -89,6 +96,7 @@ impl<T> Slot<T> {
     }
 
     /// Drops what is in the slot. What panics while it is dropped counts as dropped.
+    #[inline]
     fn discard(self: Pin<&mut Self>) {
         let mut value = self.project().value;
         if value.is_some() {

@@ -21,6 +21,7 @@ pub struct CatchPanic<S> {
 }
 
 impl<S> CatchPanic<S> {
+    #[inline]
     pub(super) fn new(inner: S) -> Self {
         Self { inner, unready: false }
     }
@@ -41,12 +42,14 @@ where
     type Error = S::Error;
     type Future = CatchPanicFuture<S::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         let ready = guard(|| self.inner.poll_ready(cx));
         self.unready = ready.is_err();
         ready.unwrap_or(Poll::Ready(Ok(())))
     }
 
+    #[inline]
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         if self.unready {
             Panicked.note();

@@ -25,6 +25,7 @@ pin_project! {
 }
 
 impl<B> DeadlineBody<B> {
+    #[inline]
     pub(super) fn new(inner: B, deadline: Option<Instant>) -> Self {
         Self { inner: Some(inner), timer: Timer::new(deadline) }
     }
@@ -40,6 +41,7 @@ impl<B: Body<Data = Bytes>> Body for DeadlineBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 
+    #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -66,6 +68,7 @@ impl<B: Body<Data = Bytes>> Body for DeadlineBody<B> {
         Poll::Ready(Some(Ok(Frame::trailers(trailers))))
     }
 
+    #[inline]
     fn size_hint(&self) -> SizeHint {
         let mut hint = self.inner.as_ref().map(Body::size_hint).unwrap_or_default();
         if self.timer.at().is_some() && hint.exact().is_some_and(|exact| exact > 0) {
@@ -75,6 +78,7 @@ impl<B: Body<Data = Bytes>> Body for DeadlineBody<B> {
         hint
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         self.inner.as_ref().is_none_or(Body::is_end_stream)
     }

@@ -36,10 +36,12 @@ pin_project! {
 }
 
 impl<F> DeadlineFuture<F> {
+    #[inline]
     pub(super) fn new(inner: F, deadline: Option<Instant>) -> Self {
         Self { state: State::Running { inner, begun: false }, timer: Timer::new(deadline) }
     }
 
+    #[inline]
     pub(super) fn refused(status: Status) -> Self {
         Self { state: State::Refused { status: Some(status) }, timer: Timer::new(None) }
     }
@@ -52,6 +54,7 @@ where
 {
     type Output = Result<Response<DeadlineBody<B>>, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         match this.state.as_mut().project() {

@@ -26,11 +26,13 @@ pub struct Deadline<S> {
 }
 
 impl<S> Deadline<S> {
+    #[inline]
     pub(super) fn new(layer: DeadlineLayer, inner: S) -> Self {
         Self { layer, inner }
     }
 
     /// When the call must have ended; an error if it must not even begin.
+    #[inline]
     fn admit<B>(&self, request: &Request<B>) -> Result<Option<Instant>, Status> {
         let deadline = Call::with_current(|call| match call {
             Some(call) => self.of_call(call),
@@ -47,6 +49,7 @@ impl<S> Deadline<S> {
     }
 
     /// Under `Observe`, which has read the header: the call's beginning, and its deadline, with the maximum applied to it.
+    #[inline]
     fn of_call(&self, call: &Call) -> Result<Option<(Instant, Instant)>, Malformed> {
         if let Some(Err(malformed)) = call.timeout() {
             return Err(*malformed);
@@ -68,6 +71,7 @@ impl<S> Deadline<S> {
         Ok(timeout.and_then(|timeout| Some((began, began.checked_add(timeout)?))))
     }
 
+    #[inline]
     fn max(&self, path: &str) -> Option<Duration> {
         self.layer.maxima.as_ref()?.of(path)
     }
@@ -86,6 +90,7 @@ where
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         match self.admit(&request) {
             Ok(deadline) => DeadlineFuture::new(self.inner.call(request), deadline),

@@ -18,14 +18,17 @@ pub(super) struct Timer {
 }
 
 impl Timer {
+    #[inline]
     pub(super) fn new(at: Option<Instant>) -> Self {
         Self { at, sleep: None }
     }
 
+    #[inline]
     pub(super) fn at(&self) -> Option<Instant> {
         self.at
     }
 
+    #[inline]
     pub(super) fn is_up(&self) -> bool {
         self.at.is_some_and(|at| at <= Instant::now())
     }
@@ -34,6 +37,7 @@ impl Timer {
     ///
     /// The clock decides, not the timer: a task that uses up tokio's budget each time it is polled would
     /// never get to see its timer fire.
+    #[inline]
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.is_up() {
             return Poll::Ready(());

@@ -38,6 +38,7 @@ pub enum FirstPoll {
 
 impl FirstPoll {
     /// What it was of `call` that answered `polled`, and `took` this long.
+    #[inline]
     pub fn of(call: &Call, polled: Poll<()>, took: Duration) -> Self {
         match polled {
             Poll::Ready(()) if call.is_handled() => FirstPoll::Ended(took),
@@ -49,12 +50,14 @@ impl FirstPoll {
 
 impl Brevity {
     /// Whether the next call will probably end in its first poll, within microseconds.
+    #[inline]
     pub fn is_trusted(&self) -> bool {
         self.0.load(Relaxed) >= TRUSTED
     }
 
     /// Learns from one call; one that takes no longer than `short` is a short one. Calls at the same time may be learnt
     /// from only in part: the account is an estimate.
+    #[inline]
     pub fn learn(&self, first: FirstPoll, short: Duration) {
         let before = self.0.load(Relaxed);
         let after = match first {

@@ -96,6 +96,7 @@ impl Method {
     }
 
     /// `/package.Service/Method`: the key in the table.
+    #[inline]
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -106,16 +107,19 @@ impl Method {
     }
 
     /// Whether this is the framework's own method (health, reflection), which no limit applies to.
+    #[inline]
     pub fn is_builtin(&self) -> bool {
         self.origin == Origin::Builtin
     }
 
     /// The statistics of its calls.
+    #[inline]
     pub fn stats(&self) -> &Stats {
         &self.stats
     }
 
     /// Whether its calls end as soon as they begin.
+    #[inline]
     pub fn brevity(&self) -> &Brevity {
         &self.brevity
     }
@@ -132,6 +136,7 @@ impl Method {
     }
 
     /// Which of the methods in its table it is, from 1; 0 while it is in none.
+    #[inline]
     pub(crate) fn number(&self) -> usize {
         self.number.load(Relaxed)
     }

@@ -33,6 +33,7 @@ pin_project! {
 }
 
 impl<O, B> ObservedRequest<O, B> {
+    #[inline]
     pub(super) fn new(shared: Arc<Shared<O>>, call: Call, body: B) -> Self {
         Self { shared, call, count: MessageCount::default(), body }
     }
@@ -42,6 +43,7 @@ impl<O: Observer, B: Body<Data = Bytes>> Body for ObservedRequest<O, B> {
     type Data = Bytes;
     type Error = B::Error;
 
+    #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -59,10 +61,12 @@ impl<O: Observer, B: Body<Data = Bytes>> Body for ObservedRequest<O, B> {
         Poll::Ready(frame)
     }
 
+    #[inline]
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         self.body.is_end_stream()
     }
@@ -81,6 +85,7 @@ pin_project! {
 
     impl<O: Observer, B> PinnedDrop for ObservedResponse<O, B> {
         // What the handler does while it is dropped, before its end, belongs to the call.
+        #[inline]
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if !this.guard.has_ended() {
@@ -92,6 +97,7 @@ pin_project! {
 }
 
 impl<O: Observer, B: Body<Data = Bytes>> ObservedResponse<O, B> {
+    #[inline]
     pub(super) fn new(guard: Guard<O>, body: B) -> Self {
         Self { body: Some(body), count: MessageCount::default(), guard }
     }
@@ -99,6 +105,7 @@ impl<O: Observer, B: Body<Data = Bytes>> ObservedResponse<O, B> {
 
 impl<O: Observer, B> ObservedResponse<O, B> {
     /// The call.
+    #[inline]
     pub fn observed(&self) -> &Call {
         self.guard.call()
     }
@@ -108,6 +115,7 @@ impl<O: Observer, B: Body<Data = Bytes>> Body for ObservedResponse<O, B> {
     type Data = Bytes;
     type Error = B::Error;
 
+    #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -133,15 +141,18 @@ impl<O: Observer, B: Body<Data = Bytes>> Body for ObservedResponse<O, B> {
         Poll::Ready(frame)
     }
 
+    #[inline]
     fn size_hint(&self) -> SizeHint {
         self.body.as_ref().map(Body::size_hint).unwrap_or_default()
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 }
 
+#[inline]
 fn see_frame<O: Observer>(
     guard: &mut Guard<O>,
     count: &mut MessageCount,

@@ -30,6 +30,7 @@ pin_project! {
 
     impl<O: Observer, F> PinnedDrop for ObserveFuture<O, F> {
         // What the handler does while it is dropped belongs to the call.
+        #[inline]
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let Some(guard) = this.guard {
@@ -41,11 +42,13 @@ pin_project! {
 }
 
 impl<O: Observer, F> ObserveFuture<O, F> {
+    #[inline]
     pub(super) fn new(guard: Guard<O>, inner: F) -> Self {
         Self { inner: Some(inner), guard: Some(guard) }
     }
 
     /// The call, until the head of the response has been returned.
+    #[inline]
     pub fn observed(&self) -> Option<&Call> {
         self.guard.as_ref().map(Guard::call)
     }
@@ -59,6 +62,7 @@ where
 {
     type Output = Result<Response<ObservedResponse<O, B>>, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let guard = this.guard.as_mut().expect("a future is not polled after completion");
@@ -79,6 +83,7 @@ where
     }
 }
 
+#[inline]
 fn observe_response<O: Observer, B: Body<Data = Bytes>>(
     mut guard: Guard<O>,
     mut response: Response<B>,
@@ -90,6 +95,7 @@ fn observe_response<O: Observer, B: Body<Data = Bytes>>(
 }
 
 /// The status, if the head has it already.
+#[inline]
 fn status_in_head<B: Body>(response: &mut Response<B>) -> Option<End> {
     if let Some(end) = End::read(response.headers_mut(), Cause::TrailersOnly) {
         return Some(end);

@@ -39,30 +39,36 @@ pub(super) enum MethodIs {
 }
 
 impl<O: Observer> Guard<O> {
+    #[inline]
     pub(super) fn start(shared: Arc<Shared<O>>, call: Call, method: MethodIs) -> Self {
         let state = shared.observer.on_start(&call);
         Self { shared, call, state: Some(state), end: None, method }
     }
 
+    #[inline]
     pub(super) fn call(&self) -> &Call {
         &self.call
     }
 
     /// The first end that is seen stands.
+    #[inline]
     pub(super) fn set_end(&mut self, end: End) {
         self.end.get_or_insert(end);
     }
 
     /// Whether the end has been seen.
+    #[inline]
     pub(super) fn has_ended(&self) -> bool {
         self.end.is_some()
     }
 
+    #[inline]
     pub(super) fn add_traffic(&self, direction: Direction, messages: u64, bytes: u64) {
         count_traffic(&self.shared, &self.call, direction, messages, bytes);
     }
 
     /// The head of the response has been seen; `end` is its status, if it has one.
+    #[inline]
     pub(super) fn answered(&mut self, end: Option<End>) {
         self.call.set_answered();
         if self.comes_from_the_method(end.as_ref()) {
@@ -79,6 +85,7 @@ impl<O: Observer> Guard<O> {
     /// Whether this answer came from the method. A service answers UNIMPLEMENTED for a method that it does
     /// not have. Policies, and the usual interceptors and auth layers, answer before anyone has looked
     /// whether the method exists: if their answers counted, a caller could invent methods.
+    #[inline]
     fn comes_from_the_method(&self, end: Option<&End>) -> bool {
         if self.call.rejected_by().is_some() || self.call.panicked() {
             return false;
@@ -101,6 +108,7 @@ impl<O: Observer> Guard<O> {
 }
 
 impl<O: Observer> Drop for Guard<O> {
+    #[inline]
     fn drop(&mut self) {
         let Some(state) = self.state.take() else { return };
         let duration = Instant::now().saturating_duration_since(self.call.started());
@@ -130,6 +138,7 @@ fn unfinished(call: &Call) -> End {
     }
 }
 
+#[inline]
 pub(super) fn count_traffic<O: Observer>(
     shared: &Shared<O>,
     call: &Call,

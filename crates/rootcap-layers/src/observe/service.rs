@@ -41,6 +41,7 @@ pub struct Observe<O, S> {
 }
 
 impl<O, S> Observe<O, S> {
+    #[inline]
     pub(super) fn new(layer: ObserveLayer<O>, inner: S) -> Self {
         Self { layer, peer: None, last: None, is_first: false, inner }
     }
@@ -54,6 +55,7 @@ impl<O, S> Observe<O, S> {
         self
     }
 
+    #[inline]
     fn method_of(&mut self, path: &str) -> (Arc<Method>, MethodIs) {
         if let Some(last) = self.last.as_ref().filter(|last| last.path() == path) {
             return (Arc::clone(last), MethodIs::Settled);
@@ -69,6 +71,7 @@ impl<O, S> Observe<O, S> {
         }
     }
 
+    #[inline]
     fn make_call<B>(&mut self, request: &Request<B>) -> (Call, MethodIs) {
         let path = request.uri().path_and_query().cloned();
         let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
@@ -120,6 +123,7 @@ impl<O, S> Observe<O, S> {
         (call, is)
     }
 
+    #[inline]
     fn logged<B>(&self, request: &Request<B>) -> LoggedHeaders {
         let names = &self.layer.settings.logged_metadata;
         let listed =
@@ -170,6 +174,7 @@ where
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (call, is) = self.make_call(&request);
         let shared = &self.layer.shared;

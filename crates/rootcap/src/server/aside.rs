@@ -60,10 +60,12 @@ impl<A: App> Service<Request<RequestBody>> for Aside<A> {
     type Error = Infallible;
     type Future = AsideFuture<A::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.rest.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
         if request.method() == Method::CONNECT {
             let mut response = Response::new(Body::empty());
@@ -95,6 +97,7 @@ where
 {
     type Output = Result<Response<EitherBody<Body, B>>, Infallible>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(match self.project() {
             AsideFutureProjection::Refused { response } => {

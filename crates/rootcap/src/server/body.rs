@@ -7,12 +7,16 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
 use pin_project_lite::pin_project;
 
 use crate::bounds::BoxError;
 
+/// The body of an answer that has none, as a refusal.
+pub(super) type NoBody = UnsyncBoxBody<Bytes, BoxError>;
+
 pin_project! {
-    /// A body of one type or another, without a box.
+    /// A body of one type or another, without a box. The one on the right is one of ours, whose frames pass as they are.
     #[derive(Debug)]
     pub struct EitherBody<A, B> {
         #[pin]
@@ -30,10 +34,12 @@ pin_project! {
 }
 
 impl<A, B> EitherBody<A, B> {
+    #[inline]
     pub(crate) fn left(body: A) -> Self {
         Self { inner: Either::Left { body } }
     }
 
+    #[inline]
     pub(crate) fn right(body: B) -> Self {
         Self { inner: Either::Right { body } }
     }
@@ -49,21 +55,23 @@ impl<A, B: Default> Default for EitherBody<A, B> {
 impl<A, B> Body for EitherBody<A, B>
 where
     A: Body<Data = Bytes, Error: Into<BoxError>>,
-    B: Body<Data = Bytes, Error: Into<BoxError>>,
+    B: Body<Data = Bytes, Error = BoxError>,
 {
     type Data = Bytes;
     type Error = BoxError;
 
+    #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.project().inner.project() {
             EitherProjection::Left { body } => body.poll_frame(cx).map_err(Into::into),
-            EitherProjection::Right { body } => body.poll_frame(cx).map_err(Into::into),
+            EitherProjection::Right { body } => body.poll_frame(cx),
         }
     }
 
+    #[inline]
     fn size_hint(&self) -> SizeHint {
         match &self.inner {
             Either::Left { body } => body.size_hint(),
@@ -71,6 +79,7 @@ where
         }
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         match &self.inner {
             Either::Left { body } => body.is_end_stream(),

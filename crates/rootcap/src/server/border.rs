@@ -19,7 +19,7 @@ use tonic::{Status, body::Body};
 use tower::util::Oneshot;
 use tower_service::Service;
 
-use super::body::EitherBody;
+use super::body::{EitherBody, NoBody};
 use crate::bounds::{BoxError, RequestBody};
 
 /// Runs the user's layers.
@@ -37,7 +37,7 @@ where
     N: Service<Request<Body>, Response = Response<ResBody>, Error: Into<BoxError>> + Clone,
     ResBody: http_body::Body<Data = Bytes>,
 {
-    type Response = Response<EitherBody<ResBody, Body>>;
+    type Response = Response<EitherBody<ResBody, NoBody>>;
     type Error = Infallible;
     type Future = BorderFuture<Oneshot<N, Request<Body>>>;
 
@@ -64,7 +64,7 @@ where
     F: Future<Output = Result<Response<ResBody>, E>>,
     E: Into<BoxError>,
 {
-    type Output = Result<Response<EitherBody<ResBody, Body>>, Infallible>;
+    type Output = Result<Response<EitherBody<ResBody, NoBody>>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(Ok(match ready!(self.project().future.poll(cx)) {

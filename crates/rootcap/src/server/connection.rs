@@ -316,6 +316,7 @@ impl<A: App> hyper::service::Service<Request<Incoming>> for CallService<A> {
     type Error = Infallible;
     type Future = StackFuture<A>;
 
+    #[inline]
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         // What tonic's `Request::remote_addr`, `local_addr` and `peer_certs` read.
         match &self.front.info {
@@ -327,11 +328,12 @@ impl<A: App> hyper::service::Service<Request<Incoming>> for CallService<A> {
             }
             None => {}
         }
-        let future = self.front.stack.lock().unwrap_or_else(PoisonError::into_inner).call(request);
+        let mut stack = self.front.stack.lock().unwrap_or_else(PoisonError::into_inner);
+        let future = SendFuture::new(stack.call(request), Arc::clone(&self.sending));
         if let Some(call) = future.observed() {
             self.slot.put(call.clone());
         }
-        SendFuture::new(future, Arc::clone(&self.sending))
+        future
     }
 }
 

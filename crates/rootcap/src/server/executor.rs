@@ -25,10 +25,12 @@ use super::connections::Connection;
 pub(super) struct Slot(Arc<Mutex<Option<Call>>>);
 
 impl Slot {
+    #[inline]
     pub(super) fn put(&self, call: Call) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(call);
     }
 
+    #[inline]
     fn take(&self) -> Option<Call> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -58,14 +60,16 @@ impl<F> hyper::rt::Executor<F> for Executor
 where
     F: Future<Output = ()> + Send + 'static,
 {
+    #[inline]
     fn execute(&self, future: F) {
         let (connection, io) = (&self.connection, &self.connection.io);
         let open = connection.open_call(self.slot.take());
-        let task = CallTask::new(future, self.stall_timeout, self.at_once.short(), open);
-        if self.at_once.admits(task.call(), &io.burst) {
-            at_once::run(task, io);
+        let (stall_timeout, short) = (self.stall_timeout, self.at_once.short());
+        // A task is large: it is made when it is known where it goes.
+        if self.at_once.admits(open.call(), &io.burst) {
+            at_once::run(future, stall_timeout, short, open, io);
         } else {
-            tokio::spawn(task);
+            tokio::spawn(CallTask::new(future, stall_timeout, short, open));
         }
     }
 }

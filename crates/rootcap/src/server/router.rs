@@ -11,11 +11,11 @@ use bytes::Bytes;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use rootcap_layers::excerpt::Excerpt;
-use tonic::{Status, body::Body, server::NamedService};
+use tonic::{Status, server::NamedService};
 use tower::util::Oneshot;
 use tower_service::Service;
 
-use super::body::EitherBody;
+use super::body::{EitherBody, NoBody};
 use crate::bounds::BoxError;
 
 /// The end of a list of services.
@@ -145,13 +145,15 @@ impl<S: NamedService, R: Names> Names for Entry<S, R> {
 }
 
 impl<B> List<B> for Nil {
-    type Body = EitherBody<Body, Body>;
+    type Body = NoBody;
     type Future = Ready<Response<Self::Body>>;
 
+    #[inline]
     fn position(&self, _: &str) -> usize {
         0
     }
 
+    #[inline]
     fn call(&self, _: usize, request: Request<B>) -> Self::Future {
         let path = Excerpt(request.uri().path());
         let status = Status::unimplemented(format!("there is no service for {path}"));
@@ -171,6 +173,7 @@ where
     type Body = EitherBody<ResBody, R::Body>;
     type Future = EntryFuture<S::Future, Oneshot<S, Request<B>>, R::Future>;
 
+    #[inline]
     fn position(&self, path: &str) -> usize {
         match self.service {
             Some(_) if is_of(path, S::NAME) => 0,
@@ -178,6 +181,7 @@ where
         }
     }
 
+    #[inline]
     fn call(&self, position: usize, request: Request<B>) -> Self::Future {
         match (position, &self.service) {
             (0, Some(service)) => EntryFuture::here(service.clone(), request),
@@ -204,6 +208,7 @@ where
 {
     /// A service that is ready, as generated ones always are, is called at once: a future that held the request
     /// while it waits would be large, and is moved several times before it is first polled.
+    #[inline]
     fn here(mut service: S, request: Request<B>) -> Self {
         match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => EntryFuture::Here { future: service.call(request) },
@@ -220,6 +225,7 @@ where
 {
     type Output = Response<EitherBody<ABody, RBody>>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Ok(response) = match self.project() {
             EntryFutureProjection::Here { future } => try_ready!(future.poll(cx)),
@@ -247,16 +253,19 @@ impl<L: List<B>, B> Service<Request<B>> for Router<L> {
     type Error = Infallible;
     type Future = RouterFuture<L::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         RouterFuture { future: self.0.call(self.0.position(request.uri().path()), request) }
     }
 }
 
 /// Whether the path is one of this service: `/service/` and a method, which is the service's to know.
+#[inline]
 pub(super) fn is_of(path: &str, service: &str) -> bool {
     let path = path.strip_prefix('/').and_then(|path| path.strip_prefix(service));
     path.is_some_and(|path| path.starts_with('/'))
@@ -274,6 +283,7 @@ pin_project! {
 impl<F: Future> Future for RouterFuture<F> {
     type Output = Result<F::Output, Infallible>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.project().future.poll(cx).map(Ok)
     }

@@ -38,12 +38,14 @@ pub(crate) struct Held {
 }
 
 impl Held {
+    #[inline]
     fn new(bytes: Bytes, sending: Arc<Sending>, call: Call) -> Self {
         sending.hold(bytes.len());
         call.unsent().add(bytes.len() as u64);
         Self { bytes, sending, call }
     }
 
+    #[inline]
     fn release(&self, bytes: usize) {
         self.sending.release(bytes);
         self.call.unsent().remove(bytes as u64);
@@ -51,14 +53,17 @@ impl Held {
 }
 
 impl Buf for Held {
+    #[inline]
     fn remaining(&self) -> usize {
         self.bytes.remaining()
     }
 
+    #[inline]
     fn chunk(&self) -> &[u8] {
         self.bytes.chunk()
     }
 
+    #[inline]
     fn advance(&mut self, count: usize) {
         self.bytes.advance(count);
         self.release(count);
@@ -66,6 +71,7 @@ impl Buf for Held {
 }
 
 impl Drop for Held {
+    #[inline]
     fn drop(&mut self) {
         if !self.bytes.is_empty() {
             self.release(self.bytes.len());
@@ -87,11 +93,19 @@ pin_project! {
 }
 
 impl<O: Observer, F> SendFuture<O, F> {
+    #[inline]
     pub(crate) fn new(future: ObserveFuture<O, F>, sending: Arc<Sending>) -> Self {
         Self { future, room: Some(Room::new(sending)), begun: false, late: None }
     }
 
+    /// The call, until the head of the response has been returned.
+    #[inline]
+    pub(crate) fn observed(&self) -> Option<&Call> {
+        self.future.observed()
+    }
+
     /// Ready when the call may begin: for want of room, at its deadline, which the layer that holds it then tells.
+    #[inline]
     fn poll_begin(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         let (Some(call), Some(room)) = (this.future.observed(), this.room) else {
@@ -113,6 +127,7 @@ where
 {
     type Output = Result<Response<SendBody<O, B>>, E>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if !self.begun {
             ready!(self.as_mut().poll_begin(cx));
@@ -131,11 +146,12 @@ pin_project! {
         #[pin]
         body: ObservedResponse<O, B>,
         room: Room,
-        // The end of the call, while its last chunk is held.
-        trailers: Option<HeaderMap>,
+        // The end of the call, while its last chunk is held. In a box: few wait, and all bodies are moved.
+        trailers: Option<Box<HeaderMap>>,
     }
 
     impl<O: Observer, B> PinnedDrop for SendBody<O, B> {
+        #[inline]
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             if this.trailers.is_some() {
@@ -149,6 +165,7 @@ impl<O: Observer, B: Body<Data = Bytes>> Body for SendBody<O, B> {
     type Data = Held;
     type Error = B::Error;
 
+    #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -156,33 +173,32 @@ impl<O: Observer, B: Body<Data = Bytes>> Body for SendBody<O, B> {
         let mut this = self.project();
         if this.trailers.is_none() {
             ready!(this.room.poll(this.body.observed(), cx));
-            let Some(frame) = ready!(this.body.as_mut().poll_frame(cx)).transpose()? else {
+            let Some(frame) = ready!(this.body.as_mut().poll_frame(cx)) else {
                 return Poll::Ready(None);
             };
-            match frame.into_trailers() {
-                Ok(trailers) => *this.trailers = Some(trailers),
-                Err(data) => {
-                    return Poll::Ready(Some(Ok(hold(
-                        data,
-                        &this.room.sending,
-                        this.body.observed(),
-                    ))));
-                }
+            let frame = hold(frame?, &this.room.sending, this.body.observed());
+            if frame.is_data() || this.body.observed().unsent().poll_few(cx).is_ready() {
+                return Poll::Ready(Some(Ok(frame)));
             }
+            *this.trailers = frame.into_trailers().ok().map(Box::new);
+            return Poll::Pending;
         }
         ready!(this.body.observed().unsent().poll_few(cx));
-        Poll::Ready(this.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
+        Poll::Ready(this.trailers.take().map(|trailers| Ok(Frame::trailers(*trailers))))
     }
 
+    #[inline]
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         self.trailers.is_none() && self.body.is_end_stream()
     }
 }
 
+#[inline]
 fn hold(frame: Frame<Bytes>, sending: &Arc<Sending>, call: &Call) -> Frame<Held> {
     frame.map_data(|bytes| Held::new(bytes, Arc::clone(sending), call.clone()))
 }

@@ -30,7 +30,7 @@ use rootcap_layers::{Call, method::FirstPoll};
 use tokio::{task::coop, time::Instant};
 
 use super::task::CallTask;
-use crate::server::{burst::Burst, io_stats::IoStats};
+use crate::server::{burst::Burst, io_stats::IoStats, open_calls::OpenCall};
 
 /// Which calls run at once.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -75,16 +75,21 @@ impl AtOnce {
     }
 }
 
-/// Polls a call of the connection of `io`, and gives it a task of its own if it has to wait. Its method learns from it.
-pub(super) fn run<F>(mut task: CallTask<F>, io: &IoStats)
-where
+/// Polls a call of the connection of `io`, and gives it a task of its own if it has to wait. Its method learns from it
+/// whether it was `short`.
+pub(super) fn run<F>(
+    future: F,
+    stall_timeout: Option<Duration>,
+    short: Option<Duration>,
+    open: OpenCall,
+    io: &IoStats,
+) where
     F: Future<Output = ()> + Send + 'static,
 {
-    let learns = task.stop_learning();
-    let call = task.call().cloned();
+    let call = open.call().cloned();
     // Its head has come in just now.
     let began = call.as_ref().map_or_else(Instant::now, Call::started);
-    let mut place = Place::with(task);
+    let mut place = Place::with(CallTask::new(future, stall_timeout, None, open));
     // Nobody is woken: a call that waits is polled again, by its own task.
     let mut cx = Context::from_waker(Waker::noop());
     let polled = unpanicked(|| Pin::new(&mut place).poll(&mut cx));
@@ -92,7 +97,7 @@ where
     let ended = call.as_ref().filter(|_| polled == Some(Poll::Ready(())));
     let took = ended.and_then(Call::took).unwrap_or_else(|| began.elapsed());
     io.burst.spend(took);
-    if let Some((call, short)) = call.as_ref().zip(learns) {
+    if let Some((call, short)) = call.as_ref().zip(short) {
         let polled = polled.unwrap_or(Poll::Ready(()));
         call.method().brevity().learn(FirstPoll::of(call, polled, took), short);
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
-use rootcap_layers::{Call, method::FirstPoll};
+use rootcap_layers::method::FirstPoll;
 use tonic::Code;
 
 use super::watch::Watch;
@@ -39,7 +39,8 @@ pin_project! {
 
 impl<F> CallTask<F> {
     /// Its method learns from its first poll whether the next calls may run at once, if that is not to take longer than
-    /// `short`.
+    /// `short`; with none, it does not learn.
+    #[inline]
     pub(super) fn new(
         future: F,
         stall_timeout: Option<Duration>,
@@ -48,20 +49,12 @@ impl<F> CallTask<F> {
     ) -> Self {
         Self { future, watch: Watch::new(stall_timeout), learns: short, open }
     }
-
-    /// Whoever polls it has its method learn.
-    pub(super) fn stop_learning(&mut self) -> Option<Duration> {
-        self.learns.take()
-    }
-
-    pub(super) fn call(&self) -> Option<&Call> {
-        self.open.call()
-    }
 }
 
 impl<F: Future<Output = ()>> Future for CallTask<F> {
     type Output = ();
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let learns = self.as_mut().project().learns.take().map(|short| (short, Instant::now()));
         // Once for all that hyper polls of it: the head, and each frame.
@@ -79,6 +72,7 @@ impl<F: Future<Output = ()>> Future for CallTask<F> {
 }
 
 impl<F: Future<Output = ()>> CallTask<F> {
+    #[inline]
     fn poll_call(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         if this.future.poll(cx).is_ready() {

@@ -8,6 +8,7 @@ use std::sync::{
 
 use http::HeaderValue;
 use tokio_test::{assert_pending, assert_ready, task};
+use tonic::body::Body;
 use tower::ServiceExt;
 
 use super::*;

@@ -22,23 +22,28 @@ pub(crate) struct Sending {
 
 impl Sending {
     /// Nothing is held yet; calls wait while there is as much as `max` bytes.
+    #[inline]
     pub(crate) fn new(max: usize) -> Self {
         Self { max, held: AtomicUsize::new(0), waiting: Mutex::default() }
     }
 
     /// How many bytes are held.
+    #[inline]
     pub(crate) fn held(&self) -> usize {
         self.held.load(Relaxed)
     }
 
+    #[inline]
     fn has_room(&self) -> bool {
         self.held() < self.max
     }
 
+    #[inline]
     pub(super) fn hold(&self, bytes: usize) {
         self.held.fetch_add(bytes, Relaxed);
     }
 
+    #[inline]
     pub(super) fn release(&self, bytes: usize) {
         let before = self.held.fetch_sub(bytes, Relaxed);
         if before >= self.max && before - bytes < self.max {
@@ -59,11 +64,13 @@ pub(super) struct Room {
 }
 
 impl Room {
+    #[inline]
     pub(super) fn new(sending: Arc<Sending>) -> Self {
         Self { sending, place: None }
     }
 
     /// Ready while there is room for another chunk.
+    #[inline]
     pub(super) fn poll(&mut self, call: &Call, cx: &mut Context<'_>) -> Poll<()> {
         if self.sending.has_room() || self.wait(cx) {
             if self.place.is_some() {
@@ -90,6 +97,7 @@ impl Room {
         false
     }
 
+    #[inline]
     fn leave(&mut self) {
         if let Some(place) = self.place.take() {
             self.sending.lock().remove(place);
@@ -98,6 +106,7 @@ impl Room {
 }
 
 impl Drop for Room {
+    #[inline]
     fn drop(&mut self) {
         self.leave();
     }
