@@ -46,10 +46,12 @@ pin_project! {
 }
 
 impl<P: Policy, S: Service<Request<B>>, B> AdmissionFuture<P, S, B> {
+    #[inline]
     pub(super) fn admitted(inner: S::Future, permit: Option<P::Permit>) -> Self {
         Self { state: State::Admitted { inner, permit } }
     }
 
+    #[inline]
     pub(super) fn refused(response: Response<()>) -> Self {
         Self { state: State::Refused { response: Some(response) } }
     }
@@ -94,6 +96,7 @@ where
 {
     type Output = Result<Response<Held<ResBody, P::Permit>>, S::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {

@@ -99,6 +99,7 @@ pin_project! {
 impl<A: Policy, B: Policy> Future for Turn<A, B> {
     type Output = Result<Permits<A, B>, Refusal>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().with.project() {
             WithProj::First { wait } => wait.poll(cx).map_ok(|permit| (Some(permit), None)),

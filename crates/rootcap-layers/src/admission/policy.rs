@@ -60,6 +60,7 @@ pub struct Arrival<'a> {
 
 impl<'a> Arrival<'a> {
     /// Calls `f` with the current call, and the head of its request.
+    #[inline]
     pub(super) fn with_current<T>(
         path: &'a str,
         headers: &'a HeaderMap,

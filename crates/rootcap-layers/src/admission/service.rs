@@ -22,11 +22,13 @@ pub struct Admission<P, S> {
 
 impl<P: Policy, S> Admission<P, S> {
     /// Asks `policy` about each call of `inner`; without one, every call is served.
+    #[inline]
     pub fn new(policy: Option<P>, inner: S) -> Self {
         Self { policy, inner }
     }
 
     /// What is decided; the permit only if the call needs one.
+    #[inline]
     fn decide<B>(&self, request: &Request<B>) -> Decision<Option<P::Permit>, P::Wait> {
         let Some(policy) = &self.policy else {
             return Decision::Admit(None);
@@ -62,10 +64,12 @@ where
     type Error = S::Error;
     type Future = AdmissionFuture<P, S, ReqBody>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         match self.decide(&request) {
             Decision::Admit(permit) => AdmissionFuture::admitted(self.inner.call(request), permit),

@@ -66,6 +66,7 @@ impl<W> Gate<W> {
     }
 
     /// Gives a permit, also where there is none left. The clock is asked only where the time tells something.
+    #[inline]
     pub(super) fn take(&mut self, bounds: &Bounds, clock: impl FnOnce() -> Instant) {
         self.in_flight += 1;
         if self.in_flight >= bounds.limit.get() {

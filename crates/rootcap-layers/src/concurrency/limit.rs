@@ -114,6 +114,7 @@ impl Limit {
     }
 
     /// A permit for a call of this caller, if there is one left.
+    #[inline]
     pub(super) fn take(
         self: &Arc<Self>,
         caller: (Id, Caller<'_>),

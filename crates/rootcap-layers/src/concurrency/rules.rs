@@ -125,6 +125,7 @@ impl Policy for ConcurrencyRules {
     type Permit = Permits;
     type Wait = Turns;
 
+    #[inline]
     fn admit(&self, arrival: &Arrival<'_>, now: impl Fn() -> Instant) -> Decision<Permits, Turns> {
         let mut permits = Permits::new();
         let about = self.0.index.of(arrival);

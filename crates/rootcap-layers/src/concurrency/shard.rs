@@ -67,6 +67,7 @@ impl Shard {
     }
 
     /// Gives a permit to a call of this caller, if there is one left; and tells where the caller is.
+    #[inline]
     pub(super) fn take(
         &mut self,
         caller: (Id, Caller<'_>),

@@ -36,6 +36,7 @@ struct Slot {
 }
 
 impl Slot {
+    #[inline]
     fn write(&self, at: u64, key: u64) {
         self.at.store(0, Relaxed);
         fence(Release);
@@ -83,6 +84,7 @@ impl Arrivals {
     }
 
     /// A call came at `now`, of the caller whose key has the hash `key`. It takes the place of the oldest.
+    #[inline]
     pub fn note(&self, key: u64, now: u64) {
         let index = self.next.fetch_add(1, Relaxed) % KEPT;
         let chunk = self.chunks[index / CHUNK]

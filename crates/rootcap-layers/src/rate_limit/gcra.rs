@@ -24,6 +24,7 @@ impl Gcra {
     ///
     /// # Errors
     /// When the call may not be served: how long to wait. What is kept stays.
+    #[inline]
     pub(super) fn take(self, kept: u64, now: u64) -> Result<u64, u64> {
         let earliest = kept.saturating_sub(self.tolerance);
         if now < earliest {

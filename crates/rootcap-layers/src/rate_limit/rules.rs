@@ -153,6 +153,7 @@ impl Policy for RateRules {
     type Permit = ();
     type Wait = Pending<Result<(), Refusal>>;
 
+    #[inline]
     fn admit(&self, arrival: &Arrival<'_>, now: impl Fn() -> Instant) -> Decision<(), Self::Wait> {
         let places = self.0.index.of(arrival);
         if places.is_empty() {

@@ -79,6 +79,7 @@ impl Meter {
 }
 
 impl<B> CountedRequest<B> {
+    #[inline]
     pub(super) fn new(body: B, meter: Option<Meter>) -> Self {
         Self { body, meter }
     }
@@ -88,6 +89,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for CountedRequest<B> {
     type Data = Bytes;
     type Error = BoxError;
 
+    #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -109,10 +111,12 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for CountedRequest<B> {
         Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
 
+    #[inline]
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         self.body.is_end_stream()
     }

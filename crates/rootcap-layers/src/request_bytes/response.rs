@@ -22,17 +22,20 @@ pin_project! {
         inner: Option<F>,
         // `None` where nothing is counted, and after completion.
         share: Option<Share>,
-        refused: Option<HeaderMap>,
+        // In a box: there is rarely one, and all futures are moved.
+        refused: Option<Box<HeaderMap>>,
     }
 }
 
 impl<F> RequestBytesFuture<F> {
+    #[inline]
     pub(super) fn new(inner: F, share: Option<Share>) -> Self {
         Self { inner: Some(inner), share, refused: None }
     }
 
+    #[inline]
     pub(super) fn refused(told: HeaderMap) -> Self {
-        Self { inner: None, share: None, refused: Some(told) }
+        Self { inner: None, share: None, refused: Some(Box::new(told)) }
     }
 }
 
@@ -43,11 +46,12 @@ where
 {
     type Output = Result<Response<CountedResponse<B>>, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let Some(inner) = this.inner.as_mut().as_pin_mut() else {
             let told = this.refused.take().expect("a future is not polled after completion");
-            return Poll::Ready(Ok(answer(told)));
+            return Poll::Ready(Ok(answer(*told)));
         };
         let polled = inner.poll(cx);
         if let Some(told) = refused(this.share.as_ref(), polled.is_ready(), cx) {
@@ -62,6 +66,7 @@ where
 
 /// What the caller is told, if a message had no room. While the handler waits, the task is woken when that happens: the
 /// request may be read by another one.
+#[inline]
 fn refused(share: Option<&Share>, is_ready: bool, cx: &Context<'_>) -> Option<HeaderMap> {
     let share = share?;
     let told = if is_ready { share.refused() } else { share.poll_refused(cx.waker()) };
@@ -88,6 +93,7 @@ pin_project! {
 }
 
 impl<B> CountedResponse<B> {
+    #[inline]
     fn new(inner: B, share: Option<Share>) -> Self {
         Self { inner: Some(inner), share, ended: false }
     }
@@ -103,6 +109,7 @@ impl<B: Body<Data = Bytes>> Body for CountedResponse<B> {
     type Data = Bytes;
     type Error = B::Error;
 
+    #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -127,6 +134,7 @@ impl<B: Body<Data = Bytes>> Body for CountedResponse<B> {
         polled
     }
 
+    #[inline]
     fn size_hint(&self) -> SizeHint {
         let hint = self.inner.as_ref().map(Body::size_hint).unwrap_or_default();
         if self.share.is_some() && hint.exact().is_some_and(|exact| exact > 0) {
@@ -136,6 +144,7 @@ impl<B: Body<Data = Bytes>> Body for CountedResponse<B> {
         hint
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         self.inner.as_ref().is_none_or(Body::is_end_stream)
     }

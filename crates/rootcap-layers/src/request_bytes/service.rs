@@ -32,6 +32,7 @@ impl<S> RequestBytes<S> {
     }
 
     /// What the call holds, if it is one that counts; or what its caller is told.
+    #[inline]
     fn admit<B: Body>(&self, request: &Request<B>) -> Result<Option<Share>, HeaderMap> {
         let Some(rule) = &self.rule else { return Ok(None) };
         let bytes = request.body().size_hint().exact();
@@ -57,10 +58,12 @@ where
     type Error = S::Error;
     type Future = RequestBytesFuture<S::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         match self.admit(&request) {
             Ok(share) => {

@@ -109,6 +109,7 @@ impl Drop for Held {
 }
 
 impl Drop for Share {
+    #[inline]
     fn drop(&mut self) {
         let Some(mut shared) = self.0.take() else { return };
         // To ask whether it is the last takes less than to ask whether it will stay so.
