@@ -33,14 +33,17 @@ impl Per {
     /// an address) is [`Caller::Unknown`]'s, as all are if it does not.
     #[inline]
     pub fn caller<'a>(&self, arrival: &Arrival<'a>, proxies: &TrustedProxies) -> Caller<'a> {
-        let peer = arrival.call.and_then(|call| call.peer());
-        let text = match self {
-            Self::All => None,
-            Self::Peer => return by_address(peer.map(|peer| &**peer), arrival.headers, proxies),
-            Self::Metadata(key) => first(arrival.headers, key).map(|value| value.as_bytes()),
-            Self::TlsIdentity => peer.and_then(|peer| peer.proved_identity()).map(str::as_bytes),
-        };
-        text.map_or(Caller::Unknown, Caller::Text)
+        let peer = || arrival.call.and_then(|call| call.peer()).map(|peer| &**peer);
+        match self {
+            Self::All => Caller::Unknown,
+            Self::Peer => by_address(peer(), arrival.headers, proxies),
+            Self::Metadata(key) => first(arrival.headers, key)
+                .map_or(Caller::Unknown, |it| Caller::Text(it.as_bytes())),
+            Self::TlsIdentity => {
+                let identity = peer().and_then(Peer::proved_identity);
+                identity.map_or(Caller::Unknown, |it| Caller::Text(it.as_bytes()))
+            }
+        }
     }
 }
 
