@@ -1,4 +1,6 @@
 //! The phases of a [`Call`]: who may change them, and who reads them.
+//!
+//! What changes them is not inlined: the benchmark counts what it takes of a call, function by function.
 
 use std::time::Duration;
 
@@ -42,13 +44,11 @@ impl Call {
     }
 
     /// The layers and the handler are polled: nothing has answered yet.
-    #[inline]
     pub(crate) fn note_handler_polled(&self) {
         self.leave(Phase::Stalled, Phase::Handler);
     }
 
     /// The handler has asked for more of the request, and whether there was none yet.
-    #[inline]
     pub(crate) fn note_request_polled(&self, waits: bool) {
         match waits {
             true => self.leave(Phase::Handler, Phase::Body),
@@ -57,13 +57,11 @@ impl Call {
     }
 
     /// The server asks the body for more: its reader takes it.
-    #[inline]
     pub(crate) fn note_body_polled(&self) {
         self.leave(Phase::Stalled, Phase::Streaming);
     }
 
     /// Whether the handler had nothing when it was asked for more of its answer.
-    #[inline]
     pub(crate) fn note_waits_for_handler(&self, waits: bool) {
         self.inner().ledger.set_waits_for_handler(waits);
     }
@@ -75,7 +73,6 @@ impl Call {
     }
 
     /// The call has ended, so long after its start.
-    #[inline]
     pub(crate) fn end_phases(&self, after: Duration) {
         self.inner().ledger.end(nanos(after));
     }
