@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
@@ -132,16 +132,22 @@ pub fn cargo_run(name: &str, settings: &[(&str, &str)]) -> AsyncCommand {
 
 /// A server with no settings but these, to be run.
 pub fn program(path: &Path, settings: &[(&str, &str)]) -> AsyncCommand {
-    let mut command = Command::new(path);
-    for (variable, _) in env::vars_os() {
-        let of_the_server = ["ROOTCAP_", "OTEL_", "RUST_LOG"];
-        if of_the_server.iter().any(|prefix| variable.to_string_lossy().starts_with(prefix)) {
-            command.env_remove(variable);
-        }
-    }
+    let mut command = started_afresh(path);
     command.env("ROOTCAP_LISTEN", "127.0.0.1:0").env("ROOTCAP_ADMIN__LISTEN", "127.0.0.1:0");
     command.envs(settings.iter().copied());
     command.into()
+}
+
+/// A program that is not told what is meant for a server, nor what Cargo tells the tests of their own package: where that
+/// changes, ring is built again, and all that needs it.
+fn started_afresh(path: impl AsRef<OsStr>) -> Command {
+    const NOT_TOLD: [&str; 5] = ["ROOTCAP_", "OTEL_", "RUST_LOG", "CARGO_MANIFEST_", "CARGO_PKG_"];
+    let mut command = Command::new(path);
+    let not_told = |name: &str| NOT_TOLD.iter().any(|prefix| name.starts_with(prefix));
+    for (name, _) in env::vars_os().filter(|(name, _)| not_told(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
+    command
 }
 
 /// The example's executable, built by now.
@@ -163,7 +169,7 @@ fn build() -> PathBuf {
     let directory = test.ancestors().nth(2).unwrap();
     // The selection of a plain `cargo test`: another one would build the dependencies with other features.
     let arguments = ["build", "--quiet", "--examples", "--profile", profile(directory)];
-    let status = Command::new(cargo()).args(arguments).current_dir(root()).status().unwrap();
+    let status = started_afresh(cargo()).args(arguments).current_dir(root()).status().unwrap();
     assert!(status.success(), "the examples cannot be built");
     directory.join("examples")
 }

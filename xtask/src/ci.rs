@@ -18,7 +18,7 @@ const STEPS: &[(&str, Check)] = &[
     ("format", || cargo(&["fmt", "--all", "--check"])),
     ("format of the fuzz targets", || cargo(&["fmt", "--check", fuzz::MANIFEST])),
     ("format of the benchmark", || cargo(&["fmt", "--all", "--check", BENCH])),
-    ("clippy", clippy),
+    ("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny=warnings"])),
     // With the profile of the smoke below, which then needs not build the same macros again.
     ("clippy of the benchmark", || {
         cargo(&["clippy", "--release", "--workspace", BENCH, "--", "--deny=warnings"])
@@ -58,12 +58,6 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     }
     println!("\nall steps passed in {:.1} s", all.elapsed().as_secs_f64());
     Ok(())
-}
-
-/// With all features, where they can be built.
-fn clippy() -> Result<(), Box<dyn Error>> {
-    let features = heap::tools().map_or("--features=", |()| heap::JEMALLOC);
-    cargo(&["clippy", features, "--workspace", "--all-targets", "--", "--deny=warnings"])
 }
 
 fn docs() -> Result<(), Box<dyn Error>> {

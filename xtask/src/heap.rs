@@ -1,4 +1,4 @@
-//! What is built with jemalloc, which no other step runs: the tests of heap profiles, and the macro's documentation.
+//! What is built with jemalloc, which no other step builds: the tests of heap profiles, the macro's documentation, clippy.
 
 use std::env;
 use std::error::Error;
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use crate::cargo_command;
 
 /// With the selection of packages that other steps have, so that dependencies are built once.
-pub(crate) const JEMALLOC: &str = "--features=rootcap-tests/jemalloc";
+const JEMALLOC: &str = "--features=rootcap-tests/jemalloc";
 
 /// What is missing on this machine to build jemalloc.
 ///
@@ -29,8 +29,11 @@ pub(crate) fn tools() -> Result<(), String> {
 /// # Errors
 /// When something does not build, or a test fails.
 pub(crate) fn run() -> Result<(), Box<dyn Error>> {
-    let commands: [&[&str]; 2] =
-        [&["test", JEMALLOC, "--test=heap"], &["test", JEMALLOC, "--doc", "jemalloc"]];
+    let commands: [&[&str]; 3] = [
+        &["test", JEMALLOC, "--test=heap"],
+        &["test", JEMALLOC, "--doc", "jemalloc"],
+        &["clippy", JEMALLOC, "--workspace", "--all-targets", "--", "--deny=warnings"],
+    ];
     for arguments in commands {
         let status = cargo_command(arguments).status()?;
         if !status.success() {

@@ -47,9 +47,15 @@ fn run(task: Task) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The Cargo that runs this task, in the project's root.
+/// The Cargo that runs this task, in the project's root. It is not told of this package what Cargo has told this program:
+/// where that changes, ring is built again, and all that needs it.
 fn cargo_command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let of_this =
+        |name: &str| name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_");
+    for (name, _) in env::vars_os().filter(|(name, _)| of_this(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
     command.args(arguments).current_dir(root()).stdin(Stdio::null());
     command
 }

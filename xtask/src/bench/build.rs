@@ -3,14 +3,13 @@
 mod go;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::Result;
 use super::contender::{CONTENDERS, Contender, Group, Source};
 use crate::binaries::binaries;
-use crate::root;
+use crate::{cargo_command, root};
 
 /// A contender that can be started.
 #[derive(Debug)]
@@ -79,12 +78,11 @@ fn build(source: Source, names: &BTreeSet<&str>) -> Result<Option<Binaries>> {
 /// or tokio would be switched on for all.
 fn cargo(package: &str, profile: &str, names: &BTreeSet<&str>) -> Result<Binaries> {
     println!("building {package} in the profile {profile}");
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["build", "--message-format=json-render-diagnostics"]);
+    let mut command = cargo_command(&["build", "--message-format=json-render-diagnostics"]);
     command.args(["--package", package, "--profile", profile]);
     command.args(names.iter().flat_map(|name| ["--bin", name]));
     command.arg("--manifest-path").arg(root().join("xtask/bench/Cargo.toml"));
-    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+    let output = command.stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
         return Err(format!("{package} does not build").into());
     }

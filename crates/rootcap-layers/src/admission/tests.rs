@@ -119,7 +119,7 @@ async fn a_policy_below_is_told_the_time_after_the_wait() {
 #[tokio::test(start_paused = true)]
 async fn a_policy_that_is_asked_in_turn_is_told_the_time_after_the_wait() {
     let turns = Turns::default();
-    let policies = in_turn(&turns, one_a_second().limits().unwrap().clone());
+    let policies = InTurn::new(Some(turns.clone()), one_a_second().limits().cloned());
     let asked = layer_fn(move |inner| Admission::new(policies.clone(), inner));
     let layers = ServiceBuilder::new().layer(observed()).layer(asked);
     once_a_second(&turns, &Stack::new(layers.into_inner())).await;
@@ -147,15 +147,17 @@ async fn once_a_second(turns: &Turns, stack: &Stack) {
     assert_eq!(stack.probe.served(), 2);
 }
 
-fn in_turn<B: Policy>(first: &Turns, then: B) -> Option<InTurn<Turns, B>> {
-    InTurn::new(Some(first.clone()), Some(then))
+/// Two policies that are asked in turn.
+fn two_in_turn() -> (Turns, Turns, Stack) {
+    let (first, then) = (Turns::default(), Turns::default());
+    let policies = InTurn::new(Some(first.clone()), Some(then.clone()));
+    let asked = layer_fn(move |inner| Admission::new(policies.clone(), inner));
+    (first, then, Stack::new(asked))
 }
 
 #[tokio::test]
 async fn of_two_policies_the_other_is_asked_once_the_wait_for_the_first_is_over() {
-    let (first, then) = (Turns::default(), Turns::default());
-    let policies = in_turn(&first, then.clone());
-    let stack = Stack::new(layer_fn(move |inner| Admission::new(policies.clone(), inner)));
+    let (first, then, stack) = two_in_turn();
     let mut call = spawn(stack.call(Script::unary()));
     assert!(call.poll().is_pending());
     assert!(then.0.lock().unwrap().is_empty());
@@ -178,9 +180,7 @@ async fn of_two_policies_the_other_is_asked_once_the_wait_for_the_first_is_over(
 
 #[tokio::test]
 async fn who_is_refused_by_the_other_gives_back_what_the_first_gave() {
-    let (first, then) = (Turns::default(), Turns::default());
-    let policies = in_turn(&first, then.clone());
-    let stack = Stack::new(layer_fn(move |inner| Admission::new(policies.clone(), inner)));
+    let (first, then, stack) = two_in_turn();
     let mut call = spawn(stack.call(Script::unary()));
     assert!(call.poll().is_pending());
     let permit = Arc::new(());
