@@ -1,13 +1,19 @@
 //! [`Burst`]: the calls that are answered within one poll of their connection.
 //!
 //! HTTP/2 writes what there is before it takes the next request, which would be a write for each answer. While a burst
-//! lasts they are held, for nothing but the end of the poll: whoever drives the connection then polls it once more, and
-//! all leave in one write.
+//! lasts they are held, for nothing but the end of the poll: whoever drives the connection ([`Bursts`]) then polls it
+//! once more, and all leave in one write.
+//!
+//! Where other connections have requests, too, that poll comes after one trip through the run queue: they answer
+//! meanwhile, and all write one after the other. A peer of several connections, such as a proxy, is then woken once and
+//! not by each of them, which is what a write to the same host costs most (measured). A lone answer makes no trip, and
+//! none is made where the last one met nobody: [`Trips`].
 
 use std::{
+    cell::Cell,
     future::Future,
     pin::Pin,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     task::{Context, Poll},
     time::Duration,
 };
@@ -17,7 +23,7 @@ use std::{
 pub(crate) struct Burst {
     // Nanoseconds.
     left: AtomicU64,
-    answered: AtomicBool,
+    answered: AtomicU32,
     joins: AtomicBool,
 }
 
@@ -30,12 +36,12 @@ impl Burst {
     /// A call was polled at once, which took this long.
     pub(super) fn spend(&self, time: Duration) {
         self.left.store(self.left.load(Relaxed).saturating_sub(nanos(time)), Relaxed);
-        self.answered.store(true, Relaxed);
+        self.answered.store(self.answered.load(Relaxed).saturating_add(1), Relaxed);
     }
 
     /// Whether writes are held: the poll of the connection is not over, and more answers may join.
     pub(super) fn lasts(&self) -> bool {
-        self.answered.load(Relaxed)
+        self.answered.load(Relaxed) > 0
     }
 
     /// Notes whether frames were taken and nobody has tried to send them.
@@ -48,39 +54,103 @@ impl Burst {
         self.joins.load(Relaxed)
     }
 
-    /// Lets out what was held; returns whether the connection has to be polled once more for it.
-    fn let_out(&self) -> bool {
-        let answered = self.lasts();
-        self.answered.store(false, Relaxed);
-        answered || self.joins()
+    /// Lets out what was held; returns how many calls were answered.
+    fn let_out(&self) -> u32 {
+        let answered = self.answered.load(Relaxed);
+        self.answered.store(0, Relaxed);
+        answered
     }
 
     /// There is this much time.
     pub(super) fn renew(&self, time: Duration) {
         self.left.store(nanos(time), Relaxed);
     }
+}
 
-    /// Polls a connection to the end of its burst, in which calls may take this long.
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Drives a connection, burst by burst.
+#[derive(Debug)]
+pub(super) struct Bursts {
+    time: Duration,
+    trips: Trips,
+}
+
+impl Bursts {
+    /// The calls of a burst may take this long.
+    pub(super) fn new(time: Duration) -> Self {
+        Self { time, trips: Trips::default() }
+    }
+
+    /// Polls a connection to the end of a burst.
     pub(super) fn poll<C: Future>(
-        &self,
-        time: Duration,
+        &mut self,
+        burst: &Burst,
         mut connection: Pin<&mut C>,
         cx: &mut Context<'_>,
     ) -> Poll<C::Output> {
-        self.renew(time);
+        let polls = count_poll();
+        self.trips.end(polls);
+        burst.renew(self.time);
         let polled = connection.as_mut().poll(cx);
-        if polled.is_ready() || !self.let_out() {
+        let answered = burst.let_out();
+        if polled.is_ready() || answered == 0 && !burst.joins() {
+            return polled;
+        }
+        if answered >= CROWD && self.trips.begin(polls) {
+            cx.waker().wake_by_ref();
             return polled;
         }
         let polled = connection.poll(cx);
         // Another burst has come in behind the first. It leaves in the next poll: others run before.
-        if polled.is_pending() && self.let_out() {
+        if polled.is_pending() && (burst.let_out() > 0 || burst.joins()) {
             cx.waker().wake_by_ref();
         }
         polled
     }
 }
 
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+/// Fewer answers do not wait for others.
+const CROWD: u32 = 2;
+
+/// So many bursts make no trip when one has met nobody.
+const STAYS: u8 = 15;
+
+/// Which bursts of a connection make a trip through the run queue. It is given how often the thread has polled
+/// connections, the poll that asks included.
+#[derive(Debug, Default)]
+struct Trips {
+    since: Option<u64>,
+    stays: u8,
 }
+
+impl Trips {
+    /// Whether the burst that has just been answered makes one.
+    fn begin(&mut self, polls: u64) -> bool {
+        let goes = self.stays == 0;
+        self.since = goes.then_some(polls);
+        self.stays = self.stays.saturating_sub(1);
+        goes
+    }
+
+    /// The connection is polled again. On another thread than before it has met those that took it there.
+    fn end(&mut self, polls: u64) {
+        if self.since.take().is_some_and(|since| polls == since + 1) {
+            self.stays = STAYS;
+        }
+    }
+}
+
+/// How often this thread has polled a connection, with this time.
+fn count_poll() -> u64 {
+    thread_local!(static POLLS: Cell<u64> = const { Cell::new(0) });
+    POLLS.with(|polls| {
+        polls.set(polls.get() + 1);
+        polls.get()
+    })
+}
+
+#[cfg(test)]
+mod tests;

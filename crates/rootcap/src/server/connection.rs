@@ -32,6 +32,7 @@ use phases::{Facts, GREETING, Phases, Step};
 
 use super::{
     begun::Begun,
+    burst::Bursts,
     coalesce::{Coalesce, CoalesceWrites},
     connections::{Connection, Registered},
     executor::{AtOnce, Executor, Slot},
@@ -195,7 +196,7 @@ where
     let io_stats = Arc::clone(&connection.io);
     let hyper =
         Box::pin(builder(settings, io_stats, executor).serve_connection(TokioIo::new(io), service));
-    let burst = settings.at_once.burst();
+    let mut bursts = Bursts::new(settings.at_once.burst());
     let limits = settings.limits.with_jitter(fastrand::f64());
     let mut phases = Phases::new(connection.accepted, began, limits);
     async move {
@@ -235,7 +236,7 @@ where
                     biased;
                     ended = poll_fn(|cx| {
                         connection.io.begin_poll();
-                        connection.io.burst.poll(burst, hyper.as_mut(), cx)
+                        bursts.poll(&connection.io.burst, hyper.as_mut(), cx)
                     }) => {
                         if let Err(error) = &ended {
                             connection.note_failure(error);

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::*;
 use crate::server::{
+    burst::Bursts,
     caps::Caps,
     connections::{Connections, Registered},
     executor::{Executor, Slot},
@@ -36,9 +37,10 @@ impl Connection {
         Self { registered, executor }
     }
 
-    /// Runs calls as one poll of the connection does; returns whether it was asked to come back.
+    /// Runs calls as one poll of the connection does; returns whether it was polled once more.
     async fn poll(&self, mut calls: impl FnMut(&Executor)) -> bool {
         let burst = &self.registered.connection.io.burst;
+        let mut bursts = Bursts::new(AtOnce::All.burst());
         let mut polls = 0;
         let mut connection = std::pin::pin!(poll_fn(|_| {
             polls += 1;
@@ -47,11 +49,13 @@ impl Connection {
             }
             Poll::<()>::Pending
         }));
-        poll_fn(|cx| {
-            let _ = burst.poll(AtOnce::All.burst(), connection.as_mut(), cx);
-            Poll::Ready(())
-        })
-        .await;
+        let mut task =
+            tokio_test::task::spawn(poll_fn(|cx| bursts.poll(burst, connection.as_mut(), cx)));
+        assert!(task.poll().is_pending());
+        if task.is_woken() {
+            assert!(task.poll().is_pending());
+        }
+        drop(task);
         polls > 1
     }
 
