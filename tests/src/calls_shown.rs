@@ -1,5 +1,7 @@
 //! `/debug/calls` and `/debug/latency` of a server that is called.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use rootcap_proto::testing::{
@@ -204,7 +206,7 @@ async fn calls_are_sorted_filtered_and_limited() {
 
 #[tokio::test]
 async fn latency_is_told_by_method_with_its_errors_and_phases() {
-    let server = start(|_| {}).await;
+    let server = start(|config| config.deadline.max = Some(Duration::from_millis(500))).await;
     let admin = Admin::of(&server);
     let page = async |query: &str| {
         let (status, text) = admin.get(&format!("/debug/latency?format=json&{query}")).await;
@@ -216,10 +218,8 @@ async fn latency_is_told_by_method_with_its_errors_and_phases() {
     for _ in 0..3 {
         client.sleep(SleepRequest { millis: 20 }).await.unwrap();
     }
-    let late = tonic::Request::new(SleepRequest { millis: 60_000 });
-    let mut late = late;
-    late.set_timeout(std::time::Duration::from_millis(50));
-    client.sleep(late).await.unwrap_err();
+    // The client has no timeout of its own, which could end the call first.
+    client.sleep(SleepRequest { millis: 60_000 }).await.unwrap_err();
     client.echo(EchoRequest::default()).await.unwrap();
     admin.at_rest().await;
 
