@@ -7,7 +7,7 @@
 //! Where other connections have requests, too, that poll comes after one trip through the run queue: they answer
 //! meanwhile, and all write one after the other. A peer of several connections, such as a proxy, is then woken once and
 //! not by each of them, which is what a write to the same host costs most (measured). A lone answer makes no trip, and
-//! none is made where the last one met nobody: [`Trips`].
+//! few are made where they meet nobody: [`Trips`].
 
 use std::{
     cell::Cell,
@@ -18,11 +18,15 @@ use std::{
     time::Duration,
 };
 
+/// So many bursts make no trip, at most, after one that has met nobody.
+const MOST_STAYS: u8 = 15;
+
 /// The burst of one connection. All of it happens on the connection's task: nothing is published through it.
 #[derive(Debug, Default)]
 pub(crate) struct Burst {
     // Nanoseconds.
     left: AtomicU64,
+    // Calls that were polled at once.
     answered: AtomicU32,
     joins: AtomicBool,
 }
@@ -36,12 +40,16 @@ impl Burst {
     /// A call was polled at once, which took this long.
     pub(super) fn spend(&self, time: Duration) {
         self.left.store(self.left.load(Relaxed).saturating_sub(nanos(time)), Relaxed);
-        self.answered.store(self.answered.load(Relaxed).saturating_add(1), Relaxed);
+        self.answered.store(self.answered().saturating_add(1), Relaxed);
     }
 
     /// Whether writes are held: the poll of the connection is not over, and more answers may join.
     pub(super) fn lasts(&self) -> bool {
-        self.answered.load(Relaxed) > 0
+        self.answered() > 0
+    }
+
+    fn answered(&self) -> u32 {
+        self.answered.load(Relaxed)
     }
 
     /// Notes whether frames were taken and nobody has tried to send them.
@@ -54,11 +62,11 @@ impl Burst {
         self.joins.load(Relaxed)
     }
 
-    /// Lets out what was held; returns how many calls were answered.
-    fn let_out(&self) -> u32 {
-        let answered = self.answered.load(Relaxed);
+    /// Lets out what was held; returns whether the connection has to be polled once more for it.
+    fn let_out(&self) -> bool {
+        let answered = self.lasts();
         self.answered.store(0, Relaxed);
-        answered
+        answered || self.joins()
     }
 
     /// There is this much time.
@@ -95,35 +103,30 @@ impl Bursts {
         self.trips.end(polls);
         burst.renew(self.time);
         let polled = connection.as_mut().poll(cx);
-        let answered = burst.let_out();
-        if polled.is_ready() || answered == 0 && !burst.joins() {
+        let several = burst.answered() > 1;
+        if polled.is_ready() || !burst.let_out() {
             return polled;
         }
-        if answered >= CROWD && self.trips.begin(polls) {
+        if several && self.trips.begin(polls) {
             cx.waker().wake_by_ref();
             return polled;
         }
         let polled = connection.poll(cx);
         // Another burst has come in behind the first. It leaves in the next poll: others run before.
-        if polled.is_pending() && (burst.let_out() > 0 || burst.joins()) {
+        if polled.is_pending() && burst.let_out() {
             cx.waker().wake_by_ref();
         }
         polled
     }
 }
 
-/// Fewer answers do not wait for others.
-const CROWD: u32 = 2;
-
-/// So many bursts make no trip when one has met nobody.
-const STAYS: u8 = 15;
-
-/// Which bursts of a connection make a trip through the run queue. It is given how often the thread has polled
-/// connections, the poll that asks included.
+/// Which bursts of a connection make a trip through the run queue: each one, but the more trips in a row have met nobody,
+/// the fewer. It is given how often the thread has polled connections, the poll that asks included.
 #[derive(Debug, Default)]
 struct Trips {
     since: Option<u64>,
     stays: u8,
+    stays_after_the_last: u8,
 }
 
 impl Trips {
@@ -137,9 +140,11 @@ impl Trips {
 
     /// The connection is polled again. On another thread than before it has met those that took it there.
     fn end(&mut self, polls: u64) {
-        if self.since.take().is_some_and(|since| polls == since + 1) {
-            self.stays = STAYS;
-        }
+        let Some(since) = self.since.take() else { return };
+        let met_nobody = polls == since + 1;
+        self.stays_after_the_last =
+            if met_nobody { MOST_STAYS.min(2 * self.stays_after_the_last + 1) } else { 0 };
+        self.stays = self.stays_after_the_last;
     }
 }
 

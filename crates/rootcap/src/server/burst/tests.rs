@@ -54,17 +54,16 @@ async fn a_lone_answer_waits_for_no_other_connection() {
     assert_eq!(run(&[('a', 1), ('b', 2), ('c', 1)]).await, "a1 a! b2 c1 c! b! ");
 }
 
-/// Polls a connection for a burst of two calls; whether its answers were written at once, or when it comes back.
+/// Polls a connection for a burst of two calls: how often, and whether it has asked to come back.
 fn burst_of_two(bursts: &mut Bursts) -> (u32, bool) {
     let (burst, mut polls) = (Burst::default(), 0);
-    let connection = pin!(poll_fn(|_| {
+    let mut connection = pin!(poll_fn(|_| {
         polls += 1;
         if polls == 1 {
             (0..2).for_each(|_| burst.spend(Duration::ZERO));
         }
         Poll::<()>::Pending
     }));
-    let mut connection = connection;
     let mut task =
         tokio_test::task::spawn(poll_fn(|cx| bursts.poll(&burst, connection.as_mut(), cx)));
     assert!(task.poll().is_pending());
@@ -82,7 +81,7 @@ fn a_burst_is_written_at_once_or_has_woken_its_task() {
 }
 
 #[test]
-fn what_is_ready_is_asked_for_nothing_more() {
+fn a_connection_that_answers_nothing_does_not_come_back() {
     let (burst, mut bursts) = (Burst::default(), Bursts::new(Duration::ZERO));
     let mut idle = pin!(pending::<()>());
     let mut task = tokio_test::task::spawn(poll_fn(|cx| bursts.poll(&burst, idle.as_mut(), cx)));
@@ -91,13 +90,24 @@ fn what_is_ready_is_asked_for_nothing_more() {
 }
 
 #[test]
-fn one_in_sixteen_bursts_makes_a_trip_that_meets_nobody() {
+fn the_more_trips_meet_nobody_the_fewer_are_made_down_to_one_in_sixteen() {
     let mut trips = Trips::default();
     let begun = |n: &u64| {
         trips.end(*n);
         trips.begin(*n)
     };
-    assert_eq!((1..=33).filter(begun).collect::<Vec<_>>(), [1, 17, 33]);
+    assert_eq!((1..=70).filter(begun).collect::<Vec<_>>(), [1, 3, 7, 15, 31, 47, 63]);
+}
+
+#[test]
+fn where_one_trip_meets_somebody_the_next_burst_makes_one() {
+    let mut trips = Trips::default();
+    let mut begin_at = |polls| {
+        trips.end(polls);
+        trips.begin(polls)
+    };
+    assert_eq!((1..=15).filter(|&polls| begin_at(polls)).last(), Some(15), "all met nobody");
+    assert!(begin_at(20), "somebody was polled from the 16th to the 19th time");
 }
 
 proptest! {
