@@ -40,8 +40,8 @@ fn only_in(one: &Results, other: &Results) -> BTreeSet<String> {
 }
 
 const LEGEND: &str = "\
-`moved` says that the spreads of the two runs, from lowest to highest, have no value in common: of the ratios where there
-are any, as what slows a machine down slows the base down as well. Fewer than 3 rounds cannot tell (`?`).
+`moved` says that the spreads of the two runs have no value in common: of the ratios where there are any, as what slows a
+machine down slows the base down as well. Fewer than 3 rounds cannot tell (`?`).
 ";
 
 fn each(results: &Results) -> impl Iterator<Item = (&str, &str, &Reached)> {

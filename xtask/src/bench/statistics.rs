@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The middle of some samples, and how far they spread.
+/// The middle of some samples, and how far they spread: all of them, or of ten and more those that are not of the lowest
+/// or the highest tenth.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Summary {
     pub(crate) median: f64,
@@ -15,7 +16,8 @@ impl Summary {
     pub(crate) fn of(samples: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<f64> = samples.into_iter().collect();
         sorted.sort_by(f64::total_cmp);
-        let (low, high) = (*sorted.first()?, *sorted.last()?);
+        let tenth = sorted.len() / 10;
+        let (low, high) = (*sorted.get(tenth)?, sorted[sorted.len() - 1 - tenth]);
         // With an even number, the middle lies between two.
         let (left, right) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
         Some(Self { median: f64::midpoint(left, right), low, high })
@@ -48,6 +50,14 @@ mod tests {
         assert_eq!(Summary::of([7.0]), summary(7.0, 7.0, 7.0));
         assert_eq!(Summary::of([3.0, 1.0, 100.0]), summary(3.0, 1.0, 100.0));
         assert_eq!(Summary::of([4.0, 1.0, 2.0, 100.0]), summary(3.0, 1.0, 100.0));
+    }
+
+    #[test]
+    fn of_many_samples_the_outermost_are_not_of_the_spread() {
+        let samples = |count: u32| (0..count).map(f64::from);
+        assert_eq!(Summary::of(samples(9)), summary(4.0, 0.0, 8.0));
+        assert_eq!(Summary::of(samples(11)), summary(5.0, 1.0, 9.0));
+        assert_eq!(Summary::of(samples(31)), summary(15.0, 3.0, 27.0));
     }
 
     #[test]

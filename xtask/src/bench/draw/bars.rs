@@ -35,7 +35,7 @@ const FONT: &str = "sans-serif";
 
 type Canvas<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
-/// Draws the bars at the medians, with a line from the lowest to the highest value.
+/// Draws the bars at the medians, with a line along the spread.
 pub(super) fn draw(path: &Path, title: &str, groups: &[Group]) -> Result<()> {
     let rows: usize = groups.iter().map(|group| group.bars.len() + 1).sum();
     let height = 3 * MARGIN + ROW * (rows as i32 + 1) + (groups.len() as i32 - 1) * MARGIN / 2;
