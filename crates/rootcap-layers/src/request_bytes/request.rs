@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -102,13 +102,13 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for CountedRequest<B> {
             return Poll::Ready(None);
         }
         meter.ask();
-        let frame = ready!(this.body.poll_frame(cx));
-        if let Some(Ok(frame)) = &frame
+        let polled = this.body.poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
         {
             meter.hand(data)?;
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+        polled.map_err(Into::into)
     }
 
     #[inline]
