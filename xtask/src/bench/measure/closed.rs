@@ -10,7 +10,7 @@ use crate::bench::contender::Group;
 use crate::bench::results::Results;
 
 /// Calls that warm a server up.
-const WARM_UP: u64 = 5_000;
+const WARM_UP: u64 = 2_000;
 
 pub(super) fn unary(bench: &Bench, results: &mut Results) -> Result<()> {
     let calls = bench.plan.pick(16_000, 5_000, 500);
