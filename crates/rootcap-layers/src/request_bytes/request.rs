@@ -52,7 +52,7 @@ impl Meter {
             return Ok(());
         }
         let rule = self.share.rule();
-        match rule.take(needed - held) {
+        match rule.take(self.share.call(), needed - held) {
             Ok(()) => {
                 self.share.set_bytes(needed);
                 Ok(())

@@ -15,7 +15,7 @@ use crate::{
     admission::{Counts, Mode, Reason, Refusal, ShedCode, Tally, Violation, retry_after},
     excerpt::Excerpt,
     limits::{Decided, LastDecision, LastDecisions, Verdict},
-    reject::{self, Encoded},
+    reject::Encoded,
 };
 
 /// The limit on bytes of requests in flight.
@@ -99,15 +99,15 @@ impl RequestBytesRule {
         };
         match room {
             Ok(()) => self.tally.allowed(call.map(Call::method)),
-            Err(full) => self.unless_observing(full, bytes.unwrap_or_default())?,
+            Err(full) => self.unless_observing(call, full, bytes.unwrap_or_default())?,
         }
         Ok(())
     }
 
     /// Takes more bytes, for a call that was let in.
     #[inline]
-    pub(super) fn take(&self, bytes: u64) -> Result<(), Full> {
-        self.budget.take(bytes).or_else(|full| self.unless_observing(full, bytes))
+    pub(super) fn take(&self, call: Option<&Call>, bytes: u64) -> Result<(), Full> {
+        self.budget.take(bytes).or_else(|full| self.unless_observing(call, full, bytes))
     }
 
     #[inline]
@@ -118,21 +118,19 @@ impl RequestBytesRule {
     }
 
     #[cold]
-    fn unless_observing(&self, full: Full, bytes: u64) -> Result<(), Full> {
-        let reason = Reason::RequestBytesExceeded;
+    fn unless_observing(&self, call: Option<&Call>, full: Full, bytes: u64) -> Result<(), Full> {
+        let (method, reason) = (call.map(Call::method), Reason::RequestBytesExceeded);
         if self.budget.mode() == Mode::Observe {
-            Call::with_current(|call| {
-                self.tally.observed(call.map(Call::method), reason);
-                self.note(call, Verdict::Observed, full);
-            });
+            self.tally.observed(method, reason);
+            self.note(call, Verdict::Observed, full);
             self.budget.take_anyway(bytes);
             return Ok(());
         }
-        Call::with_current(|call| {
-            self.tally.refused(call.map(Call::method), reason);
-            self.note(call, Verdict::Shed, full);
-        });
-        reject::note(POLICY);
+        self.tally.refused(method, reason);
+        self.note(call, Verdict::Shed, full);
+        if let Some(call) = call {
+            call.set_rejected_by(POLICY);
+        }
         Err(full)
     }
 

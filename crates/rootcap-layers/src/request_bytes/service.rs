@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, uri::PathAndQuery};
+use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
@@ -15,7 +15,7 @@ use super::{
     request::{CountedRequest, Meter},
     response::{CountedResponse, RequestBytesFuture},
     rule::RequestBytesRule,
-    share::Share,
+    share::{Share, Whose},
 };
 use crate::Call;
 
@@ -36,15 +36,15 @@ impl<S> RequestBytes<S> {
     fn admit<B: Body>(&self, request: &Request<B>) -> Result<Option<Share>, HeaderMap> {
         let Some(rule) = &self.rule else { return Ok(None) };
         let bytes = request.body().size_hint().exact();
-        let arrived = Call::with_current(|call| {
-            let counts = call.is_none_or(|call| !call.method().is_builtin());
-            counts.then(|| rule.arrive(call, bytes))
-        });
-        let Some(arrived) = arrived else { return Ok(None) };
-        arrived.map_err(|full| rule.answer(request.uri().path(), full))?;
-        let path = request.uri().path_and_query().cloned();
-        let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
-        Ok(Some(Share::new(rule, path, bytes.unwrap_or_default())))
+        Call::with_current(|call| {
+            if call.is_some_and(|call| call.method().is_builtin()) {
+                return Ok(None);
+            }
+            rule.arrive(call, bytes).map_err(|full| rule.answer(request.uri().path(), full))?;
+            let path = || Whose::Path(request.uri().path_and_query().cloned());
+            let whose = call.map_or_else(path, |call| Whose::Call(call.clone()));
+            Ok(Some(Share::new(rule, whose, bytes.unwrap_or_default())))
+        })
     }
 }
 

@@ -14,6 +14,7 @@ use atomic_waker::AtomicWaker;
 use http::{HeaderMap, uri::PathAndQuery};
 
 use super::rule::RequestBytesRule;
+use crate::Call;
 
 /// What one call holds. It is given back when the last clone is dropped.
 #[derive(Debug, Clone)]
@@ -25,7 +26,7 @@ pub(super) struct Share(
 #[derive(Debug)]
 struct Held {
     rule: Arc<RequestBytesRule>,
-    path: PathAndQuery,
+    whose: Whose,
     /// Written by the request's body alone.
     bytes: AtomicU64,
     /// What the caller is told, once a message has not fitted.
@@ -34,13 +35,22 @@ struct Held {
     waiting: AtomicWaker,
 }
 
+/// Whose request it is. A handler may read that in a task of its own, where no call is current.
+#[derive(Debug)]
+pub(super) enum Whose {
+    /// A call's that an [`Observe`](crate::observe::Observe) has made.
+    Call(Call),
+    /// That of a call of which the path is known, at most.
+    Path(Option<PathAndQuery>),
+}
+
 impl Share {
     #[inline]
-    pub(super) fn new(rule: &Arc<RequestBytesRule>, path: PathAndQuery, bytes: u64) -> Self {
-        Self(Some(again(rule, path, bytes).unwrap_or_else(|path| {
+    pub(super) fn new(rule: &Arc<RequestBytesRule>, whose: Whose, bytes: u64) -> Self {
+        Self(Some(again(rule, whose, bytes).unwrap_or_else(|whose| {
             Arc::new(Held {
                 rule: Arc::clone(rule),
-                path,
+                whose,
                 bytes: AtomicU64::new(bytes),
                 refused: OnceLock::new(),
                 waiting: AtomicWaker::new(),
@@ -58,8 +68,18 @@ impl Share {
         &self.held().rule
     }
 
+    pub(super) fn call(&self) -> Option<&Call> {
+        match &self.held().whose {
+            Whose::Call(call) => Some(call),
+            Whose::Path(_) => None,
+        }
+    }
+
     pub(super) fn path(&self) -> &str {
-        self.held().path.path()
+        match &self.held().whose {
+            Whose::Call(call) => call.path(),
+            Whose::Path(path) => path.as_ref().map_or("/", PathAndQuery::path),
+        }
     }
 
     /// How many bytes the call holds.
@@ -117,6 +137,7 @@ impl Drop for Share {
             && let Some(held) = Arc::get_mut(&mut shared)
         {
             held.give_back();
+            held.whose = Whose::Path(None);
             drop(held.waiting.take());
             keep(shared);
         }
@@ -132,18 +153,14 @@ thread_local! {
 
 /// What was kept of a call that has ended, for one that begins: all that nobody has used is as it is to be.
 #[inline]
-fn again(
-    rule: &Arc<RequestBytesRule>,
-    path: PathAndQuery,
-    bytes: u64,
-) -> Result<Arc<Held>, PathAndQuery> {
+fn again(rule: &Arc<RequestBytesRule>, whose: Whose, bytes: u64) -> Result<Arc<Held>, Whose> {
     let free = FREE.try_with(|free| free.try_borrow_mut().ok()?.pop()).ok().flatten();
-    let Some(mut shared) = free else { return Err(path) };
-    let Some(held) = Arc::get_mut(&mut shared) else { return Err(path) };
+    let Some(mut shared) = free else { return Err(whose) };
+    let Some(held) = Arc::get_mut(&mut shared) else { return Err(whose) };
     if !Arc::ptr_eq(&held.rule, rule) {
         held.rule = Arc::clone(rule);
     }
-    held.path = path;
+    held.whose = whose;
     *held.bytes.get_mut() = bytes;
     held.refused.take();
     Ok(shared)

@@ -3,17 +3,20 @@
 
 mod streams;
 
-use std::{num::NonZeroU64, sync::Arc};
+use std::{convert::Infallible, future::pending, num::NonZeroU64, sync::Arc};
 
+use bytes::Bytes;
 use http::Request;
+use http_body_util::{BodyExt, Empty};
+use tokio::sync::mpsc;
 use tokio_test::task::spawn;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
-use tower::ServiceBuilder;
+use tower::{ServiceBuilder, ServiceExt, service_fn};
 
 use super::*;
 use crate::{
-    CatchPanicLayer, MethodKind, Methods, Origin,
+    Call, CatchPanicLayer, MethodKind, Methods, Origin,
     admission::{Mode, ShedCode},
     contract::{MESSAGE, Script, Seen, Stack, Step, Steps, counted},
     observe::ObserveLayer,
@@ -184,6 +187,24 @@ async fn the_limit_may_change() {
     );
     drop(second);
     assert!(!refused(&stack.send(message()).await.unwrap()));
+}
+
+#[tokio::test]
+async fn a_request_that_is_read_in_another_task_is_its_calls_still() {
+    let layer = layer(7);
+    let observe = ObserveLayer::new((), Arc::new(Methods::builder().build()));
+    let (give, mut take) = mpsc::unbounded_channel();
+    let handler = service_fn(move |request: Request<CountedRequest<_>>| {
+        give.send((Call::current(), request.into_body())).ok().unwrap();
+        pending::<Result<http::Response<Empty<Bytes>>, Infallible>>()
+    });
+    let service = ServiceBuilder::new().layer(observe).layer(layer.clone()).service(handler);
+    let mut begun = spawn(service.oneshot(message()));
+    assert!(begun.poll().is_pending());
+    let (call, body) = take.try_recv().unwrap();
+    assert!(body.collect().await.is_err());
+    assert_eq!(call.unwrap().rejected_by(), Some(POLICY));
+    assert_eq!(layer.last_decisions()[0].1.method, "/a.B/C");
 }
 
 #[tokio::test]
