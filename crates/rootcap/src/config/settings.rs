@@ -202,7 +202,7 @@ settings! {
         /// How many calls may begin in how much time.
         quota: Rate = ONE_PER_SECOND;
         /// How many may begin at once, after a pause. "auto" is the number in `quota`.
-        burst: Auto<NonZeroU32> = Auto::Auto;
+        burst: Auto<NonZeroU32> = Auto::Auto, in NonZeroU32::MIN..;
         /// Whether calls beyond it are refused: "enforce", or "observe" to count them only.
         mode: Mode = Mode::Enforce;
         /// The most callers that are told apart: each takes at most 100 bytes, and the length of its key. Those beyond
@@ -235,7 +235,7 @@ settings! {
         /// The most calls begun in a time, or "off".
         rate: Option<Rate> = None;
         /// How many calls may begin at once, after a pause. "auto" is the number in `limits.rate`.
-        rate_burst: Auto<NonZeroU32> = Auto::Auto;
+        rate_burst: Auto<NonZeroU32> = Auto::Auto, in NonZeroU32::MIN..;
         /// The most bytes of requests that are held for handlers at a time, or "off": many large messages would exhaust
         /// the memory. Calls are refused, and cut, while there are more.
         request_bytes: Option<Size> = Some(Size::mib(512)), in Size::kib(64)..=Size::mib(1 << 20);
