@@ -15,7 +15,7 @@ Tasks:
   codegen [--check]  Writes the generated files that are committed
       --check          Writes nothing; fails if one of them is not up to date
   bench              Compares Rootcap with others, side by side, and writes target/bench
-      --quick          Fewer rounds: some minutes after building
+      --quick          Fewer rounds: under half an hour after building
       --smoke          One tiny round: tells whether the benchmark works, and nothing about speed
       --only <names>   These measurements alone, such as `cpu,memory`
       --json <file>    Writes the results to this file

@@ -3,10 +3,10 @@
 /// How thorough a run is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Plan {
-    /// For numbers that are written down: under half an hour.
+    /// For numbers that are written down: about an hour.
     #[default]
     Full,
-    /// A few minutes.
+    /// Under half an hour.
     Quick,
     /// Tells only that the benchmark works.
     Smoke,

@@ -66,7 +66,7 @@ fn table(
         _ => &["CPU us/message", "messages/s"],
     };
     // Many short ones: the machine is fast or slow for seconds, and those who are compared should see the same.
-    let rounds = bench.plan.pick(if case.connections == 10 { 31 } else { 21 }, 15, 1);
+    let rounds = bench.plan.pick(21, 15, 1);
     bench.rounds(results, &Table { of, numbers, contenders, rounds }, |built| {
         turn(bench, built, case)
     })
