@@ -63,10 +63,22 @@ fn by_address<'a>(
     headers: &HeaderMap,
     proxies: &TrustedProxies,
 ) -> Caller<'a> {
-    let Some(socket) = peer.and_then(Peer::address) else { return Caller::Unknown };
-    match forwarded_for(socket.ip(), headers, proxies).to_canonical() {
-        IpAddr::V4(address) => Caller::V4(address),
-        IpAddr::V6(address) => Caller::V6((u128::from(address) >> 64) as u64),
+    let Some(peer) = peer else { return Caller::Unknown };
+    match peer.address() {
+        Some(socket) if !proxies.is_empty() => {
+            Caller::at(forwarded_for(socket.ip(), headers, proxies))
+        }
+        _ => peer.caller(),
+    }
+}
+
+impl Caller<'_> {
+    /// Whoever calls from this address.
+    pub(crate) fn at(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address),
+            IpAddr::V6(address) => Self::V6((u128::from(address) >> 64) as u64),
+        }
     }
 }
 

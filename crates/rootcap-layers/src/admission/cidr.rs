@@ -85,6 +85,12 @@ impl fmt::Display for Cidr {
 pub struct TrustedProxies(Option<Arc<[Cidr]>>);
 
 impl TrustedProxies {
+    /// Whether there are none.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Whether this address is one of theirs.
     #[inline]
     pub fn contains(&self, address: IpAddr) -> bool {

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tower_service::Service;
 
 use super::{Arrival, Decision, Policy, service::refuse};
-use crate::hold::Held;
+use crate::{Call, hold::Held};
 
 pin_project! {
     /// Waits until the call is admitted, if it has to, and then for the head of the response, with the permit in hand;
@@ -72,9 +72,8 @@ impl<P: Policy, S: Service<Request<B>>, B> State<P, S, B> {
         let waited = ready!(waiting.wait.poll(cx));
         let (policy, mut service, request) = waiting.call.take().expect("a wait ends once");
         let decided = waited.map_or_else(Decision::Refuse, |permit| {
-            Arrival::with_current(request.uri().path(), request.headers(), |arrival| {
-                policy.resume(permit, arrival, Instant::now)
-            })
+            let call = Call::current();
+            policy.resume(permit, &Arrival::new(call.as_ref(), &request), Instant::now)
         });
         Poll::Ready(match decided {
             Decision::Admit(permit) => {

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use http::HeaderMap;
+use http::{HeaderMap, Request};
 use tokio::time::Instant;
 
 use super::Refusal;
@@ -59,14 +59,9 @@ pub struct Arrival<'a> {
 }
 
 impl<'a> Arrival<'a> {
-    /// Calls `f` with the current call, and the head of its request.
     #[inline]
-    pub(super) fn with_current<T>(
-        path: &'a str,
-        headers: &'a HeaderMap,
-        f: impl FnOnce(&Arrival<'_>) -> T,
-    ) -> T {
-        Call::with_current(|call| f(&Arrival { call, path, headers }))
+    pub(super) fn new<B>(call: Option<&'a Call>, request: &'a Request<B>) -> Self {
+        Self { call, path: request.uri().path(), headers: request.headers() }
     }
 
     /// The time. That of its beginning is not for long that of its arrival here: it may have waited for another policy.

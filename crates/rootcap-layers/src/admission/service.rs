@@ -11,7 +11,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{AdmissionFuture, Arrival, Decision, Policy, Refusal};
-use crate::{hold::Held, reject};
+use crate::{Call, hold::Held, reject};
 
 /// Serves the calls that a policy admits. See the [module](super).
 #[derive(Debug, Clone)]
@@ -33,16 +33,16 @@ impl<P: Policy, S> Admission<P, S> {
         let Some(policy) = &self.policy else {
             return Decision::Admit(None);
         };
-        Arrival::with_current(request.uri().path(), request.headers(), |arrival| {
-            if arrival.is_builtin() {
-                return Decision::Admit(None);
-            }
-            match policy.admit(arrival, || arrival.now()) {
-                Decision::Admit(permit) => Decision::Admit(Some(permit)),
-                Decision::Refuse(refusal) => Decision::Refuse(refusal),
-                Decision::Wait(wait) => Decision::Wait(wait),
-            }
-        })
+        let call = Call::current();
+        let arrival = Arrival::new(call.as_ref(), request);
+        if arrival.is_builtin() {
+            return Decision::Admit(None);
+        }
+        match policy.admit(&arrival, || arrival.now()) {
+            Decision::Admit(permit) => Decision::Admit(Some(permit)),
+            Decision::Refuse(refusal) => Decision::Refuse(refusal),
+            Decision::Wait(wait) => Decision::Wait(wait),
+        }
     }
 }
 

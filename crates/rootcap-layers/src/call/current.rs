@@ -13,8 +13,10 @@ impl Call {
     ///
     /// It is known while the handler's future and its streams are polled. A task that a handler spawns
     /// has none: keep a clone of the call instead, and [`enter`](Self::enter) it there.
+    #[inline]
     pub fn current() -> Option<Call> {
-        Self::with_current(|call| call.cloned())
+        // A thread that is ending has no current call any more.
+        CURRENT.try_with(|current| current.try_borrow().ok()?.clone()).ok().flatten()
     }
 
     /// Calls `f` with the call that is being served here, without cloning it.

@@ -44,6 +44,7 @@ use tonic::Code;
 use crate::{
     deadline::grpc_timeout,
     method::Method,
+    request_bytes::Account,
     trace::{Propagation, TraceContext},
 };
 use time::nanos;
@@ -71,10 +72,7 @@ use traffic::Traffic;
 /// # drop(handler);
 /// ```
 #[derive(Clone)]
-pub struct Call(
-    /// `None` only while it is dropped.
-    Option<Arc<Inner>>,
-);
+pub struct Call(Arc<Inner>);
 
 struct Inner {
     method: Arc<Method>,
@@ -98,6 +96,7 @@ struct Inner {
     received: Traffic,
     sent: Traffic,
     unsent: Unsent,
+    request_bytes: Account,
     ledger: ledger::Ledger,
     cancel: cancel::Cancel,
     answered: AtomicBool,
@@ -134,7 +133,7 @@ impl Call {
             Some(Ok(timeout)) => nanos(*timeout),
             _ => u64::MAX,
         };
-        Call(Some(recycle::make(Inner {
+        Call(recycle::make(Inner {
             otel: start.otel,
             propagation: start.propagation,
             span: start.span,
@@ -153,6 +152,7 @@ impl Call {
             received: Traffic::default(),
             sent: Traffic::default(),
             unsent: Unsent::default(),
+            request_bytes: Account::default(),
             ledger: ledger::Ledger::default(),
             cancel: cancel::Cancel::default(),
             answered: AtomicBool::new(false),
@@ -161,12 +161,12 @@ impl Call {
             cut: OnceLock::new(),
             end_unsent: AtomicBool::new(false),
             rejected_by: OnceLock::new(),
-        })))
+        }))
     }
 
     #[inline]
     fn inner(&self) -> &Inner {
-        self.0.as_deref().expect("it is there until it is dropped")
+        &self.0
     }
 
     #[inline]
@@ -244,13 +244,20 @@ impl Call {
     pub fn unsent(&self) -> &Unsent {
         &self.inner().unsent
     }
+
+    /// What it holds of the bytes of requests that may be in flight.
+    #[inline]
+    pub(crate) fn request_bytes(&self) -> &Account {
+        &self.inner().request_bytes
+    }
 }
 
 impl Drop for Call {
     #[inline]
     fn drop(&mut self) {
-        if let Some(inner) = self.0.take() {
-            recycle::take_back(inner);
+        // A look is cheaper than to make sure. If two see each other here, the last of them frees the allocation.
+        if Arc::strong_count(&self.0) == 1 {
+            recycle::keep(&mut self.0);
         }
     }
 }

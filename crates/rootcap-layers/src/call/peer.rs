@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::OnceLock};
 
 use http::HeaderValue;
 
-use crate::{access_log::Fragment, excerpt};
+use crate::{access_log::Fragment, admission::Caller, excerpt};
 
 /// The other end of a connection: one per connection, shared by its calls.
 ///
@@ -19,6 +19,7 @@ use crate::{access_log::Fragment, excerpt};
 #[derive(Debug, Clone)]
 pub struct Peer {
     address: Option<SocketAddr>,
+    caller: Caller<'static>,
     text: Box<str>,
     identity: Option<Box<str>>,
     fragment: Fragment,
@@ -46,7 +47,8 @@ impl Peer {
 
     fn named(address: Option<SocketAddr>, text: Box<str>) -> Self {
         let (fragment, agent) = Default::default();
-        Self { address, text, identity: None, fragment, agent }
+        let caller = address.map_or(Caller::Unknown, |address| Caller::at(address.ip()));
+        Self { address, caller, text, identity: None, fragment, agent }
     }
 
     /// The same peer, with the identity that it has proved, by a certificate for example: never one that it merely
@@ -61,6 +63,12 @@ impl Peer {
     /// The socket's address; `None` on a Unix socket.
     pub fn address(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// Whom limits take it for, as the other end of its own calls.
+    #[inline]
+    pub(crate) fn caller(&self) -> Caller<'static> {
+        self.caller
     }
 
     /// The address as logs show it.

@@ -24,13 +24,9 @@ pub(super) fn make(inner: Inner) -> Arc<Inner> {
     }
 }
 
-/// Takes back what a dropped handle referred to; only the last handle's is kept.
-pub(super) fn take_back(mut shared: Arc<Inner>) {
-    // A look is cheaper than to make sure. If two see each other here, the last of them frees the allocation.
-    if Arc::strong_count(&shared) > 1 {
-        return;
-    }
-    let Some(inner) = Arc::get_mut(&mut shared) else { return };
+/// Keeps what the last handle of a call refers to, which is about to be dropped.
+pub(super) fn keep(last: &mut Arc<Inner>) {
+    let Some(inner) = Arc::get_mut(last) else { return };
     // A subscriber learns of a span's end when the last handle of it is dropped.
     inner.span = None;
     inner.otel = opentelemetry::Context::new();
@@ -39,7 +35,7 @@ pub(super) fn take_back(mut shared: Arc<Inner>) {
         if let Ok(mut ended) = ended.try_borrow_mut()
             && ended.len() < KEPT
         {
-            ended.push(shared);
+            ended.push(Arc::clone(last));
         }
     });
 }

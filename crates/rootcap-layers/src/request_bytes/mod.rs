@@ -54,6 +54,7 @@
 //! # }
 //! ```
 
+mod account;
 mod budget;
 mod demand;
 mod layer;
@@ -63,6 +64,7 @@ mod rule;
 mod service;
 mod share;
 
+pub(crate) use account::Account;
 pub use layer::RequestBytesLayer;
 pub use request::CountedRequest;
 pub use response::{CountedResponse, RequestBytesFuture};

@@ -34,27 +34,33 @@ impl Meter {
     /// Of a call that holds its share already, as its head has announced it.
     #[inline]
     pub(super) fn new(share: Share) -> Self {
-        Self { demand: Demand::announced(share.bytes()), share }
+        Self { demand: Demand::announced(share.account().bytes()), share }
     }
 
-    /// More is asked for.
+    /// More is asked for. Returns whether there may be more: not of a call that is to end.
     #[inline]
-    fn ask(&self) {
-        self.lower_to(self.demand.when_asked());
+    fn ask(&self) -> bool {
+        let account = self.share.account();
+        let goes_on = account.refused().is_none();
+        if goes_on {
+            self.share.lower_to(account, self.demand.when_asked());
+        }
+        goes_on
     }
 
     /// These bytes are to be handed on.
     #[inline]
     fn hand(&mut self, bytes: &[u8]) -> Result<(), Status> {
-        let (held, needed) = (self.share.bytes(), self.demand.when_handed(bytes));
+        let account = self.share.account();
+        let (held, needed) = (account.bytes(), self.demand.when_handed(bytes));
         if needed <= held {
-            self.lower_to(needed);
+            self.share.lower_to(account, needed);
             return Ok(());
         }
         let rule = self.share.rule();
         match rule.take(self.share.call(), needed - held) {
             Ok(()) => {
-                self.share.set_bytes(needed);
+                account.set_bytes(needed);
                 Ok(())
             }
             Err(full) => {
@@ -62,18 +68,9 @@ impl Meter {
                 let full = Full { used: full.used.saturating_sub(held), asked: needed, ..full };
                 let told = rule.answer(self.share.path(), full);
                 let status = Status::from_header_map(&told).expect("it has a status");
-                self.share.refuse(told);
+                account.refuse(told);
                 Err(status)
             }
-        }
-    }
-
-    #[inline]
-    fn lower_to(&self, bytes: u64) {
-        let held = self.share.bytes();
-        if bytes < held {
-            self.share.set_bytes(bytes);
-            self.share.rule().give_back(held - bytes);
         }
     }
 }
@@ -98,10 +95,9 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for CountedRequest<B> {
         let Some(meter) = this.meter else {
             return this.body.poll_frame(cx).map_err(Into::into);
         };
-        if meter.share.refused().is_some() {
+        if !meter.ask() {
             return Poll::Ready(None);
         }
-        meter.ask();
         let polled = this.body.poll_frame(cx);
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()

@@ -68,8 +68,8 @@ where
 /// request may be read by another one.
 #[inline]
 fn refused(share: Option<&Share>, is_ready: bool, cx: &Context<'_>) -> Option<HeaderMap> {
-    let share = share?;
-    let told = if is_ready { share.refused() } else { share.poll_refused(cx.waker()) };
+    let account = share?.account();
+    let told = if is_ready { account.refused() } else { account.poll_refused(cx.waker()) };
     told.cloned()
 }
 

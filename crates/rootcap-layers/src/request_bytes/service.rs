@@ -15,7 +15,7 @@ use super::{
     request::{CountedRequest, Meter},
     response::{CountedResponse, RequestBytesFuture},
     rule::RequestBytesRule,
-    share::{Share, Whose},
+    share::Share,
 };
 use crate::Call;
 
@@ -35,16 +35,14 @@ impl<S> RequestBytes<S> {
     #[inline]
     fn admit<B: Body>(&self, request: &Request<B>) -> Result<Option<Share>, HeaderMap> {
         let Some(rule) = &self.rule else { return Ok(None) };
+        let call = Call::current();
+        if call.as_ref().is_some_and(|call| call.method().is_builtin()) {
+            return Ok(None);
+        }
         let bytes = request.body().size_hint().exact();
-        Call::with_current(|call| {
-            if call.is_some_and(|call| call.method().is_builtin()) {
-                return Ok(None);
-            }
-            rule.arrive(call, bytes).map_err(|full| rule.answer(request.uri().path(), full))?;
-            let path = || Whose::Path(request.uri().path_and_query().cloned());
-            let whose = call.map_or_else(path, |call| Whose::Call(call.clone()));
-            Ok(Some(Share::new(rule, whose, bytes.unwrap_or_default())))
-        })
+        rule.arrive(call.as_ref(), bytes)
+            .map_err(|full| rule.answer(request.uri().path(), full))?;
+        Ok(Some(Share::new(rule, call, request.uri(), bytes.unwrap_or_default())))
     }
 }
 

@@ -45,25 +45,52 @@ fn message() -> Request<Steps> {
     reading(&[Step::Data(MESSAGE)], &[])
 }
 
+fn observe() -> ObserveLayer<()> {
+    ObserveLayer::new((), Arc::new(Methods::builder().build()))
+}
+
+/// The layer alone, and below one that makes a call.
+fn stacks(layer: &RequestBytesLayer) -> [Stack; 2] {
+    let below = ServiceBuilder::new().layer(observe()).layer(layer.clone()).into_inner();
+    [Stack::new(layer.clone()), Stack::new(below)]
+}
+
 #[tokio::test]
 async fn a_message_counts_from_its_prefix_to_the_end_of_the_call() {
     let layer = layer(1_000);
-    let stack = Stack::new(layer.clone());
-    let mut begun = spawn(stack.send(reading(&[Step::Data(BEGINNING), Step::Hang], &[])));
-    assert!(begun.poll().is_pending());
-    assert_eq!(used(&layer), WHOLE, "though few of its bytes are there");
-    drop(begun);
-    assert_eq!(used(&layer), 0);
+    for stack in stacks(&layer) {
+        let mut begun = spawn(stack.send(reading(&[Step::Data(BEGINNING), Step::Hang], &[])));
+        assert!(begun.poll().is_pending());
+        assert_eq!(used(&layer), WHOLE, "though few of its bytes are there");
+        drop(begun);
+        assert_eq!(used(&layer), 0);
 
-    let mut held = spawn(stack.send(reading(&[Step::Data(MESSAGE)], &[Step::Hang])));
-    assert!(held.poll().is_pending());
-    assert_eq!(used(&layer), 8, "the handler has it, and its body is gone");
-    drop(held);
+        let mut held = spawn(stack.send(reading(&[Step::Data(MESSAGE)], &[Step::Hang])));
+        assert!(held.poll().is_pending());
+        assert_eq!(used(&layer), 8, "the handler has it, and its body is gone");
+        drop(held);
 
+        let response = stack.send(message()).await.unwrap();
+        assert_eq!(used(&layer), 8, "to the end of the response");
+        assert_eq!(Seen::read(response).await.status(), Some("0"));
+        assert_eq!(used(&layer), 0);
+    }
+}
+
+#[tokio::test]
+async fn two_limits_around_one_call_each_count_it() {
+    let (outer, inner) = (layer(1_000), layer(7));
+    let both = ServiceBuilder::new().layer(observe()).layer(outer.clone()).layer(inner.clone());
+    let stack = Stack::new(both.into_inner());
+    let refused = stack.send(reading(&[Step::Data(BEGINNING), Step::Hang], &[])).await.unwrap();
+    assert!(refused.headers().contains_key("grpc-status"), "by the inner one");
+    assert_eq!((used(&outer), used(&inner)), (WHOLE, 0));
+    drop(refused);
+    inner.change(NonZeroU64::new(1_000).unwrap(), Mode::Enforce);
     let response = stack.send(message()).await.unwrap();
-    assert_eq!(used(&layer), 8, "to the end of the response");
+    assert_eq!((used(&outer), used(&inner)), (8, 8));
     assert_eq!(Seen::read(response).await.status(), Some("0"));
-    assert_eq!(used(&layer), 0);
+    assert_eq!((used(&outer), used(&inner)), (0, 0));
 }
 
 #[tokio::test]
@@ -134,18 +161,19 @@ async fn a_message_larger_than_the_limit_is_told_not_to_come_again() {
 #[tokio::test]
 async fn every_end_gives_the_bytes_back() {
     let layer = layer(1_000);
-    let stack = Stack::new(
-        ServiceBuilder::new().layer(CatchPanicLayer::new()).layer(layer.clone()).into_inner(),
-    );
-    for then in [Step::Fail, Step::Panic, Step::Yield] {
-        let ended = stack.send(reading(&[Step::Data(MESSAGE)], &[then])).await;
-        if let Ok(response) = ended {
-            Seen::read(response).await;
+    let caught = ServiceBuilder::new().layer(CatchPanicLayer::new()).layer(layer.clone());
+    let below = ServiceBuilder::new().layer(observe()).layer(caught.clone().into_inner());
+    for stack in [Stack::new(caught.into_inner()), Stack::new(below.into_inner())] {
+        for then in [Step::Fail, Step::Panic, Step::Yield] {
+            let ended = stack.send(reading(&[Step::Data(MESSAGE)], &[then])).await;
+            if let Ok(response) = ended {
+                Seen::read(response).await;
+            }
+            assert_eq!((used(&layer), stack.probe.live()), (0, 0));
         }
-        assert_eq!((used(&layer), stack.probe.live()), (0, 0));
+        drop(stack.send(message()).await.unwrap());
+        assert_eq!(used(&layer), 0);
     }
-    drop(stack.send(message()).await.unwrap());
-    assert_eq!(used(&layer), 0);
 }
 
 #[tokio::test]
@@ -192,13 +220,12 @@ async fn the_limit_may_change() {
 #[tokio::test]
 async fn a_request_that_is_read_in_another_task_is_its_calls_still() {
     let layer = layer(7);
-    let observe = ObserveLayer::new((), Arc::new(Methods::builder().build()));
     let (give, mut take) = mpsc::unbounded_channel();
     let handler = service_fn(move |request: Request<CountedRequest<_>>| {
         give.send((Call::current(), request.into_body())).ok().unwrap();
         pending::<Result<http::Response<Empty<Bytes>>, Infallible>>()
     });
-    let service = ServiceBuilder::new().layer(observe).layer(layer.clone()).service(handler);
+    let service = ServiceBuilder::new().layer(observe()).layer(layer.clone()).service(handler);
     let mut begun = spawn(service.oneshot(message()));
     assert!(begun.poll().is_pending());
     let (call, body) = take.try_recv().unwrap();
