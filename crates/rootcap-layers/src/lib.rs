@@ -15,6 +15,7 @@ pub mod hold;
 pub mod limits;
 pub mod method;
 pub mod metrics;
+mod nanos;
 pub mod observe;
 pub mod outcome;
 mod percent;

@@ -1,6 +1,8 @@
 //! [`Told`]: what the last callers were told that were refused, to be told again.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use tonic::Code;
 
@@ -63,7 +65,7 @@ impl Told {
     }
 
     fn last(&self) -> MutexGuard<'_, Last> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -44,10 +44,10 @@ use tonic::Code;
 use crate::{
     deadline::grpc_timeout,
     method::Method,
+    nanos::nanos,
     request_bytes::Account,
     trace::{Propagation, TraceContext},
 };
-use time::nanos;
 use traffic::Traffic;
 
 /// What is known of one RPC. Cloning it is cheap: all clones are the same call.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Call, Phase, PhaseTimes, nanos};
+use super::{Call, Phase, PhaseTimes};
+use crate::nanos::nanos;
 
 impl Call {
     /// What the call does now; `None` when it has ended.

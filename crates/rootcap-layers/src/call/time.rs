@@ -8,7 +8,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::Call;
-use crate::deadline::grpc_timeout;
+use crate::{deadline::grpc_timeout, nanos::nanos};
 
 impl Call {
     /// When the call's headers had arrived.
@@ -68,9 +68,4 @@ impl Call {
     pub fn limit_to(&self, timeout: Duration) {
         self.inner().deadline.fetch_min(nanos(timeout), Relaxed);
     }
-}
-
-#[inline]
-pub(super) fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -2,8 +2,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
 };
+
+use parking_lot::{Mutex, MutexGuard};
 
 use metrics::{Histogram, histogram};
 use tokio::time::Instant;
@@ -201,7 +203,7 @@ impl Limit {
     /// and give back what it was given.
     #[inline]
     fn shard(&self, at: usize) -> MutexGuard<'_, Shard> {
-        self.shards[at].lock().unwrap_or_else(PoisonError::into_inner)
+        self.shards[at].lock()
     }
 }
 

@@ -1,10 +1,8 @@
 //! [`Over`]: why a call is not served, in words and for programs.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
 
 use tokio::time::Instant;
 
@@ -146,7 +144,7 @@ impl Said {
         say: impl FnOnce() -> (Arc<str>, Violation),
     ) -> (Arc<str>, Violation) {
         let Some(numbers) = over.numbers() else { return say() };
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.0.lock();
         match &*last {
             Some((known, reason, violation)) if *known == numbers => {
                 (reason.clone(), violation.clone())

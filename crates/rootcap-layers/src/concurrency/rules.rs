@@ -1,14 +1,10 @@
 //! [`ConcurrencyRules`]: several rules, as one policy.
 
 use std::{
-    cmp::Reverse,
-    collections::HashSet,
-    error::Error,
-    fmt,
-    future::Future,
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    cmp::Reverse, collections::HashSet, error::Error, fmt, future::Future, pin::Pin, sync::Arc,
 };
+
+use parking_lot::Mutex;
 
 use tokio::time::Instant;
 
@@ -88,7 +84,7 @@ impl ConcurrencyRules {
         change: impl FnOnce(Bounds) -> Bounds,
     ) -> Option<(Bounds, Bounds)> {
         let limit = self.find(name)?;
-        let _changing = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _changing = self.0.changing.lock();
         let old = limit.bounds();
         let new = change(old);
         limit.change(new);

@@ -8,6 +8,7 @@ use super::{ConcurrencyRules, ConcurrencyState, over::Over};
 use crate::{
     Method,
     limits::{Decided, LastDecision, LastDecisions, TopCaller, TopCallers, Verdict},
+    nanos::nanos,
 };
 
 /// What a rule keeps of the calls that it refuses, or would refuse.
@@ -24,7 +25,7 @@ impl Seen {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        nanos(self.origin.elapsed())
     }
 
     /// Notes a call that is refused, or would be.

@@ -1,9 +1,8 @@
 //! The last decisions that were not plain admissions, with what they were made from.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
 
 use crate::excerpt::{Excerpt, MAX_LEN, cut};
 
@@ -110,7 +109,7 @@ impl LastDecisions {
 
     /// Keeps a decision.
     pub fn note(&self, decided: &Decided<'_>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).note(decided);
+        self.0.lock().note(decided);
     }
 
     /// The last ones, and how long before `now` each was made; the latest first.
@@ -121,7 +120,7 @@ impl LastDecisions {
 
     /// The last ones, the latest first, fit to be shown.
     pub fn latest(&self) -> Vec<LastDecision> {
-        let ring = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let ring = self.0.lock().clone();
         let (later, earlier) = ring.kept.split_at(ring.oldest);
         later.iter().rev().chain(earlier.iter().rev()).map(LastDecision::shown).collect()
     }

@@ -6,7 +6,7 @@
 //! fade as in "Forward Decay" (Cormode et al., ICDE 2009): what comes later weighs more, by one factor for all, which
 //! changes nothing about their order.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::excerpt::cut;
 
@@ -73,7 +73,7 @@ impl TopCallers {
     }
 
     fn sketch(&self) -> MutexGuard<'_, Sketch> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

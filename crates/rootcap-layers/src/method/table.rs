@@ -3,10 +3,12 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
+
+use parking_lot::Mutex;
 
 use arc_swap::ArcSwap;
 
@@ -137,7 +139,7 @@ impl Methods {
 
     /// Takes a provisional method, which has answered, into the table; tells whether it is there now.
     pub(crate) fn adopt(&self, method: &Arc<Method>) -> bool {
-        let _growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _growing = self.growing.lock();
         let table = self.table.load();
         let path = method.path();
         if let Some(present) = table.get(path) {

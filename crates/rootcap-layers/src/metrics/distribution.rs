@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use crate::nanos::nanos;
+
 /// Durations are counted in units of 1,024 nanoseconds.
 const UNIT_BITS: u32 = 10;
 /// Each power of two has eight buckets.
@@ -58,8 +60,7 @@ impl Default for Distribution {
 impl Distribution {
     /// Adds one duration.
     pub(super) fn record(&self, duration: Duration) {
-        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        self.0[bucket(nanos)].fetch_add(1, Relaxed);
+        self.0[bucket(nanos(duration))].fetch_add(1, Relaxed);
     }
 
     /// The count of each bucket.

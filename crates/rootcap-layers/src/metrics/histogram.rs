@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use crate::nanos::nanos;
+
 /// A histogram of durations: counts per bucket, and their sum.
 ///
 /// ```
@@ -56,8 +58,7 @@ impl Histogram {
         // A linear search: most calls end in the first buckets.
         let bucket = self.bounds.iter().position(|&bound| seconds <= bound);
         self.counts[bucket.unwrap_or(self.bounds.len())].fetch_add(1, Relaxed);
-        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        self.sum_nanos.fetch_add(nanos, Relaxed);
+        self.sum_nanos.fetch_add(nanos(duration), Relaxed);
     }
 
     /// Adds all of `other`, which has the same bounds.

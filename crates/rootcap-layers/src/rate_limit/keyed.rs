@@ -11,12 +11,9 @@
 //! least debt of that set. The hash also stands for the key: that two of 100,000 keys have the same 64 bits is as likely
 //! as one in four thousand millions, and they would share a limit.
 
-use std::{
-    array, fmt,
-    num::NonZeroUsize,
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
-    time::Duration,
-};
+use std::{array, fmt, num::NonZeroUsize, sync::OnceLock, time::Duration};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::gcra::Gcra;
 use crate::admission::{Caller, Keys};
@@ -77,10 +74,10 @@ impl Keyed {
     /// Goes on under another quota.
     pub(super) fn convert(&self, gcra: Gcra, now: u64) {
         // Held to the end: no set is made meanwhile.
-        let mut of_new = lock(&self.gcra);
+        let mut of_new = self.gcra.lock();
         *of_new = gcra;
         for set in self.used() {
-            let mut set = lock(set);
+            let mut set = set.lock();
             set.kept = set.kept.map(|kept| gcra.convert(kept, now));
             set.gcra = gcra;
         }
@@ -88,7 +85,7 @@ impl Keyed {
 
     /// How many keys have used something at `now`.
     pub(super) fn live(&self, now: u64) -> usize {
-        let live = |set: &Mutex<Set>| lock(set).kept.iter().filter(|kept| **kept > now).count();
+        let live = |set: &Mutex<Set>| set.lock().kept.iter().filter(|kept| **kept > now).count();
         self.used().map(live).sum()
     }
 
@@ -108,22 +105,18 @@ impl Keyed {
         let set = ((u128::from(key) * self.sets as u128) >> 64) as usize;
         let chunk = &self.chunks[set / SETS];
         let made = chunk.get().map(|chunk| &**chunk);
-        lock(&made.unwrap_or_else(|| self.make(chunk))[set % SETS])
+        made.unwrap_or_else(|| self.make(chunk))[set % SETS].lock()
     }
 
     #[cold]
     fn make<'a>(&self, chunk: &'a OnceLock<Box<Chunk>>) -> &'a Chunk {
-        let gcra = lock(&self.gcra);
+        let gcra = self.gcra.lock();
         chunk.get_or_init(|| Box::new(array::from_fn(|_| Mutex::new(Set::new(*gcra)))))
     }
 
     fn used(&self) -> impl Iterator<Item = &Mutex<Set>> {
         self.chunks.iter().filter_map(OnceLock::get).flat_map(|chunk| chunk.iter())
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Set {

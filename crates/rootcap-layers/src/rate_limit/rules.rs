@@ -1,13 +1,8 @@
 //! [`RateRules`]: several rules, as one policy.
 
-use std::{
-    cmp::Reverse,
-    collections::HashSet,
-    error::Error,
-    fmt,
-    future::Pending,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{cmp::Reverse, collections::HashSet, error::Error, fmt, future::Pending, sync::Arc};
+
+use parking_lot::Mutex;
 
 use tokio::time::Instant;
 
@@ -18,6 +13,7 @@ use super::{
 use crate::{
     admission::{Arrival, Decision, Index, Mode, Policy, Reason, Refusal, TrustedProxies},
     limits::{LastDecisions, Verdict},
+    nanos::nanos,
 };
 
 /// Rules of rates, and what has been used of each. Clones are the same rules.
@@ -74,7 +70,7 @@ impl RateRules {
     /// `None` if no rule has that name.
     pub fn change(&self, name: &str, change: RateChange) -> Option<(RateSettings, RateSettings)> {
         let rule = self.find(name)?;
-        let _changing = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _changing = self.0.changing.lock();
         let old = rule.settings();
         let (quota, mode) = change.apply(old.quota, old.mode);
         rule.set(quota, mode, self.0.nanos(Instant::now()));
@@ -100,8 +96,7 @@ impl RateRules {
 impl Inner {
     #[inline]
     pub(super) fn nanos(&self, at: Instant) -> u64 {
-        let nanos = at.saturating_duration_since(self.origin).as_nanos();
-        u64::try_from(nanos).unwrap_or(u64::MAX)
+        nanos(at.saturating_duration_since(self.origin))
     }
 
     /// Asks the rules at these places, one after the other.

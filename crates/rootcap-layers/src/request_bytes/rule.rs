@@ -15,6 +15,7 @@ use crate::{
     admission::{Counts, Mode, Reason, Refusal, ShedCode, Tally, Violation, retry_after},
     excerpt::Excerpt,
     limits::{Decided, LastDecision, LastDecisions, Verdict},
+    nanos::nanos,
     reject::Encoded,
 };
 
@@ -58,7 +59,7 @@ impl RequestBytesRule {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        nanos(self.origin.elapsed())
     }
 
     fn note(&self, call: Option<&Call>, verdict: Verdict, Full { limit, used, asked }: Full) {
