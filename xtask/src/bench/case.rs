@@ -14,6 +14,8 @@ pub(crate) struct Case {
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
     pub(crate) path: &'static str,
+    /// Beyond those that each call has.
+    pub(crate) headers: &'static [&'static str],
     /// The message without its prefix.
     request: fn() -> Vec<u8>,
     /// Replies of a call, and the bytes of each without its prefix.
@@ -25,15 +27,20 @@ pub(crate) struct Kind {
 pub(crate) const UNARY: Kind = Kind {
     name: "unary",
     path: "/helloworld.Greeter/SayHello",
+    headers: &[],
     request: || field(b"world"),
     replies: 1,
     reply: 2 + "Hello world".len(),
 };
 
+/// The same of a caller who is told apart from others by this.
+pub(crate) const OF_A_TENANT: Kind = Kind { headers: &["x-tenant: blue"], ..UNARY };
+
 /// `{ count: 1000, size: 16 }`, answered by that many chunks of that size.
 pub(crate) const STREAMING: Kind = Kind {
     name: "server-streaming",
     path: "/bench.Load/Stream",
+    headers: &[],
     request: || vec![0x08, 0xe8, 0x07, 0x10, 0x10],
     replies: 1_000,
     reply: 2 + 16,
@@ -43,6 +50,7 @@ pub(crate) const STREAMING: Kind = Kind {
 pub(crate) const LARGE: Kind = Kind {
     name: "1 MiB both ways",
     path: "/bench.Load/Echo",
+    headers: &[],
     request: || field(&vec![0; 1 << 20]),
     replies: 1,
     reply: 4 + (1 << 20),

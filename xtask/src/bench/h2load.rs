@@ -39,6 +39,7 @@ impl Client {
     pub(crate) fn run(&self, server: SocketAddr, case: &Case) -> Result<Load> {
         fs::write(&self.request, case.kind.request())?;
         let mut command = self.command(case.calls, case.connections, case.streams);
+        command.args(case.kind.headers.iter().flat_map(|header| ["--header", header]));
         load(command.arg(format!("http://{server}{}", case.kind.path)))
     }
 
