@@ -2,7 +2,7 @@
 
 mod table;
 
-pub(crate) use table::{CONTENDERS, LIMITED_RATE, REFUSING, SCATTERED};
+pub(crate) use table::{CONTENDERS, LEAST, LIMITED_RATE, REFUSING, SCATTERED};
 
 /// A server to measure.
 #[derive(Debug, PartialEq)]
@@ -25,7 +25,7 @@ pub(crate) struct Contender {
 impl Contender {
     /// Whether its limits refuse calls of a load, which is then answered, and not served.
     pub(crate) fn refuses(&self) -> bool {
-        self.group == Group::Overload || self.name == REFUSING
+        self.group == Group::Overload || [REFUSING, LEAST].contains(&self.name)
     }
 }
 
@@ -43,7 +43,7 @@ pub(crate) enum Group {
     /// Has 200 of them, for what a scrape of their metrics takes. A call with the metadata `bench-code` ends with the
     /// status of that number.
     Scrape,
-    /// With limits that no call reaches, that refuse each, and without: the first is the base.
+    /// With limits that no call reaches, that refuse each, and without, which is the base.
     Limits,
     /// For what those take who look at it while it works.
     Debug,

@@ -1,6 +1,7 @@
 //! What `rootcap` is to reach, and whether it does. Goals are shown and never asserted: a run on a busy machine says
 //! little, and a run that fails would say no more.
 
+use super::contender::REFUSING;
 use super::plan::Plan;
 use super::report::{aligned, cell};
 use super::results::Results;
@@ -34,9 +35,11 @@ enum Bound {
 use Against::{Beyond, Nothing, RatioTo};
 use Bound::{AtLeast, AtMost};
 
+const ROOTCAP: &str = "rootcap";
 const TEN: &str = "unary, 10x10";
 const FIFTY: &str = "unary, 50x100";
 const CPU: &str = "CPU us/call";
+const LIMITS: &str = "limits, unary, 10x10";
 const LATENCY: &str = "latency, 5000 calls/s on 10 connections";
 const HELD: [&str; 2] = [
     "resident memory of each of 1000 idle connections",
@@ -69,6 +72,19 @@ const GOALS: &[Goal] = &[
     goal(HELD[1], BEFORE, RatioTo("bare"), AtMost(1.0)),
     goal(HELD[1], AFTER, RatioTo("bare"), AtMost(1.0)),
     goal("start, exec to the first answer", "ms", Beyond("bare"), AtMost(2.0)),
+    Goal {
+        contender: "rootcap, limited by caller",
+        ..goal(
+            LIMITS,
+            "outside of the allocator",
+            Beyond("rootcap without limits"),
+            AtMost(1_500.0),
+        )
+    },
+    Goal {
+        contender: REFUSING,
+        ..goal(LIMITS, "instructions/call", RatioTo("rootcap without limits"), AtMost(0.33))
+    },
     looked_at(goal("debug pages, unary, 10x10", "instructions/call", Nothing, AtMost(1_500.0))),
     looked_at(goal("debug pages, unary, 10x10", "allocations/call", Nothing, AtMost(0.0))),
     looked_at(goal("10000 calls in flight", "HTML ms", Nothing, AtMost(200.0))),
@@ -80,7 +96,7 @@ const GOALS: &[Goal] = &[
 ];
 
 const fn goal(of: &'static str, name: &'static str, against: Against, bound: Bound) -> Goal {
-    Goal { of, name, contender: "rootcap", against, bound }
+    Goal { of, name, contender: ROOTCAP, against, bound }
 }
 
 const fn looked_at(goal: Goal) -> Goal {
@@ -115,7 +131,11 @@ impl Goal {
             None => "?",
         };
         let reached = reached.as_ref().map_or_else(|| "not measured".to_owned(), cell);
-        let name = format!("{}: {}", self.of, self.name);
+        let of = match self.contender {
+            ROOTCAP => String::new(),
+            other => format!(" of `{other}`"),
+        };
+        let name = format!("{}: {}{of}", self.of, self.name);
         vec![name, self.against.told(), reached, self.bound.told(), kept.to_owned()]
     }
 

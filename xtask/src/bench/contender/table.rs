@@ -36,6 +36,8 @@ const LIMITED: (&str, &str) = ("ROOTCAP_LIMITS__RATE", "500/s");
 pub(crate) const SCATTERED: &str = "rootcap without coalesced writes";
 /// Refuses every call but the first.
 pub(crate) const REFUSING: &str = "rootcap, refusing";
+/// Refuses every call, and does nothing else: the least that it takes.
+pub(crate) const LEAST: &str = "hyper, refusing";
 
 /// All contenders, those that ratios are to before the others of their group.
 pub(crate) const CONTENDERS: &[Contender] = &[
@@ -72,6 +74,14 @@ pub(crate) const CONTENDERS: &[Contender] = &[
     limited("rootcap without limits", &[FILE, UNLIMITED, UNBOUNDED]),
     limited("rootcap, limited by caller", &[FILE, UNLIMITED, RATES, SHARES]),
     limited(REFUSING, &[FILE, UNLIMITED, ONCE, SHARES]),
+    Contender {
+        name: LEAST,
+        group: Group::Limits,
+        source: Source::Cargo { package: "contender-hyper", profile: "release" },
+        binary: "hyper-refusing",
+        counting: Some("hyper-refusing-counting"),
+        ..BARE
+    },
     Contender { group: Group::Overload, ..limited("rootcap, 500 calls/s", &[FILE, LIMITED]) },
     // A call may go on for as long as it is looked at.
     Contender { group: Group::Debug, ..limited("rootcap, looked at", &[FILE, ENDLESS]) },

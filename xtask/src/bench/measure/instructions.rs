@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use crate::bench::Result;
 use crate::bench::bench::{Bench, Table};
 use crate::bench::build::Built;
-use crate::bench::callgrind;
+use crate::bench::callgrind::{self, NO_TOTALS};
 use crate::bench::case::Case;
 use crate::bench::contender::Group;
 use crate::bench::cores;
@@ -36,14 +36,14 @@ pub(super) fn run(bench: &Bench, results: &mut Results) -> Result<()> {
 }
 
 /// The instructions of a server from its start to its end, with the calls of a case between.
-pub(super) fn counted(
+fn counted(
     bench: &Bench,
     built: &Built,
     case: &Case,
     load: impl Fn(&Server, &Case) -> Result<()>,
 ) -> Result<u64> {
     let written = watched(bench, built, case, load, &[])?;
-    callgrind::totals(&written).ok_or_else(|| "callgrind wrote no totals".into())
+    callgrind::totals(&written).ok_or_else(|| NO_TOTALS.into())
 }
 
 /// What callgrind writes of that, with these options.

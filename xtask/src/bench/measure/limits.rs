@@ -10,6 +10,7 @@ use super::instructions;
 use crate::bench::Result;
 use crate::bench::bench::{Bench, Table};
 use crate::bench::build::Built;
+use crate::bench::callgrind::{self, NO_TOTALS};
 use crate::bench::case::{Case, OF_A_TENANT};
 use crate::bench::client::Latencies;
 use crate::bench::contender::{Group, LIMITED_RATE, REFUSING};
@@ -25,11 +26,10 @@ const INTERVAL: Duration = Duration::from_millis(50);
 
 pub(super) fn run(bench: &Bench, results: &mut Results) -> Result<()> {
     let (mut on_calls, overloaded) = (bench.group(Group::Limits), bench.group(Group::Overload));
-    // A pair of runs is off by two hundred instructions: what is done by the clock is more when a run takes longer.
-    let rounds = bench.plan.pick(5, 5, 1);
+    let rounds = bench.plan.pick(3, 3, 1);
     let table = Table {
         of: "limits, unary, 10x10".to_owned(),
-        numbers: &["instructions/call", "allocations/call"],
+        numbers: &["instructions/call", "outside of the allocator", "allocations/call"],
         contenders: on_calls.clone(),
         rounds,
     };
@@ -63,8 +63,11 @@ pub(super) fn run(bench: &Bench, results: &mut Results) -> Result<()> {
 /// Instructions and allocations of a call.
 fn costs(bench: &Bench, built: &Built) -> Result<Vec<f64>> {
     let load = |server: &Server, case: &Case| load(bench, built, server, case);
-    let instructions =
-        bench.per_call(|case| Ok([instructions::counted(bench, built, case, load)?]))?;
+    let instructions = bench.per_call(|case| {
+        let written = instructions::watched(bench, built, case, load, &[])?;
+        let all = callgrind::totals(&written).ok_or(NO_TOTALS)?;
+        Ok([all, callgrind::outside_of_allocator(&written)?])
+    })?;
     let allocations = bench.per_call(|case| {
         let binary = built.counting.as_deref().ok_or("there is no binary that counts")?;
         let server = bench.start_as(built, binary, Vec::new(), Stdio::null())?;
