@@ -52,7 +52,21 @@ async fn at_rest(server: &Measured) -> Heap {
 
 #[tokio::test]
 async fn a_call_allocates_no_more_than_it_did() {
-    let server = Measured::start(&[("TOKIO_WORKER_THREADS", "1")]).await;
+    allocates_at_most(&[]).await;
+}
+
+/// The limits allocate nothing of a call that they let pass, whatever they tell callers apart by.
+#[tokio::test]
+async fn limits_allocate_nothing() {
+    let rates = r#"[{ name = "agents", match = "/helloworld.Greeter/*", per = "metadata:user-agent", quota = "1000000/s" },
+        { name = "peers", per = "peer", quota = "1000000/s" }, { name = "calls", quota = "1000000/s" }]"#;
+    let shares = r#"[{ name = "shares", per = "peer", limit = 1000 }, { name = "all", limit = 1000 },
+        { name = "greetings", match = "/helloworld.Greeter/SayHello", limit = 1000 }]"#;
+    allocates_at_most(&[("ROOTCAP_RATE_LIMIT", rates), ("ROOTCAP_CONCURRENCY", shares)]).await;
+}
+
+async fn allocates_at_most(settings: &[(&str, &str)]) {
+    let server = Measured::start(&[&[("TOKIO_WORKER_THREADS", "1")], settings].concat()).await;
     load(&server, SHORT).await;
     let mut counts = [0; 2];
     for (count, rounds) in counts.iter_mut().zip([SHORT, LONG]) {

@@ -7,17 +7,18 @@ use rootcap::{
     Running,
     config::{Concurrency, Config, Size},
 };
-use rootcap_proto::testing::{EchoReply, EchoRequest, SleepRequest};
+use rootcap_proto::testing::{ChatRequest, EchoReply, EchoRequest, SleepRequest};
 use rootcap_tests::{
     admin::Admin,
     server::{faults, start},
     wait,
 };
-use tokio::task::JoinHandle;
+use tokio::{sync::mpsc, task::JoinHandle};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
-use super::{health_is_well, shown};
+use super::{builtin_methods_are_well, shown};
 
 /// A rule of so many calls in flight.
 fn rule(name: &str, limit: u32) -> Concurrency {
@@ -67,7 +68,7 @@ async fn a_caller_that_saturates_its_share_leaves_the_others_untouched() {
         assert_eq!(echo(&server, "noisy").await.unwrap_err().code(), Code::Unavailable);
         echo(&server, "quiet").await.unwrap();
     }
-    health_is_well(&server).await;
+    builtin_methods_are_well(&server).await;
     let page = shown(&server, "/debug/limits/share").await.to_string();
     assert!(page.contains("noisy") && !page.contains("quiet"), "{page}");
     noisy.iter().for_each(JoinHandle::abort);
@@ -125,12 +126,45 @@ async fn a_call_in_the_queue_is_served_when_its_turn_comes_and_one_that_is_too_l
     })
     .await;
     assert_eq!(admin.calls("phase=queue&method=Echo").await["matching"], 1);
+    let metrics = admin.metrics().await;
+    for metric in ["rootcap_limit_in_flight", "rootcap_limit_max", "rootcap_limit_queue_length"] {
+        assert_eq!(metrics.sum(metric, &[("rule", "queue")]), 1.0, "{metric}");
+    }
     let full = echo(&server, "a").await.unwrap_err();
     assert_eq!(full.get_error_details().error_info().unwrap().reason, "QUEUE_FULL");
     busy.abort();
     wait::for_end("its turn", waiting).await.unwrap().unwrap();
     let metrics = admin.metrics().await;
     assert_eq!(metrics.sum("rootcap_limit_queue_seconds_count", &[("rule", "queue")]), 1.0);
+}
+
+/// What one caller's messages take, another one's cannot have: who sends much now is shed until it is given back.
+#[tokio::test]
+async fn while_a_caller_holds_the_room_another_is_shed_and_seen() {
+    let server = start(|settings: &mut Config| {
+        settings.limits.request_bytes = Some(Size::kib(64));
+    })
+    .await;
+    let mut sleeper = faults(&server).await;
+    let (begun, messages) = mpsc::channel(1);
+    let payload = vec![0; 60 * 1024];
+    begun.send(ChatRequest { payload: payload.clone().into() }).await.unwrap();
+    let large = EchoRequest { payload: payload.into() };
+    let chat = sleeper.chat(ReceiverStream::new(messages)).await.unwrap();
+    let mut replies = chat.into_inner();
+    replies.message().await.unwrap().unwrap();
+
+    let shed = faults(&server).await.echo(large.clone()).await.unwrap_err();
+    assert_eq!(shed.code(), Code::Unavailable);
+    let info = shed.get_error_details().error_info().cloned().unwrap();
+    assert_eq!((&*info.reason, &*info.metadata["limit"]), ("REQUEST_BYTES_EXCEEDED", "65536"));
+    let page = shown(&server, "/debug/limits/limits.request_bytes").await;
+    assert_eq!(page["callers"][0]["caller"], "127.0.0.1", "{page}");
+    assert_eq!(page["decisions"][0]["inputs"]["limit"], 65_536, "{page}");
+
+    drop((begun, replies));
+    Admin::of(&server).at_rest().await;
+    faults(&server).await.echo(large).await.unwrap();
 }
 
 #[tokio::test]

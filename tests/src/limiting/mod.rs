@@ -15,6 +15,8 @@ use tonic::{Code, Status};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::StatusExt;
 
+use crate::reflection::list_v1;
+
 /// What the rate limit refuses with, and the limit on calls in flight.
 const RATE: Code = Code::ResourceExhausted;
 const IN_FLIGHT: Code = Code::Unavailable;
@@ -26,6 +28,15 @@ fn is_refusal(status: &Status, code: Code, method: &str) {
     let retry = status.get_error_details().retry_info().cloned();
     let delay = retry.expect("there is a RetryInfo").retry_delay.expect("it has a delay");
     assert!(!delay.is_zero());
+}
+
+/// Health and reflection are never limited.
+async fn builtin_methods_are_well(server: &Running) {
+    for _ in 0..5 {
+        let services = list_v1(connect(server).await).await.unwrap();
+        assert!(services.contains(&"grpc.health.v1.Health".to_owned()));
+    }
+    health_is_well(server).await;
 }
 
 async fn health_is_well(server: &Running) {
@@ -66,7 +77,7 @@ async fn calls_beyond_the_rate_are_refused() {
         );
     }
     counted(&server, "Echo", "ResourceExhausted", 2.0).await;
-    health_is_well(&server).await;
+    builtin_methods_are_well(&server).await;
 }
 
 #[tokio::test]
@@ -102,7 +113,7 @@ async fn calls_beyond_the_limit_in_flight_are_refused() {
         "/rootcap.testing.Faults/Echo",
     );
     counted(&server, "Echo", "Unavailable", 1.0).await;
-    health_is_well(&server).await;
+    builtin_methods_are_well(&server).await;
 
     // The slots of calls that end, however they end, are free again.
     sleeping.iter().for_each(tokio::task::JoinHandle::abort);

@@ -13,13 +13,15 @@ use rootcap_proto::{
 };
 use rootcap_tests::{
     admin::Admin,
+    example::Example,
     frames::Frames,
     server::{faults, greeter, hourly, start},
+    wait,
 };
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
-use super::{health_is_well, shown};
+use super::{builtin_methods_are_well, shown};
 
 /// A rule of so many calls an hour.
 fn rule(name: &str, calls: u32) -> RateLimit {
@@ -62,7 +64,7 @@ async fn a_caller_that_is_limited_leaves_the_others_alone_and_is_told_everything
     assert_eq!(info.metadata["rule"], "tenants");
 
     echo(&server, "quiet").await.unwrap();
-    health_is_well(&server).await;
+    builtin_methods_are_well(&server).await;
 }
 
 /// A retry storm is answered in few bytes: from its second time on an answer is in the table of HPACK.
@@ -177,6 +179,31 @@ async fn an_operator_changes_a_rule_and_puts_it_back() {
     let (status, text) = admin.send(Method::PUT, "/debug/limits/none", "mode=observe").await;
     assert_eq!(status, StatusCode::NOT_FOUND, "{text}");
     assert!(text.contains("all"), "{text}");
+}
+
+#[tokio::test]
+async fn a_change_for_a_time_ends_and_what_was_refused_is_shown_with_its_quota() {
+    let server = serve(&[rule("all", 1)]).await;
+    let admin = Admin::of(&server);
+    echo(&server, "a").await.unwrap();
+    let (status, text) = admin.send(Method::PUT, "/debug/limits/all?for=1s", "mode=observe").await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    echo(&server, "a").await.unwrap();
+    wait::until("the rule to refuse again", async || echo(&server, "a").await.err()).await;
+    let inputs = &shown(&server, "/debug/limits/all").await["decisions"][0]["inputs"];
+    assert_eq!((&inputs["calls"], &inputs["period_ms"]), (&1.into(), &3_600_000.into()));
+}
+
+#[tokio::test]
+async fn a_change_of_a_rule_is_logged_with_its_peer() {
+    let example = Example::start("greeter", &[("ROOTCAP_LIMITS__RATE", "7/h")]).await;
+    let path = "/debug/limits/limits.rate";
+    let (status, text) = example.admin.send(Method::PUT, path, "quota=9/h").await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    let line = example.line("the change", |line| line.contains("quota=9/h")).await;
+    for part in ["quota=7/h", "limits.rate", "127.0.0.1:"] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
 }
 
 #[tokio::test]

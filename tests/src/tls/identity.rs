@@ -2,14 +2,18 @@
 
 use rootcap::{
     Running,
-    config::{Auto, ClientAuth, Tls},
+    config::{Auto, ClientAuth, RateLimit, Tls},
 };
 use rootcap_layers::Call;
 use rootcap_proto::helloworld::{
     HelloReply,
     greeter_server::{Greeter, GreeterServer},
 };
-use rootcap_tests::{admin::Admin, pki::SPIFFE_ID, server::builder};
+use rootcap_tests::{
+    admin::Admin,
+    pki::SPIFFE_ID,
+    server::{builder, hourly},
+};
 use serde_json::Value;
 use tonic::{Request, Response, Status};
 
@@ -126,6 +130,33 @@ async fn a_layer_may_decide_by_the_identity() {
         let answer = greeter.say_hello(HelloRequest::default()).await;
         assert_eq!(answer.map_or_else(|status| status.code(), |_| tonic::Code::Ok), code);
     }
+}
+
+#[tokio::test]
+async fn a_rate_may_be_each_identitys_own() {
+    let pki = Pki::new();
+    let identities = RateLimit {
+        name: "identities".to_owned(),
+        per: "tls-identity".parse().unwrap(),
+        quota: hourly(1).unwrap(),
+        ..RateLimit::default()
+    };
+    let server = builder()
+        .configure(|config| {
+            config.tls = settings(&pki, Some(ClientAuth::Required));
+            config.rate_limit = vec![identities];
+        })
+        .start(GreeterServer::new(WhoAreYou))
+        .await
+        .unwrap();
+    let code = async |client: &Issued| {
+        let mut greeter = connect(server.local_addr(), &pki, Some(client)).await.unwrap();
+        greeter.say_hello(HelloRequest::default()).await.map_err(|status| status.code()).err()
+    };
+    let (cart, other) = (pki.dns_client(), pki.spiffe_client());
+    assert_eq!(code(&cart).await, None);
+    assert_eq!(code(&cart).await, Some(tonic::Code::ResourceExhausted), "from another connection");
+    assert_eq!(code(&other).await, None);
 }
 
 #[tokio::test]

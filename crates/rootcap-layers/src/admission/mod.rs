@@ -12,6 +12,9 @@
 //! [`Tally`]: `rootcap_limit_decisions_total{rule, grpc_service, grpc_method, decision, reason}`, where `decision` is
 //! `allowed`, `rejected`, `shed` or, of a rule that only observes, `observed`; and `rootcap_rejected_total{policy}`.
 //!
+//! **What it needs.** An [`Observe`](crate::observe::Observe) above it tells who the peer is, and which methods are the
+//! framework's own. Without one all peers, and all identities, are one caller, and no method is spared.
+//!
 //! **Where it sits.** Below [`Deadline`](crate::deadline::Deadline), above the user's layers: a call that is
 //! not served should cost as little as it can.
 //!

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
-
 use tonic::Code;
 
 use super::Refusal;

@@ -3,7 +3,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-
 use tokio::time::Instant;
 
 use super::{Bounds, ConcurrencyRule, POLICY, gate::Gate, queue::Closed};

@@ -5,7 +5,6 @@ use std::{
 };
 
 use parking_lot::Mutex;
-
 use tokio::time::Instant;
 
 use super::{

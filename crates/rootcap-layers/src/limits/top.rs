@@ -19,6 +19,8 @@ pub const MAX_KEY: usize = 128;
 const FADES_IN: f64 = 10.0;
 /// When a new call weighs so much, all weights are made smaller by that.
 const HEAVY: f64 = 1e100;
+/// Who comes up less often, in times per second, is not limited now: who did ten times a second is forgotten in a minute.
+const LEAST: f64 = 0.02;
 /// What came in less is spread over so much, in seconds: a rate needs a time.
 const SHORTEST: f64 = 1.0;
 
@@ -67,7 +69,12 @@ impl TopCallers {
         self.sketch().note(cut(key, MAX_KEY), now);
     }
 
-    /// The `most` callers that came up most lately, the one that did most first.
+    /// The keys that are known, however long ago they came up.
+    pub fn keys(&self) -> Vec<String> {
+        self.sketch().counters.iter().map(|counter| counter.key.clone()).collect()
+    }
+
+    /// The `most` callers that came up most lately, the one that did most first; none that has not for long.
     pub fn top(&self, most: usize, now: u64) -> Vec<TopCaller> {
         self.sketch().top(most, now)
     }
@@ -150,7 +157,7 @@ impl Sketch {
         };
         let mut sorted: Vec<_> = self.counters.iter().collect();
         sorted.sort_by(|a, b| b.count.total_cmp(&a.count).then_with(|| a.key.cmp(&b.key)));
-        sorted.into_iter().take(most).map(caller).collect()
+        sorted.into_iter().take(most).map(caller).take_while(|it| it.rate >= LEAST).collect()
     }
 }
 

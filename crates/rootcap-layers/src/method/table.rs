@@ -8,9 +8,8 @@ use std::{
     },
 };
 
-use parking_lot::Mutex;
-
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 
 use super::{Method, MethodKind, MethodsBuilder, Origin, split};
 

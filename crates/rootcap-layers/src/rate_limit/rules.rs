@@ -3,7 +3,6 @@
 use std::{cmp::Reverse, collections::HashSet, error::Error, fmt, future::Pending, sync::Arc};
 
 use parking_lot::Mutex;
-
 use tokio::time::Instant;
 
 use super::{

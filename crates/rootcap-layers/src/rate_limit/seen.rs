@@ -34,8 +34,7 @@ impl RateRules {
             *kept = taken.unwrap_or(*kept);
             taken.is_ok()
         });
-        let known: Vec<_> =
-            rule.callers.top(usize::MAX, now).into_iter().map(|caller| caller.key).collect();
+        let known = rule.callers.keys();
         let name_of = |key| known.iter().find(|name| rule.key_of(name) == Some(key)).cloned();
         let names = what_if.worst.iter().map(|&(key, _)| name_of(key)).collect();
         Some((what_if, names))
@@ -58,7 +57,8 @@ impl Rule {
     ) {
         let caller = self.per.caller(call.arrival, call.proxies).to_string();
         self.callers.note(&caller, call.now);
-        let retry_after = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let quota = self.settings.load().quota;
         decisions.note(&Decided {
             at: call.now,
             rule: &self.name,
@@ -66,7 +66,12 @@ impl Rule {
             caller: &caller,
             verdict,
             reason: Reason::RateLimitExceeded.as_str(),
-            inputs: &[("retry_after_ms", retry_after)],
+            inputs: &[
+                ("calls", quota.calls().get().into()),
+                ("period_ms", millis(quota.period())),
+                ("burst", quota.at_once().get().into()),
+                ("retry_after_ms", millis(retry_after)),
+            ],
         });
     }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     admission::{Mode, ShedCode},
-    limits::LastDecision,
+    limits::{LastDecision, TopCaller},
 };
 
 /// Limits the bytes of requests in flight. See the [module](super).
@@ -50,6 +50,11 @@ impl RequestBytesLayer {
     /// The last calls that were refused, cut, or would have been, and how long ago that was; the latest first.
     pub fn last_decisions(&self) -> Vec<(Duration, LastDecision)> {
         self.rule.as_ref().map(|rule| rule.last_decisions()).unwrap_or_default()
+    }
+
+    /// The callers whose calls were refused, cut, or would have been, most lately, by their address.
+    pub fn top_callers(&self, most: usize) -> Vec<TopCaller> {
+        self.rule.as_ref().map(|rule| rule.top_callers(most)).unwrap_or_default()
     }
 
     /// Changes the limit, if there is one. What is in flight stays.

@@ -22,6 +22,9 @@
 //! let in, and had to end for a later message, counts as both. What is in flight can be read from the
 //! [layer](RequestBytesLayer::state).
 //!
+//! **What it needs.** Below an [`Observe`](crate::observe::Observe) what a call holds is counted in its
+//! [`Call`](crate::Call); without one that takes an allocation for each call, and no method is spared.
+//!
 //! **Where it sits.** Below the deadline, and above all that reads requests. With the limits on calls in flight below it, a
 //! call for which there is no room takes no place in their queues; one that waits there reads nothing.
 //!

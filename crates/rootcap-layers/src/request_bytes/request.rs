@@ -43,7 +43,7 @@ impl Meter {
         let account = self.share.account();
         let goes_on = account.refused().is_none();
         if goes_on {
-            self.share.lower_to(account, self.demand.when_asked());
+            self.share.rule().give_back(account.lower_to(self.demand.when_asked()));
         }
         goes_on
     }
@@ -54,7 +54,7 @@ impl Meter {
         let account = self.share.account();
         let (held, needed) = (account.bytes(), self.demand.when_handed(bytes));
         if needed <= held {
-            self.share.lower_to(account, needed);
+            self.share.rule().give_back(account.lower_to(needed));
             return Ok(());
         }
         let rule = self.share.rule();

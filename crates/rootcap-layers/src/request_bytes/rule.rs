@@ -11,10 +11,10 @@ use super::{
     budget::{Budget, Full},
 };
 use crate::{
-    Call,
-    admission::{Counts, Mode, Reason, Refusal, ShedCode, Tally, Violation, retry_after},
+    Call, Peer,
+    admission::{Caller, Counts, Mode, Reason, Refusal, ShedCode, Tally, Violation, retry_after},
     excerpt::Excerpt,
-    limits::{Decided, LastDecision, LastDecisions, Verdict},
+    limits::{Decided, LastDecision, LastDecisions, TopCaller, TopCallers, Verdict},
     nanos::nanos,
     reject::Encoded,
 };
@@ -28,6 +28,7 @@ pub(super) struct RequestBytesRule {
     tally: Tally,
     origin: Instant,
     decisions: LastDecisions,
+    callers: TopCallers,
 }
 
 /// The limit at one instant.
@@ -49,8 +50,9 @@ pub struct RequestBytesState {
 impl RequestBytesRule {
     pub(super) fn new(name: Arc<str>, limit: u64, mode: Mode, code: ShedCode) -> Self {
         let tally = Tally::new(POLICY, Arc::clone(&name), &[Reason::RequestBytesExceeded]);
-        let (origin, decisions) = (Instant::now(), LastDecisions::new());
-        Self { name, code, budget: Budget::new(limit, mode), tally, origin, decisions }
+        let (origin, decisions, callers) =
+            (Instant::now(), LastDecisions::new(), TopCallers::new());
+        Self { name, code, budget: Budget::new(limit, mode), tally, origin, decisions, callers }
     }
 
     /// The last calls that were refused, cut, or would have been, and how long ago that was; the latest first.
@@ -58,17 +60,24 @@ impl RequestBytesRule {
         self.decisions.before(self.now())
     }
 
+    /// The callers whose calls were refused, cut, or would have been, most lately.
+    pub(super) fn top_callers(&self, most: usize) -> Vec<TopCaller> {
+        self.callers.top(most, self.now())
+    }
+
     fn now(&self) -> u64 {
         nanos(self.origin.elapsed())
     }
 
     fn note(&self, call: Option<&Call>, verdict: Verdict, Full { limit, used, asked }: Full) {
-        let peer = call.and_then(|call| call.peer());
+        let (at, peer) = (self.now(), call.and_then(|call| call.peer()));
+        let caller = peer.map(|peer| address(peer)).unwrap_or_default();
+        self.callers.note(&caller, at);
         self.decisions.note(&Decided {
-            at: self.now(),
+            at,
             rule: &self.name,
             method: call.map(Call::path).unwrap_or_default(),
-            caller: peer.map(|peer| peer.as_str()).unwrap_or_default(),
+            caller: &caller,
             verdict,
             reason: Reason::RequestBytesExceeded.as_str(),
             inputs: &[("limit", limit), ("in_flight", used), ("asked", asked)],
@@ -173,6 +182,14 @@ impl RequestBytesRule {
 
     fn violation(&self, full: Full) -> Violation {
         Violation::new(Reason::RequestBytesExceeded, &self.name, metadata(full))
+    }
+}
+
+/// Whom a call is of: this limit is all callers' together, but who fills it is of interest.
+fn address(peer: &Peer) -> String {
+    match peer.caller() {
+        Caller::Unknown => peer.as_str().to_owned(),
+        known => known.to_string(),
     }
 }
 

@@ -19,11 +19,12 @@ pub(super) struct Share {
 enum Whose {
     /// That of a call.
     Call(Call),
-    /// One for this layer alone: there is no [`Observe`](crate::observe::Observe) that has made a call, or another limit
-    /// uses its account.
+    /// One for this layer alone.
     Layer(Arc<Own>),
 }
 
+/// Where there is no [`Observe`](crate::observe::Observe) that has made a call, or the call's account is, or was, another
+/// limit's, or that of an earlier attempt.
 #[derive(Debug)]
 struct Own {
     call: Option<Call>,
@@ -56,16 +57,6 @@ impl Share {
         }
     }
 
-    /// Gives back what is more than so many bytes.
-    #[inline]
-    pub(super) fn lower_to(&self, account: &Account, bytes: u64) {
-        let held = account.bytes();
-        if bytes < held {
-            account.set_bytes(bytes);
-            self.rule.give_back(held - bytes);
-        }
-    }
-
     #[inline]
     pub(super) fn rule(&self) -> &RequestBytesRule {
         &self.rule
@@ -88,7 +79,6 @@ impl Share {
 }
 
 impl Own {
-    #[cold]
     fn new(call: Option<Call>, uri: &Uri, bytes: u64) -> Arc<Self> {
         let account = Account::default();
         account.open(bytes);

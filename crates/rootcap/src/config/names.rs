@@ -10,31 +10,41 @@ use super::suggest::nearest;
 
 /// What is served: services, each with the methods that descriptors tell of, or with none where nothing is known.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Served<'a>(BTreeMap<&'a str, BTreeSet<&'a str>>);
+pub(crate) struct Served<'a> {
+    services: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    /// Those of the framework's own.
+    builtin: BTreeSet<&'a str>,
+}
 
 impl<'a> Served<'a> {
     pub(crate) fn service(&mut self, service: &'a str) {
-        self.0.entry(service).or_default();
+        self.services.entry(service).or_default();
+    }
+
+    /// Adds a service of the framework's own.
+    pub(crate) fn builtin(&mut self, service: &'a str) {
+        self.service(service);
+        self.builtin.insert(service);
     }
 
     /// Adds a method, if its service is served.
     pub(crate) fn method(&mut self, service: &str, method: &'a str) {
-        if let Some(methods) = self.0.get_mut(service) {
+        if let Some(methods) = self.services.get_mut(service) {
             methods.insert(method);
         }
     }
 
     /// What is wrong with the name of a service.
     fn check_service(&self, service: &str) -> Option<String> {
-        let known = self.0.keys().copied();
-        (!self.0.contains_key(service))
+        let known = self.services.keys().copied();
+        (!self.services.contains_key(service))
             .then(|| format!("there is no such service here; {}", expected(service, known)))
     }
 
     /// What is wrong with the path of a method.
     fn check_method(&self, path: &str) -> Option<String> {
         let (service, method) = path.strip_prefix('/')?.split_once('/')?;
-        let Some(methods) = self.0.get(service) else { return self.check_service(service) };
+        let Some(methods) = self.services.get(service) else { return self.check_service(service) };
         (!methods.is_empty() && !methods.contains(method)).then(|| {
             let known = methods.iter().copied();
             format!("{service} has no such method; {}", expected(method, known))
@@ -75,6 +85,9 @@ impl Loaded {
         self.config.rules_of_limits().filter_map(move |(list, index, _, calls)| {
             let key = place(list, index, "match");
             let problem = match (calls.method(), calls.service()) {
+                (_, Some(service)) if served.builtin.contains(service) => {
+                    Some(format!("{service} is the framework's own, and never limited; expected a service of yours"))
+                }
                 (Some(path), _) => served.check_method(path),
                 (None, Some(service)) => served.check_service(service),
                 (None, None) => None,

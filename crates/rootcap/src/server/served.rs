@@ -66,7 +66,7 @@ impl Described {
     ) -> Result<(), Error> {
         let mut served = Served::default();
         names.iter().for_each(|name| served.service(name));
-        self.builtin.iter().for_each(|method| served.service(&method.service));
+        self.builtin.iter().for_each(|method| served.builtin(&method.service));
         for method in self.user.iter().chain(&self.builtin) {
             served.method(&method.service, &method.method);
         }

@@ -20,6 +20,11 @@ impl Layers {
                 "a panic in any layer below ends one call and no other",
             ),
             row("deadline", deadline(config), "time spent in any policy or layer below counts"),
+            row(
+                "request_bytes",
+                self.request_bytes(),
+                "a call for which there is no room takes no place in a queue below",
+            ),
             row("health", "on".into(), "health calls go aside here, past limits and user layers"),
             row(
                 "concurrency",
@@ -37,6 +42,12 @@ impl Layers {
                 "errors of user layers become responses here",
             ),
         ]
+    }
+
+    fn request_bytes(&self) -> String {
+        let state = self.request_bytes.state();
+        state
+            .map_or_else(|| "off".into(), |it| format!("{} bytes of at most {}", it.used, it.limit))
     }
 
     fn concurrency(&self) -> String {

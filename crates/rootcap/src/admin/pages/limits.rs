@@ -27,7 +27,7 @@ use crate::limits::{LimitChange, LimitError, LimitSetting};
 
 /// Shows all rules.
 pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
-    answer_query(parts, Format::Text, &[], |_| {
+    answer_query(parts, Format::Json, &[], |_| {
         let limits = admin.process.limits();
         let now = SystemTime::now();
         let rules = limits.rules.into_iter().map(|row| Rule::of(row, now)).collect();
@@ -37,7 +37,7 @@ pub(in crate::admin) fn show(admin: &Admin, parts: &Parts) -> Response {
 
 /// Shows one rule, and what another quota would have done.
 pub(in crate::admin) fn show_rule(admin: &Admin, parts: &Parts) -> Response {
-    answer_query(parts, Format::Text, &["whatif", "burst"], |fields| {
+    answer_query(parts, Format::Json, &["whatif", "burst"], |fields| {
         let rule = parameter(parts);
         let tried = tried(admin, rule, fields)?;
         Ok(one(admin, rule, tried)?)
@@ -110,7 +110,7 @@ fn answer_of(
     match shown {
         Ok((Replaced { old, new }, page)) => {
             let (old, new) = (old.to_string(), new.to_string());
-            let mut response = answer(parts, Format::Text, &page);
+            let mut response = answer(parts, Format::Json, &page);
             response.extensions_mut().insert(Change { what: "limit", old, new, lasts });
             response
         }

@@ -74,6 +74,7 @@ impl Rule for Bytes {
             rejected: Some(state.counts.refused),
             observed: Some(state.counts.observed),
             in_flight: Some(state.used),
+            callers: self.0.top_callers(CALLERS).into_iter().map(Into::into).collect(),
             ..Looks::default()
         }
     }
