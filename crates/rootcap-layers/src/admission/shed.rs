@@ -12,7 +12,7 @@ use super::Malformed;
 /// is the one code of which [gRPC] says that a client can retry the call; it is the usual entry of a retry policy's
 /// `retryableStatusCodes`, and proxies and load balancers turn to another server. A call that was refused here has not
 /// been begun, so that retrying it is safe; a stream that is ended for a later message, as the bytes of requests have no
-/// room, has been. When, is said by `grpc-retry-pushback-ms`, which a client's retry policy keeps
+/// room, has been, and is told not to try again. When, is said by `grpc-retry-pushback-ms`, which a client's retry policy keeps
 /// to instead of its own backoff ([gRFC A6]); a retry policy with a budget (`retryThrottling`) gives up when most calls
 /// are refused. `RESOURCE_EXHAUSTED` is for callers that retry `UNAVAILABLE` without end, and would rather be told that
 /// it is they who are too many: few retry it.

@@ -58,6 +58,12 @@ impl MessageCount {
         self.remaining > 0
     }
 
+    /// Bytes of the message that has begun and that are still to come.
+    #[inline]
+    pub(crate) fn remaining(&self) -> u32 {
+        self.remaining
+    }
+
     fn skip<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let here = bytes.len().min(self.remaining as usize);
         self.remaining -= here as u32;

@@ -30,13 +30,12 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// For one holder, with so many bytes, which have been taken; only once, as two limits do not share an account.
+    /// For one holder, of nothing yet; only once, as two limits do not share an account.
     #[inline]
-    pub(super) fn open(&self, bytes: u64) -> bool {
+    pub(super) fn open(&self) -> bool {
         let is_first = !self.opened.swap(true, Relaxed);
         if is_first {
             self.holders.store(1, Relaxed);
-            self.set_bytes(bytes);
         }
         is_first
     }

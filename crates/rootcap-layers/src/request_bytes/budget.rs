@@ -1,6 +1,9 @@
 //! [`Budget`]: the bytes of requests that may be in flight.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::{
+    fmt,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+};
 
 use crate::admission::Mode;
 
@@ -19,6 +22,17 @@ pub(super) struct Full {
     pub(super) used: u64,
     /// How many bytes were asked for.
     pub(super) asked: u64,
+}
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { limit, used, asked } = self;
+        write!(f, "{used} bytes of requests are in flight, and {limit} may be")?;
+        match asked {
+            0 => Ok(()),
+            _ => write!(f, ": there is no room for {asked} more"),
+        }
+    }
 }
 
 impl Budget {
@@ -53,14 +67,17 @@ impl Budget {
         if used < limit { Ok(()) } else { Err(Full { limit, used, asked: 0 }) }
     }
 
-    /// Takes so many bytes, all or none.
+    /// Takes so many bytes, all or none, if there is room for so many besides.
     #[inline]
-    pub(super) fn take(&self, bytes: u64) -> Result<(), Full> {
+    pub(super) fn take(&self, bytes: u64, besides: u64) -> Result<(), Full> {
         let limit = self.limit();
-        let more = |used: u64| used.checked_add(bytes).filter(|sum| *sum <= limit);
+        let more = |used: u64| {
+            let sum = used.checked_add(bytes)?;
+            (sum.checked_add(besides)? <= limit).then_some(sum)
+        };
         // Nothing but the number itself is shared, so no ordering is needed.
         let taken = self.used.fetch_update(Relaxed, Relaxed, more);
-        taken.map(drop).map_err(|used| Full { limit, used, asked: bytes })
+        taken.map(drop).map_err(|used| Full { limit, used, asked: bytes.saturating_add(besides) })
     }
 
     /// Takes so many bytes, whether there are as many or not.
@@ -88,7 +105,7 @@ mod tests {
                 let used: u64 = taken.iter().sum();
                 if takes {
                     let fits = used + bytes <= limit;
-                    prop_assert_eq!(budget.take(bytes).is_ok(), fits);
+                    prop_assert_eq!(budget.take(bytes, 0).is_ok(), fits);
                     taken.extend(fits.then_some(bytes));
                 } else if let Some(bytes) = taken.pop() {
                     budget.give_back(bytes);
@@ -102,7 +119,7 @@ mod tests {
     #[test]
     fn no_number_is_too_large() {
         let budget = Budget::new(u64::MAX, Mode::Enforce);
-        assert_eq!(budget.take(u64::MAX), Ok(()));
-        assert_eq!(budget.take(1), Err(Full { limit: u64::MAX, used: u64::MAX, asked: 1 }));
+        assert_eq!(budget.take(u64::MAX, 0), Ok(()));
+        assert_eq!(budget.take(1, 0), Err(Full { limit: u64::MAX, used: u64::MAX, asked: 1 }));
     }
 }

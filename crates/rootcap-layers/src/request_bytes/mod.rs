@@ -1,20 +1,20 @@
 //! [`RequestBytesLayer`]: a limit on the bytes of requests in flight, so that many large messages cannot exhaust memory.
 //!
 //! **What it does.** Counts the bytes of the messages that calls hold, all calls together. A message counts from the moment
-//! when its prefix has announced it: from then on a decoder makes room for it, whether its bytes come or not. It counts
-//! until the next message of its call has begun, or the call has ended: a handler holds the one message of a unary call to
+//! when its prefix has announced it, as a decoder makes room for it then, with 64 KiB at most; and beyond that as its bytes
+//! come, so that nobody fills the room with announcements. It counts until the next message of its call has begun, or the call has ended: a handler holds the one message of a unary call to
 //! the end, and of a stream the latest; what it collects itself cannot be seen. Messages that come in one frame count
-//! together until the decoder asks for more. Where the head tells the length of the request (`content-length`), that
-//! counts from the arrival to the first message.
+//! together until the decoder asks for more.
 //!
 //! **What it bounds.** Bytes as they come over the wire. A compressed message takes more when it is decompressed (up to
 //! the decoder's own limit, tonic's `max_decoding_message_size`), and a decoded one more than its bytes. Besides there is
 //! what comes before a prefix can be read: HTTP/2's windows, and one frame a call.
 //!
 //! **When it rejects.** With `UNAVAILABLE`, or with `RESOURCE_EXHAUSTED` if it is told to. A call that arrives while no
-//! room is left is refused before its request is read; so is one whose head announces more than there is room for. A call
-//! that runs ends with that status when its next message has no room, before the bytes of the message are read: the
-//! handler is dropped, whatever it would make of the error that it is given. A message that is larger than the whole limit
+//! room is left is refused before its request is read; so is one whose head announces (`content-length`) more than there is
+//! room for. A call that runs ends with that status when its next message has no room, as a rule before the bytes of the
+//! message are read: the handler is dropped, whatever it would make of the error that it is given. Where it has had a
+//! message already, the pushback says not to try again. A message that is larger than the whole limit
 //! ends its call with `RESOURCE_EXHAUSTED` in any case, and a pushback that says not to try again. The framework's own
 //! methods (health, reflection) are not counted.
 //!
@@ -33,11 +33,12 @@
 //! use bytes::Bytes;
 //! use http::{Request, Response};
 //! use http_body::Body;
-//! use http_body_util::{Empty, Full};
+//! use http_body_util::{BodyExt, Empty, Full};
 //! use rootcap_layers::RequestBytesLayer;
 //! use tower::{ServiceBuilder, ServiceExt};
 //!
-//! async fn handler(_request: Request<impl Body>) -> Result<Response<Empty<Bytes>>, Infallible> {
+//! async fn handler(request: Request<impl Body>) -> Result<Response<Empty<Bytes>>, Infallible> {
+//!     let _message = request.into_body().collect().await;
 //!     Ok(Response::new(Empty::new()))
 //! }
 //!

@@ -10,7 +10,12 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tonic::Status;
 
-use super::{BoxError, budget::Full, demand::Demand, share::Share};
+use super::{
+    BoxError,
+    budget::Full,
+    demand::{Demand, Needed},
+    share::Share,
+};
 
 pin_project! {
     /// The body of a request whose bytes count. It ends with the status of the call when a message has no room.
@@ -31,10 +36,10 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// Of a call that holds its share already, as its head has announced it.
+    /// Of a call of whose request nothing has been handed on.
     #[inline]
     pub(super) fn new(share: Share) -> Self {
-        Self { demand: Demand::announced(share.account().bytes()), share }
+        Self { demand: Demand::default(), share }
     }
 
     /// More is asked for. Returns whether there may be more: not of a call that is to end.
@@ -52,26 +57,31 @@ impl Meter {
     #[inline]
     fn hand(&mut self, bytes: &[u8]) -> Result<(), Status> {
         let account = self.share.account();
-        let (held, needed) = (account.bytes(), self.demand.when_handed(bytes));
-        if needed <= held {
-            self.share.rule().give_back(account.lower_to(needed));
-            return Ok(());
-        }
+        let (held, has_begun) = (account.bytes(), self.demand.has_handed());
+        let needed = self.demand.when_handed(bytes);
+        let more = needed.held.saturating_sub(held);
         let rule = self.share.rule();
-        match rule.take(self.share.call(), needed - held) {
-            Ok(()) => {
-                account.set_bytes(needed);
-                Ok(())
-            }
-            Err(full) => {
-                // What the call holds already makes room for what it asks for.
-                let full = Full { used: full.used.saturating_sub(held), asked: needed, ..full };
-                let told = rule.answer(self.share.path(), full);
-                let status = Status::from_header_map(&told).expect("it has a status");
-                account.refuse(told);
-                Err(status)
-            }
+        if more > 0 || needed.to_come > 0 {
+            rule.take(self.share.call(), more, needed.to_come)
+                .map_err(|full| self.refuse(full, held, needed, has_begun))?;
         }
+        match more {
+            0 => rule.give_back(account.lower_to(needed.held)),
+            _ => account.set_bytes(needed.held),
+        }
+        Ok(())
+    }
+
+    /// Ends the call; returns what its handler is told.
+    #[cold]
+    fn refuse(&self, full: Full, held: u64, needed: Needed, has_begun: bool) -> Status {
+        // What the call holds already makes room for what it asks for.
+        let used = full.used.saturating_sub(held);
+        let full = Full { used, asked: needed.held + needed.to_come, ..full };
+        let told = self.share.rule().answer(self.share.path(), full, has_begun);
+        let status = Status::from_header_map(&told).expect("it has a status");
+        self.share.account().refuse(told);
+        status
     }
 }
 

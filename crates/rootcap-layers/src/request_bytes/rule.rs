@@ -98,26 +98,27 @@ impl RequestBytesRule {
         }
     }
 
-    /// Lets a call in whose request has so many bytes, as far as its head tells, and takes them.
+    /// Lets a call in whose request has so many bytes, as far as its head tells, if there is room for them. They are taken
+    /// when they come: else who announces much, and sends nothing, would hold it.
     #[inline]
     pub(super) fn arrive(&self, call: Option<&Call>, bytes: Option<u64>) -> Result<(), Full> {
         let room = match bytes {
             // There is no message: nothing to hold, and nothing to wait for.
             Some(0) => Ok(()),
-            Some(bytes) => self.budget.take(bytes),
+            Some(bytes) => self.budget.take(0, bytes),
             None => self.budget.has_room(),
         };
         match room {
             Ok(()) => self.tally.allowed(call.map(Call::method)),
-            Err(full) => self.unless_observing(call, full, bytes.unwrap_or_default())?,
+            Err(full) => self.unless_observing(call, full, 0)?,
         }
         Ok(())
     }
 
-    /// Takes more bytes, for a call that was let in.
+    /// Takes more bytes, for a call that was let in, if there is room for so many besides.
     #[inline]
-    pub(super) fn take(&self, call: Option<&Call>, bytes: u64) -> Result<(), Full> {
-        self.budget.take(bytes).or_else(|full| self.unless_observing(call, full, bytes))
+    pub(super) fn take(&self, call: Option<&Call>, bytes: u64, besides: u64) -> Result<(), Full> {
+        self.budget.take(bytes, besides).or_else(|full| self.unless_observing(call, full, bytes))
     }
 
     #[inline]
@@ -144,19 +145,16 @@ impl RequestBytesRule {
         Err(full)
     }
 
-    /// The head of the answer to a call of `path` for which there is no room, or its trailers.
-    pub(super) fn answer(&self, path: &str, full: Full) -> HeaderMap {
-        let Full { limit, used, asked } = full;
-        if asked > limit {
+    /// The head of the answer to a call of `path` for which there is no room, or its trailers. `has_begun` is whether its
+    /// handler has had a message.
+    pub(super) fn answer(&self, path: &str, full: Full, has_begun: bool) -> HeaderMap {
+        if full.asked > full.limit {
             return self.never(path, full);
         }
-        let reason = if asked == 0 {
-            format!("{used} bytes of requests are in flight, and {limit} may be")
-        } else {
-            format!(
-                "{used} bytes of requests are in flight, and {limit} may be: there is no room for {asked} more"
-            )
-        };
+        let reason = full.to_string();
+        if has_begun {
+            return self.cut(path, &reason, full);
+        }
         let refusal = Refusal {
             policy: POLICY,
             rule: Arc::clone(&self.name),
@@ -175,9 +173,19 @@ impl RequestBytesRule {
         let message = format!(
             "{path}: {asked} bytes of a request are more than the {limit} that may be in flight (rule `{rule}`)"
         );
-        let details = self.violation(full).final_status(Code::ResourceExhausted, &message);
-        let never = HeaderValue::from_static("-1");
-        Encoded::new(Code::ResourceExhausted, message, details, never).passing().headers()
+        self.finally(Code::ResourceExhausted, message, full)
+    }
+
+    /// To one that runs: what its handler has done already, nobody may do again unasked.
+    fn cut(&self, path: &str, reason: &str, full: Full) -> HeaderMap {
+        let (path, rule) = (Excerpt(path), &self.name);
+        let message = format!("{path}: {reason} (rule `{rule}`); the call had begun");
+        self.finally(self.code.code(), message, full)
+    }
+
+    fn finally(&self, code: Code, message: String, full: Full) -> HeaderMap {
+        let details = self.violation(full).final_status(code, &message);
+        Encoded::new(code, message, details, HeaderValue::from_static("-1")).passing().headers()
     }
 
     fn violation(&self, full: Full) -> Violation {

@@ -41,8 +41,8 @@ impl<S> RequestBytes<S> {
         }
         let bytes = request.body().size_hint().exact();
         rule.arrive(call.as_ref(), bytes)
-            .map_err(|full| rule.answer(request.uri().path(), full))?;
-        Ok(Some(Share::new(rule, call, request.uri(), bytes.unwrap_or_default())))
+            .map_err(|full| rule.answer(request.uri().path(), full, false))?;
+        Ok(Some(Share::new(rule, call, request.uri())))
     }
 }
 

@@ -33,18 +33,13 @@ struct Own {
 }
 
 impl Share {
-    /// The first one of a call, with so many bytes, which have been taken.
+    /// The first one of a call, of nothing yet.
     #[inline]
-    pub(super) fn new(
-        rule: &Arc<RequestBytesRule>,
-        call: Option<Call>,
-        uri: &Uri,
-        bytes: u64,
-    ) -> Self {
+    pub(super) fn new(rule: &Arc<RequestBytesRule>, call: Option<Call>, uri: &Uri) -> Self {
         let rule = Arc::clone(rule);
         let whose = match call {
-            Some(call) if call.request_bytes().open(bytes) => Whose::Call(call),
-            call => Whose::Layer(Own::new(call, uri, bytes)),
+            Some(call) if call.request_bytes().open() => Whose::Call(call),
+            call => Whose::Layer(Own::new(call, uri)),
         };
         Self { rule, whose }
     }
@@ -79,9 +74,9 @@ impl Share {
 }
 
 impl Own {
-    fn new(call: Option<Call>, uri: &Uri, bytes: u64) -> Arc<Self> {
+    fn new(call: Option<Call>, uri: &Uri) -> Arc<Self> {
         let account = Account::default();
-        account.open(bytes);
+        account.open();
         Arc::new(Self { call, path: uri.path_and_query().cloned(), account })
     }
 }

@@ -9,7 +9,7 @@ use http_body_util::Full;
 use tokio::sync::mpsc;
 use tower::{Service, ServiceExt, service_fn};
 
-use super::*;
+use super::{super::demand::AHEAD, *};
 use crate::contract::next;
 
 type Frames = mpsc::UnboundedReceiver<Result<Frame<Bytes>, Infallible>>;
@@ -183,8 +183,9 @@ async fn a_call_that_has_ended_keeps_its_status() {
     assert!(next(&mut response).await.is_none());
 }
 
+/// Else one head, and nothing after it, would take all the room.
 #[tokio::test]
-async fn what_the_head_announces_counts_from_the_arrival() {
+async fn what_the_head_announces_needs_room_and_holds_none() {
     let layer = layer(20);
     let service = ServiceBuilder::new().layer(layer.clone()).service(service_fn(
         async |request: Request<CountedRequest<Full<Bytes>>>| {
@@ -198,16 +199,63 @@ async fn what_the_head_announces_counts_from_the_arrival() {
         service.clone().oneshot(Request::post("/a.B/C").body(body).unwrap())
     };
     let mut waits = service.clone();
-    let unread = waits.call(Request::new(Full::new(Bytes::from(message(5)))));
-    assert_eq!(used(&layer), 10);
+    let unread = waits.call(Request::new(Full::new(Bytes::from(message(15)))));
+    assert_eq!(used(&layer), 0);
+    let first = call(5).await.unwrap();
+    assert_eq!((used(&layer), first.headers().contains_key("grpc-status")), (10, false));
     assert_eq!(call(6).await.unwrap().headers()["grpc-status"], "14");
     let fits = call(5).await.unwrap();
     assert_eq!((used(&layer), fits.headers().contains_key("grpc-status")), (20, false));
     let empty = service.clone().oneshot(Request::new(Full::new(Bytes::new()))).await.unwrap();
     assert!(!empty.headers().contains_key("grpc-status"), "what has no bytes needs no room");
     assert_eq!(call(100).await.unwrap().headers()["grpc-status"], "8", "it never fits");
-    drop((unread, fits));
+    drop((unread, first, fits));
     assert_eq!(used(&layer), 0);
+}
+
+/// Who announces a large message, and sends none of it, leaves room for others; one for which there is none is told at once.
+#[tokio::test]
+async fn a_large_message_holds_what_has_come_and_a_little_ahead() {
+    const LARGE: u32 = 4 << 20;
+    let prefix = [&[0][..], &LARGE.to_be_bytes()].concat();
+    let mut calls = Calls::new(2 * u64::from(LARGE));
+    let (_stalls, sender, mut stalled) = calls.begin().await;
+    send(&sender, &prefix);
+    next(&mut stalled).await.unwrap().unwrap();
+    assert_eq!(calls.used(), 5 + AHEAD);
+
+    let (_call, sender, mut request) = calls.begin().await;
+    for bytes in [&prefix[..], &vec![1; LARGE as usize]] {
+        send(&sender, bytes);
+        next(&mut request).await.unwrap().unwrap();
+    }
+    assert_eq!(calls.used(), 5 + AHEAD + 5 + u64::from(LARGE));
+    let (_call, sender, mut third) = calls.begin().await;
+    send(&sender, &prefix);
+    assert!(next(&mut third).await.unwrap().is_err());
+    assert_eq!(calls.used(), 5 + AHEAD + 5 + u64::from(LARGE));
+}
+
+/// What its handler has done already, nobody may do again unasked.
+#[tokio::test]
+async fn a_call_that_has_begun_is_told_not_to_come_again() {
+    let mut calls = Calls::new(100);
+    let (other, other_sender, mut other_request) = calls.begin().await;
+    let (call, sender, mut request) = calls.begin().await;
+    send(&sender, &message(10));
+    next(&mut request).await.unwrap().unwrap();
+    send(&other_sender, &message(50));
+    next(&mut other_request).await.unwrap().unwrap();
+    send(&sender, &message(60));
+    next(&mut request).await.unwrap().unwrap_err();
+    let response = call.await;
+    let status = Status::from_header_map(response.headers()).unwrap();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(status.message().ends_with("; the call had begun"), "{}", status.message());
+    assert_eq!(response.headers()["grpc-retry-pushback-ms"], "-1");
+    assert!(status.get_error_details().retry_info().is_none());
+    drop((other, other_request, request, response));
+    assert_eq!(calls.used(), 0);
 }
 
 /// The last one that holds it gives it back, on whichever thread.
