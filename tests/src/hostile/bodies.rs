@@ -48,6 +48,28 @@ async fn messages_that_are_announced_as_4_gib() {
     .await;
 }
 
+/// Who announces everything, and sends nothing, takes nobody's room.
+#[tokio::test]
+async fn requests_that_are_announced_and_do_not_come() {
+    attack(async |address| {
+        let raw = Raw::connect(address).await;
+        let mut open = Vec::new();
+        // All that may be in flight (limits.request_bytes), by the head; and as much, by prefixes of 4 MiB.
+        let head = || raw.head("/rootcap.testing.Faults/Echo");
+        open.push(raw.open(head().header("content-length", 512u64 << 20)).await);
+        for _ in 0..90 {
+            let (mut stream, response) = raw.open(head()).await;
+            stream.send_data(Bytes::from_static(b"\0\0\x3f\xff\xf0"), false).unwrap();
+            open.push((stream, response));
+        }
+        for _ in 0..10 {
+            assert_eq!(echo(&raw, "identity", raw::message(&EchoRequest::default())).await, "0");
+        }
+        drop(open);
+    })
+    .await;
+}
+
 /// A compressed message, with its prefix.
 fn compressed(bytes: &[u8]) -> Bytes {
     let mut message = BytesMut::new();

@@ -5,12 +5,12 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use rootcap::{
     Running,
-    config::{Concurrency, Config, Size},
+    config::{Concurrency, Config, RateLimit, Size},
 };
 use rootcap_proto::testing::{ChatRequest, EchoReply, EchoRequest, SleepRequest};
 use rootcap_tests::{
     admin::Admin,
-    server::{faults, start},
+    server::{faults, hourly, start},
     wait,
 };
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -74,6 +74,57 @@ async fn a_caller_that_saturates_its_share_leaves_the_others_untouched() {
     noisy.iter().for_each(JoinHandle::abort);
     in_flight(&server, 0.0).await;
     echo(&server, "noisy").await.unwrap();
+}
+
+/// A caller that waits for its share takes nothing of what all share.
+#[tokio::test]
+async fn who_waits_for_its_share_leaves_the_others_those_of_the_method() {
+    let sleeps = "/rootcap.testing.Faults/Sleep".parse().unwrap();
+    let share = Concurrency {
+        per: "metadata:x-tenant".parse().unwrap(),
+        queue: 10,
+        queue_timeout: Duration::from_secs(600),
+        ..rule("share", 2)
+    };
+    let server = serve(vec![Concurrency { r#match: sleeps, ..rule("method", 3) }, share]).await;
+    let mut noisy = Vec::new();
+    for _ in 0..6 {
+        noisy.push(sleep(&server, "noisy").await);
+    }
+    wait::until("four calls in the queue", async || {
+        (shown(&server, "/debug/limits/share").await["queued"] == 4).then_some(())
+    })
+    .await;
+    let mut quiet = faults(&server).await;
+    quiet.sleep(of("quiet", SleepRequest { millis: 1 })).await.unwrap();
+    noisy.iter().for_each(JoinHandle::abort);
+}
+
+/// A retry storm of a caller that is over its rate takes no place in a queue.
+#[tokio::test]
+async fn a_call_that_is_over_its_rate_does_not_wait() {
+    let server = start(|settings: &mut Config| {
+        settings.concurrency = vec![Concurrency { queue: 5, ..rule("few", 1) }];
+        settings.rate_limit = vec![RateLimit {
+            name: "tenants".to_owned(),
+            per: "metadata:x-tenant".parse().unwrap(),
+            quota: hourly(1).unwrap(),
+            ..RateLimit::default()
+        }];
+    })
+    .await;
+    let busy = sleep(&server, "noisy").await;
+    in_flight(&server, 1.0).await;
+    for _ in 0..20 {
+        let refused = echo(&server, "noisy").await.unwrap_err();
+        assert_eq!(refused.code(), Code::ResourceExhausted, "{}", refused.message());
+    }
+    assert_eq!(shown(&server, "/debug/limits/few").await["queued"], 0);
+    let page = shown(&server, "/debug/limits/tenants").await;
+    assert_eq!((&page["rejected"], &page["allowed"]), (&20.into(), &1.into()));
+    busy.abort();
+    in_flight(&server, 0.0).await;
+    echo(&server, "quiet").await.unwrap();
 }
 
 #[tokio::test]

@@ -59,7 +59,11 @@ impl<A: Policy, B: Policy> Policy for InTurn<A, B> {
             Some(Decision::Admit(permit)) => Some(permit),
             Some(Decision::Refuse(refusal)) => return Decision::Refuse(refusal),
             Some(Decision::Wait(wait)) => {
-                return Decision::Wait(Turn { with: With::First { wait } });
+                let in_vain = self.then.as_ref().and_then(|then| then.refuses(arrival, now));
+                return match in_vain {
+                    Some(refusal) => Decision::Refuse(refusal),
+                    None => Decision::Wait(Turn { with: With::First { wait } }),
+                };
             }
         };
         self.then(permit, arrival, now)

@@ -24,6 +24,12 @@ pub trait Policy: Clone {
         now: impl Fn() -> Instant,
     ) -> Decision<Self::Permit, Self::Wait>;
 
+    /// Why a call would be refused now, without anything being taken for it: asked about one that would have to wait for
+    /// another policy first, which is in vain then.
+    fn refuses(&self, _arrival: &Arrival<'_>, _now: impl Fn() -> Instant) -> Option<Refusal> {
+        None
+    }
+
     /// Decides about a call that has waited, and has its permit now. There is nothing left to decide, but where a policy
     /// asks others in turn.
     fn resume(

@@ -1,7 +1,7 @@
 //! [`ConcurrencyLayer`]: limits on the calls in flight, of all callers together or of each.
 //!
 //! **What it does.** A [`ConcurrencyRule`] says which calls, per what, and how many. Each call takes a permit of every rule that is
-//! about it, the most specific one first, and holds them to the end of its body. A rule that counts by caller leaves all
+//! about it, those that count by caller first, and holds them to the end of its body. A rule that counts by caller leaves all
 //! others untouched by one that uses up its share; it knows the callers that have calls, and hardly any others. With a queue, a
 //! call beyond the limit waits until another one has ended. The queue is bounded, in length and in time; a call whose
 //! deadline would pass while it waits, at the pace at which calls have ended of late, is refused at once; and of a queue

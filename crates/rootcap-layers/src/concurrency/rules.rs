@@ -21,16 +21,16 @@ use crate::{
 
 /// Rules of calls in flight, and who has how many. Clones are the same rules.
 ///
-/// A call has to pass all rules that match it. They are asked from the most specific to the least (a method's, a
-/// service's, that of all calls; then those that tell callers apart before those that do not; then in their order), and
-/// the first that refuses gives the answer. A call waits for one only with the permits of those before: so no calls wait
-/// for each other, and a caller whose share is used up takes no place in the queue of all.
+/// A call has to pass all rules that match it. Those that tell callers apart are asked first, then the others; among them
+/// the most specific (a method's, a service's, that of all calls), then in their order; and the first that refuses gives the
+/// answer. A call waits for one only with the permits of those before: so no calls wait for each other, and a caller whose
+/// share is used up takes no permit, and no place in a queue, of what all share.
 #[derive(Debug, Clone)]
 pub struct ConcurrencyRules(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// The most specific first.
+    /// In the order in which they are asked.
     limits: Vec<Arc<Limit>>,
     index: Index,
     proxies: TrustedProxies,
@@ -68,7 +68,7 @@ impl ConcurrencyRules {
             return Err(SameName(Arc::clone(&twice.name)));
         }
         // Stable: what is equally specific stays in its order.
-        rules.sort_by_key(|rule| Reverse((rule.matching.specificity(), rule.per.is_keyed())));
+        rules.sort_by_key(|rule| Reverse((rule.per.is_keyed(), rule.matching.specificity())));
         let index = Index::new(&rules.iter().map(|rule| &rule.matching).collect::<Vec<_>>());
         let limits = rules.into_iter().map(|rule| Arc::new(Limit::new(rule))).collect();
         Ok(Self(Arc::new(Inner { limits, index, proxies, code, changing: Mutex::default() })))

@@ -39,6 +39,11 @@ impl Direct {
         limiter.check().map_err(|until| until.wait_time_from(Still.now()))
     }
 
+    /// What `take` would say, which takes nothing.
+    pub(super) fn look(&self, gcra: Gcra, now: u64) -> Result<(), Duration> {
+        gcra.take(self.0.load(Relaxed), now).map(drop).map_err(Duration::from_nanos)
+    }
+
     /// Gives a call back that is not served after all.
     pub(super) fn give_back(&self, gcra: Gcra) {
         self.update(|kept| gcra.give_back(kept));
@@ -103,7 +108,8 @@ mod tests {
         #[test]
         fn a_clock_that_stands_still_decides_nothing_else(number in 1u32..1_000, burst in 1u32..50, pauses in prop::collection::vec(0u64..30_000_000, 1..200)) {
             let calls = |calls| NonZeroU32::new(calls).unwrap();
-            let quota = Quota::per_second(calls(number)).burst(calls(burst)).to_governor();
+            let quota = Quota::per_second(calls(number)).burst(calls(burst));
+            let (gcra, quota) = (Gcra::new(quota), quota.to_governor());
             let clock = FakeRelativeClock::default();
             let oracle = RateLimiter::direct_with_clock(quota, clock.clone());
             let (direct, mut now) = (Direct::default(), 0);
@@ -111,6 +117,7 @@ mod tests {
                 clock.advance(Duration::from_nanos(pause));
                 now += pause;
                 let expected = oracle.check().map_err(|until| until.wait_time_from(clock.now()));
+                prop_assert_eq!(direct.look(gcra, now), expected);
                 prop_assert_eq!(direct.take(quota, now), expected);
             }
         }

@@ -66,6 +66,12 @@ impl Keyed {
         self.set(key).take(key, now).map_err(Duration::from_nanos)
     }
 
+    /// What [`take`](Self::take) would say, which takes nothing.
+    pub(super) fn look(&self, key: u64, now: u64) -> Result<(), Duration> {
+        let mut set = *self.set(key);
+        set.take(key, now).map_err(Duration::from_nanos)
+    }
+
     /// Gives a call back that is not served after all.
     pub(super) fn give_back(&self, key: u64) {
         self.set(key).give_back(key);

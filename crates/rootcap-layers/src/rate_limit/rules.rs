@@ -1,6 +1,9 @@
 //! [`RateRules`]: several rules, as one policy.
 
-use std::{cmp::Reverse, collections::HashSet, error::Error, fmt, future::Pending, sync::Arc};
+use std::{
+    cmp::Reverse, collections::HashSet, error::Error, fmt, future::Pending, sync::Arc,
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -110,8 +113,7 @@ impl Inner {
         for (asked, &place) in places.iter().enumerate() {
             let rule = &self.rules[place];
             let Err(retry_after) = rule.take(call) else { continue };
-            let settings = rule.settings.load();
-            match settings.mode {
+            match rule.settings.load().mode {
                 Mode::Observe => {
                     rule.note(&self.decisions, call, Verdict::Observed, retry_after);
                     over |= 1 << asked;
@@ -122,9 +124,7 @@ impl Inner {
                             rule.give_back(call);
                         }
                     });
-                    rule.note(&self.decisions, call, Verdict::Rejected, retry_after);
-                    rule.tally.refused(method, Reason::RateLimitExceeded);
-                    return Err(rule.refusal(&settings, retry_after));
+                    return Err(self.refuse(rule, call, retry_after));
                 }
             }
         }
@@ -133,6 +133,13 @@ impl Inner {
             false => rule.tally.allowed(method),
         });
         Ok(())
+    }
+
+    fn refuse(&self, rule: &Rule, call: &Taken<'_>, retry_after: Duration) -> Refusal {
+        let method = call.arrival.call.map(|call| call.method());
+        rule.note(&self.decisions, call, Verdict::Rejected, retry_after);
+        rule.tally.refused(method, Reason::RateLimitExceeded);
+        rule.refusal(&rule.settings.load(), retry_after)
     }
 
     #[inline]
@@ -146,6 +153,16 @@ impl Inner {
 impl Policy for RateRules {
     type Permit = ();
     type Wait = Pending<Result<(), Refusal>>;
+
+    fn refuses(&self, arrival: &Arrival<'_>, now: impl Fn() -> Instant) -> Option<Refusal> {
+        let call = Taken { arrival, proxies: &self.0.proxies, now: self.0.nanos(now()) };
+        let enforced = |rule: &&Rule| rule.settings.load().mode == Mode::Enforce;
+        let rules = self.0.index.of(arrival).iter().map(|&place| &self.0.rules[place]);
+        rules.filter(enforced).find_map(|rule| {
+            let retry_after = rule.look(&call).err()?;
+            Some(self.0.refuse(rule, &call, retry_after))
+        })
+    }
 
     #[inline]
     fn admit(&self, arrival: &Arrival<'_>, now: impl Fn() -> Instant) -> Decision<(), Self::Wait> {

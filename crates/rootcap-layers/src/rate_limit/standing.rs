@@ -71,6 +71,14 @@ impl Rule {
         }
     }
 
+    /// What [`take`](Self::take) would say, which takes nothing.
+    pub(super) fn look(&self, call: &Taken<'_>) -> Result<(), Duration> {
+        match &self.used {
+            Used::Together(direct) => direct.look(self.settings.load().gcra, call.now),
+            Used::Each(keyed) => keyed.look(call.key(self, keyed), call.now),
+        }
+    }
+
     /// Gives a call back that another rule has refused.
     pub(super) fn give_back(&self, call: &Taken<'_>) {
         match &self.used {

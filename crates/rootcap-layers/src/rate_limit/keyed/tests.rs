@@ -50,7 +50,9 @@ proptest! {
             clock.advance(Duration::from_nanos(pause));
             now += pause;
             let expected = oracle.check_key(&caller).map_err(|until| until.wait_time_from(clock.now()));
-            prop_assert_eq!(table.take(table.key(Caller::V4(caller.into())), now), expected);
+            let key = table.key(Caller::V4(caller.into()));
+            prop_assert_eq!(table.look(key, now), expected);
+            prop_assert_eq!(table.take(key, now), expected);
         }
     }
 }
