@@ -72,6 +72,7 @@ async fn a_put_holds_until_a_delete_and_both_are_logged() {
     );
     let refused = with_message(&lines, "asked for a change through the admin port");
     assert_eq!((refused.len(), &refused[0]["status"]), (1, &400.into()));
+    assert!(refused[0]["problem"].as_str().is_some_and(|it| !it.is_empty()), "{refused:?}");
 }
 
 #[tokio::test]

@@ -10,12 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tonic::Status;
 
-use super::{
-    BoxError,
-    budget::Full,
-    demand::{Demand, Needed},
-    share::Share,
-};
+use super::{BoxError, budget::Full, demand::Demand, share::Share};
 
 pin_project! {
     /// The body of a request whose bytes count. It ends with the status of the call when a message has no room.
@@ -62,8 +57,8 @@ impl Meter {
         let more = needed.held.saturating_sub(held);
         let rule = self.share.rule();
         if more > 0 || needed.to_come > 0 {
-            rule.take(self.share.call(), more, needed.to_come)
-                .map_err(|full| self.refuse(full, held, needed, has_begun))?;
+            rule.take(self.share.call(), held, needed)
+                .map_err(|full| self.refuse(full, has_begun))?;
         }
         match more {
             0 => rule.give_back(account.lower_to(needed.held)),
@@ -74,10 +69,7 @@ impl Meter {
 
     /// Ends the call; returns what its handler is told.
     #[cold]
-    fn refuse(&self, full: Full, held: u64, needed: Needed, has_begun: bool) -> Status {
-        // What the call holds already makes room for what it asks for.
-        let used = full.used.saturating_sub(held);
-        let full = Full { used, asked: needed.held + needed.to_come, ..full };
+    fn refuse(&self, full: Full, has_begun: bool) -> Status {
         let told = self.share.rule().answer(self.share.path(), full, has_begun);
         let status = Status::from_header_map(&told).expect("it has a status");
         self.share.account().refuse(told);

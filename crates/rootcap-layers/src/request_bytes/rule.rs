@@ -9,6 +9,7 @@ use tonic::Code;
 use super::{
     POLICY,
     budget::{Budget, Full},
+    demand::Needed,
 };
 use crate::{
     Call, Peer,
@@ -115,10 +116,16 @@ impl RequestBytesRule {
         Ok(())
     }
 
-    /// Takes more bytes, for a call that was let in, if there is room for so many besides.
+    /// Takes what a call that was let in needs beyond what it holds.
     #[inline]
-    pub(super) fn take(&self, call: Option<&Call>, bytes: u64, besides: u64) -> Result<(), Full> {
-        self.budget.take(bytes, besides).or_else(|full| self.unless_observing(call, full, bytes))
+    pub(super) fn take(&self, call: Option<&Call>, held: u64, needed: Needed) -> Result<(), Full> {
+        let more = needed.held.saturating_sub(held);
+        self.budget.take(more, needed.to_come).or_else(|full| {
+            // What the call holds already makes room for what it asks for.
+            let used = full.used.saturating_sub(held);
+            let full = Full { used, asked: needed.held + needed.to_come, ..full };
+            self.unless_observing(call, full, more)
+        })
     }
 
     #[inline]

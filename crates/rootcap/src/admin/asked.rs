@@ -5,7 +5,7 @@ use std::iter;
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
 
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 use rootcap_layers::access_log::rfc3339;
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::fields::Fields;
 use super::go_duration::go_duration;
 use super::guard::Peer;
-use super::text::plain_response;
+use super::text::Refusal;
 use crate::config::outside::optional_duration;
 use crate::in_force::InForce;
 
@@ -47,7 +47,8 @@ pub(super) fn no_parameters(parts: &Parts) -> Result<(), &'static str> {
 
 /// The answer to what is wrong.
 pub(super) fn refused(problem: &str) -> Response {
-    plain_response(StatusCode::BAD_REQUEST, format!("{problem}\nNothing was changed.\n"))
+    let problem = format!("{problem}\nNothing was changed.");
+    Refusal { status: StatusCode::BAD_REQUEST, problem }.into_response()
 }
 
 /// An error and all that caused it.

@@ -7,6 +7,7 @@ use http::Method;
 use rootcap_layers::Peer;
 
 use super::go_duration::go_duration;
+use super::text::Problem;
 use crate::telemetry::logs::CHANGES;
 
 /// What a handler changed; it puts this into the extensions of its response.
@@ -39,7 +40,7 @@ pub(super) fn log(peer: Option<&Peer>, method: &Method, path: &str, response: &R
         ),
         None => tracing::info!(
             target: CHANGES, method = %method, path, status, peer.address = address,
-            peer.identity = identity,
+            peer.identity = identity, problem = response.extensions().get::<Problem>().map(Problem::first_line),
             "asked for a change through the admin port"
         ),
     }

@@ -13,6 +13,16 @@ pub(super) fn plain_response(status: StatusCode, text: impl Into<Body>) -> Respo
     response
 }
 
+/// What is wrong with a request, in the extensions of its answer: for the log of changes.
+#[derive(Debug, Clone)]
+pub(super) struct Problem(pub(super) String);
+
+impl Problem {
+    pub(super) fn first_line(&self) -> &str {
+        self.0.lines().next().unwrap_or_default()
+    }
+}
+
 /// Why there is nothing to show.
 #[derive(Debug)]
 pub(super) struct Refusal {
@@ -29,6 +39,8 @@ impl From<String> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        plain_response(self.status, format!("{}\n", self.problem))
+        let mut response = plain_response(self.status, format!("{}\n", self.problem));
+        response.extensions_mut().insert(Problem(self.problem));
+        response
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use rootcap_layers::admission::Per;
+
 use super::error::{ConfigError, ConfigErrors};
 use super::schema::{Section, join};
 use super::settings::{Config, Tls};
@@ -95,6 +97,7 @@ fn contradictions(loaded: &Loaded) -> Vec<ConfigError> {
         ));
     }
     errors.extend(doubled_names(loaded));
+    errors.extend(identities_of_nobody(loaded));
     let otlp = &loaded.config.otlp;
     let mut contradiction = |key: &str, value: String, sentence: String| {
         let source = loaded.sources.of(key).clone();
@@ -132,6 +135,20 @@ fn doubled_names(loaded: &Loaded) -> Vec<ConfigError> {
         ))
     });
     doubled.collect()
+}
+
+/// Rules of limits by an identity that nobody can prove.
+fn identities_of_nobody(loaded: &Loaded) -> impl Iterator<Item = ConfigError> {
+    let Config { rate_limit, concurrency, tls, .. } = &loaded.config;
+    let rates = rate_limit.iter().enumerate().map(|(at, rule)| ("rate_limit", at, &rule.per));
+    let in_flight = concurrency.iter().enumerate().map(|(at, rule)| ("concurrency", at, &rule.per));
+    let nobody = |per: &Per| *per == Per::TlsIdentity && tls.client_ca.is_none();
+    rates.chain(in_flight).filter(move |(_, _, per)| nobody(per)).map(|(list, at, per)| {
+        let key = place(list, at, "per");
+        let problem = r#"all callers are one while tls.client_ca is "off"; expected both"#;
+        let source = loaded.sources.of(&key).clone();
+        ConfigError::of_value(&key, format!("{:?}", per.to_string()), source, problem.to_owned())
+    })
 }
 
 /// What is missing beside the settings of TLS, whose section is `section`.

@@ -34,11 +34,21 @@ impl<'a> Served<'a> {
         }
     }
 
+    /// The same without the framework's own.
+    fn users(&self) -> Self {
+        let mut users = Self { builtin: BTreeSet::new(), ..self.clone() };
+        users.services.retain(|service, _| !self.builtin.contains(service));
+        users
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'a str> + Clone {
+        self.services.keys().copied()
+    }
+
     /// What is wrong with the name of a service.
     fn check_service(&self, service: &str) -> Option<String> {
-        let known = self.services.keys().copied();
         (!self.services.contains_key(service))
-            .then(|| format!("there is no such service here; {}", expected(service, known)))
+            .then(|| format!("there is no such service here; {}", expected(service, self.names())))
     }
 
     /// What is wrong with the path of a method.
@@ -82,14 +92,16 @@ impl Loaded {
 
     /// Rules of limits that match nothing.
     fn unknown_matches(&self, served: &Served<'_>) -> impl Iterator<Item = ConfigError> {
+        let users = served.users();
         self.config.rules_of_limits().filter_map(move |(list, index, _, calls)| {
             let key = place(list, index, "match");
             let problem = match (calls.method(), calls.service()) {
-                (_, Some(service)) if served.builtin.contains(service) => {
-                    Some(format!("{service} is the framework's own, and never limited; expected a service of yours"))
-                }
-                (Some(path), _) => served.check_method(path),
-                (None, Some(service)) => served.check_service(service),
+                (_, Some(service)) if served.builtin.contains(service) => Some(format!(
+                    "{service} is never limited; {}",
+                    expected(service, users.names())
+                )),
+                (Some(path), _) => users.check_method(path),
+                (None, Some(service)) => users.check_service(service),
                 (None, None) => None,
             };
             let value = format!("{:?}", calls.to_string());
@@ -128,6 +140,31 @@ mod tests {
             ("ROOTCAP_DEADLINE__METHODS", methods),
         ];
         assert_eq!(errors(&variables), [""; 0]);
+    }
+
+    #[test]
+    fn a_rule_of_limits_for_what_is_never_limited_is_told() {
+        let mut served = served();
+        served.builtin("grpc.health.v1.Health");
+        for (calls, told) in [
+            (
+                "/grpc.health.v1.Health/*",
+                "grpc.health.v1.Health is never limited; expected one of a.Undescribed, ",
+            ),
+            (
+                "/grpc.health.v1.Health/Check",
+                "grpc.health.v1.Health is never limited; expected one of a.Undescribed, ",
+            ),
+            (
+                "/grpc.health.v1.Healthy/*",
+                "there is no such service here; expected one of a.Undescribed, ",
+            ),
+        ] {
+            let rule = format!(r#"[{{ name = "a", quota = "1/s", match = "{calls}" }}]"#);
+            let loaded = Config::load_from(None, [("ROOTCAP_RATE_LIMIT", &*rule)]).unwrap();
+            let error = loaded.check_names(&served).unwrap_err().to_string();
+            assert!(error.contains(told) && !error.contains("Health,"), "{error}");
+        }
     }
 
     /// A slip in a name was accepted, and did nothing.

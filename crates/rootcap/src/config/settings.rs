@@ -238,7 +238,7 @@ settings! {
         rate_burst: Auto<NonZeroU32> = Auto::Auto, in NonZeroU32::MIN..;
         /// The most bytes of requests that are held for handlers at a time, or "off": many large messages would exhaust
         /// the memory. Calls are refused, and cut, while there are more.
-        request_bytes: Option<Size> = Some(Size::mib(512)), in Size::kib(64)..=Size::mib(1 << 20);
+        request_bytes: Option<Size> = Some(Size::mib(512)), in LEAST_REQUEST_BYTES..=MOST_REQUEST_BYTES;
         /// The status of calls that are refused for want of room (concurrency, bytes): "unavailable", after which a
         /// client may go to another server, or "resource-exhausted".
         shed_code: ShedCode = ShedCode::Unavailable;
@@ -345,7 +345,11 @@ impl Element for Concurrency {
 
 const ONE_PER_SECOND: Rate = Rate::new(NonZeroU32::MIN, SECOND).expect("it is a rate");
 
-const MOST_CALLS: NonZeroU32 = NonZeroU32::new(MILLION as u32).expect("a million is not zero");
+pub(super) const LEAST_REQUEST_BYTES: Size = Size::kib(64);
+pub(super) const MOST_REQUEST_BYTES: Size = Size::mib(1 << 20);
+
+pub(super) const MOST_CALLS: NonZeroU32 =
+    NonZeroU32::new(MILLION as u32).expect("a million is not zero");
 
 const SERVICES: Keys<RangeInclusive<Duration>> =
     Keys { are: "a service such as helloworld.Greeter", valid: is_service, values: TIMEOUT };

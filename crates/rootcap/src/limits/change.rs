@@ -76,8 +76,8 @@ impl LimitChange {
 /// Another limit of the same kind.
 fn limit(kind: &Amount, text: &str) -> Result<Amount, String> {
     match kind {
-        Amount::Bytes(_) => outside::size(text).map(Amount::Bytes),
-        _ => outside::count(text).map(Amount::Calls),
+        Amount::Bytes(_) => outside::request_bytes(text).map(Amount::Bytes),
+        _ => outside::calls(text).map(Amount::Calls),
     }
 }
 

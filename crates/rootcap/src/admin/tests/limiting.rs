@@ -282,8 +282,17 @@ fn a_limit_of_calls_is_changed_by_its_limit() {
     let path = crate::admin::path::of_name("/debug/limits/", MARKUP);
     assert_eq!(put(&server, &path, "limit=9").status, 200);
     assert_eq!(limits.last_set().unwrap(), "limit=9&mode=enforce");
-    for body in ["quota=5/s", "burst=5", "limit=0", "limit=5MiB"] {
-        let reply = put(&server, &path, body);
+    for (path, body) in [
+        (&*path, "quota=5/s"),
+        (&path, "burst=5"),
+        (&path, "limit=0"),
+        (&path, "limit=5MiB"),
+        // As in the settings.
+        (&path, "limit=1000001"),
+        ("/debug/limits/bytes", "limit=20"),
+        ("/debug/limits/bytes", "limit=2TiB"),
+    ] {
+        let reply = put(&server, path, body);
         assert_eq!(reply.status, 400, "{body}");
         assert!(reply.text().contains("expected"), "{body}: {}", reply.text());
     }

@@ -155,3 +155,19 @@ fn rules_set_by_code_are_tested_as_well() {
     loaded.update(|config| config.rate_limit.truncate(1)).unwrap();
     assert_eq!(loaded.sources.of("rate_limit[0].name"), &Source::Builder);
 }
+
+/// Else all callers would have one limit, and be told that each identity has its own.
+#[test]
+fn a_rule_by_identities_that_nobody_can_prove_is_an_error() {
+    let file = "[[rate_limit]]\nname = 'a'\nquota = '1/s'\nper = 'tls-identity'\n\
+        [[concurrency]]\nname = 'b'\nlimit = 1\nper = 'tls-identity'";
+    let told = errors(from_file(file));
+    let problem = r#"all callers are one while tls.client_ca is "off"; expected both"#;
+    assert_eq!(
+        told,
+        [
+            format!(r#"rate_limit[0].per = "tls-identity" (rootcap.toml:4): {problem}"#),
+            format!(r#"concurrency[0].per = "tls-identity" (rootcap.toml:8): {problem}"#),
+        ]
+    );
+}

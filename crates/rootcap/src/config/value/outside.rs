@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{Auto, Rate, Rule, Size, Value};
+use crate::config::settings::{LEAST_REQUEST_BYTES, MOST_CALLS, MOST_REQUEST_BYTES};
 
 /// A duration of this range, or "off".
 pub(crate) fn optional_duration(
@@ -20,9 +21,9 @@ pub(crate) fn rate(text: &str) -> Result<Rate, String> {
     read(text, &..)
 }
 
-/// How many of something.
-pub(crate) fn count(text: &str) -> Result<NonZeroU32, String> {
-    read(text, &(NonZeroU32::MIN..))
+/// How many calls may be in flight.
+pub(crate) fn calls(text: &str) -> Result<NonZeroU32, String> {
+    read(text, &(NonZeroU32::MIN..=MOST_CALLS))
 }
 
 /// How many of something, or "auto".
@@ -30,9 +31,9 @@ pub(crate) fn auto_count(text: &str) -> Result<Auto<NonZeroU32>, String> {
     read(text, &(NonZeroU32::MIN..))
 }
 
-/// A size that is not zero.
-pub(crate) fn size(text: &str) -> Result<Size, String> {
-    read(text, &(Size::bytes(1)..))
+/// How many bytes of requests may be in flight.
+pub(crate) fn request_bytes(text: &str) -> Result<Size, String> {
+    read(text, &(LEAST_REQUEST_BYTES..=MOST_REQUEST_BYTES))
 }
 
 fn read<T: Value>(text: &str, rule: &impl Rule<T>) -> Result<T, String> {

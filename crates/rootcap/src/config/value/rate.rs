@@ -79,7 +79,7 @@ impl fmt::Display for Rate {
 
 impl Value for Rate {
     fn accepts() -> String {
-        r#"a rate such as "100/s", "30/m" or "1000/h""#.to_owned()
+        r#"a rate such as "100/s", "30/m", "1000/h" or "5/10s", of at least 1 call"#.to_owned()
     }
 
     fn from_text(text: &str) -> Result<Self, Problems> {

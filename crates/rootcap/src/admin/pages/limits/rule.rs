@@ -24,6 +24,9 @@ pub(super) struct Rule {
     burst: Option<u32>,
     limit: Option<u64>,
     pub(super) mode: &'static str,
+    /// The limit and the mode, as a `PUT` says them.
+    #[serde(skip)]
+    pub(super) setting: String,
     /// The limit in words.
     #[serde(skip)]
     pub(super) amount: String,
@@ -79,6 +82,7 @@ impl Rule {
             burst,
             limit,
             mode: current.mode.as_str(),
+            setting: current.to_string(),
             amount,
             allowed,
             rejected,
@@ -133,9 +137,13 @@ impl Rule {
 
     pub(super) fn caller_cells(&self) -> impl Iterator<Item = Vec<Cell>> {
         self.callers.iter().map(|caller| {
+            let caller_cell = match &*self.per {
+                "all" if caller.caller.is_empty() => Cell::Short("all callers".to_owned()),
+                _ => named(&caller.caller),
+            };
             vec![
                 Cell::Key(self.name.clone()),
-                named(&caller.caller),
+                caller_cell,
                 Cell::Short(format!("{:.1}/s", caller.rate)),
                 Cell::Short(format!("{:.1}/s", caller.at_least)),
                 Cell::Short(caller.in_flight.map(|calls| calls.to_string()).unwrap_or_default()),

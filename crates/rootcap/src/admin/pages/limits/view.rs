@@ -97,12 +97,9 @@ impl Page for One {
     }
 
     fn facts(&self) -> Vec<String> {
-        let such_as = match self.rule.quota {
-            Some(_) => "quota=50/s&burst=100&mode=observe",
-            None => "limit=20&mode=observe",
-        };
+        let now = &self.rule.setting;
         let mut facts = vec![format!(
-            "A PUT of some of {such_as} changes this rule, for as long as ?for=10m says, or until a DELETE."
+            "A PUT of some of what is now {now} changes this rule, for as long as ?for=10m says, or until a DELETE."
         )];
         match (&self.tried, &self.rule.quota) {
             (Some(tried), _) => facts.push(tried.fact()),
