@@ -40,6 +40,7 @@ const TEN: &str = "unary, 10x10";
 const FIFTY: &str = "unary, 50x100";
 const CPU: &str = "CPU us/call";
 const LIMITS: &str = "limits, unary, 10x10";
+const OVERLOAD: &str = "limits, 5000 calls/s offered where 500 are let in";
 const LATENCY: &str = "latency, 5000 calls/s on 10 connections";
 const HELD: [&str; 2] = [
     "resident memory of each of 1000 idle connections",
@@ -85,6 +86,13 @@ const GOALS: &[Goal] = &[
         contender: REFUSING,
         ..goal(LIMITS, "instructions/call", RatioTo("rootcap without limits"), AtMost(0.33))
     },
+    Goal {
+        contender: "rootcap, limited by caller",
+        ..goal(LIMITS, "allocations/call", Beyond("rootcap without limits"), AtMost(0.1))
+    },
+    overloaded(goal(OVERLOAD, "health ms", Nothing, AtMost(100.0))),
+    overloaded(goal(OVERLOAD, "scrape ms", Nothing, AtMost(100.0))),
+    overloaded(goal(OVERLOAD, "p99, of that not limited", Nothing, AtMost(3.0))),
     looked_at(goal("debug pages, unary, 10x10", "instructions/call", Nothing, AtMost(1_500.0))),
     looked_at(goal("debug pages, unary, 10x10", "allocations/call", Nothing, AtMost(0.0))),
     looked_at(goal("10000 calls in flight", "HTML ms", Nothing, AtMost(200.0))),
@@ -101,6 +109,10 @@ const fn goal(of: &'static str, name: &'static str, against: Against, bound: Bou
 
 const fn looked_at(goal: Goal) -> Goal {
     Goal { contender: "rootcap, looked at", ..goal }
+}
+
+const fn overloaded(goal: Goal) -> Goal {
+    Goal { contender: "rootcap, 500 calls/s", ..goal }
 }
 
 const fn lto(goal: Goal) -> Goal {

@@ -4,6 +4,7 @@ mod closed;
 mod debug;
 mod heap;
 mod instructions;
+mod keys;
 mod latency;
 mod limits;
 mod lone;
