@@ -32,6 +32,10 @@ pub(crate) struct Described {
     pub(crate) matches: String,
     /// What is counted by.
     pub(crate) per: String,
+    /// How many calls may wait, and for how long, of a rule of calls in flight.
+    pub(crate) queue: Option<(u64, Duration)>,
+    /// How many callers are known at most, of a rule of rates that tells them apart.
+    pub(crate) max_keys: Option<u64>,
 }
 
 /// What a rule has done, and does now. What a kind of rule does not have is `None`.

@@ -57,7 +57,9 @@ fn tried(admin: &Admin, rule: &str, fields: &Fields<'_>) -> Result<Option<Tried>
         "burst" => fields.get("burst"),
         _ => None,
     };
-    let change = LimitChange::read(asked).map_err(LimitError::Refused)?;
+    // It is not a quota that was asked for.
+    let told = |problem: String| LimitError::Refused(problem.replacen("quota=", "whatif=", 1));
+    let change = LimitChange::read(asked).map_err(told)?;
     let what_if = admin.process.what_if(rule, &change)?;
     Ok(Some(Tried::new(&change, what_if)))
 }

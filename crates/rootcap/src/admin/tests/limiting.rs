@@ -63,7 +63,14 @@ impl Rule for Noting {
 }
 
 fn described(name: &str, kind: &'static str, per: &str) -> Described {
-    Described { name: name.into(), kind, matches: "/helloworld.Greeter/*".into(), per: per.into() }
+    Described {
+        name: name.into(),
+        kind,
+        matches: "/helloworld.Greeter/*".into(),
+        per: per.into(),
+        queue: (kind == "concurrency").then_some((9, Duration::from_secs(2))),
+        max_keys: (kind == "rate").then_some(500),
+    }
 }
 
 fn given(amount: Amount) -> Given<LimitSetting> {
@@ -181,6 +188,8 @@ fn the_page_shows_rules_callers_and_decisions() {
     assert_eq!(first["callers"][0], caller);
     let second = &json["rules"][1];
     assert_eq!((&second["limit"], &second["in_flight"]), (&8.into(), &5.into()));
+    assert_eq!((&second["queue"], &second["queue_timeout_seconds"]), (&9.into(), &2.0.into()));
+    assert_eq!((&first["max_keys"], &second["max_keys"]), (&500.into(), &serde_json::Value::Null));
     assert_eq!(second["oldest_wait_seconds"], 0.003);
     assert_eq!(json["rules"][2]["limit"], 64 << 20);
     let decision = &json["decisions"][0];
@@ -193,7 +202,8 @@ fn the_page_shows_rules_callers_and_decisions() {
     let text = get(server.address, "/debug/limits?format=text");
     for part in [
         "100/s, 1 at once",
-        "8 in flight",
+        "8 in flight, 9 may wait for 2.00s",
+        "77 of at most 500 callers known",
         "5 in flight, 2 wait, the oldest for 3.00ms",
         "12.3/s",
         "(callers without a key)",
@@ -375,6 +385,8 @@ fn another_quota_can_be_tried() {
         let reply = get(server.address, &format!("{GREETINGS}?{query}"));
         assert_eq!(reply.status, 400, "{query}: {}", reply.text());
     }
+    let wrong = get(server.address, &format!("{GREETINGS}?whatif=fast"));
+    assert!(wrong.text().starts_with("whatif=fast: expected a rate"), "{}", wrong.text());
     let bytes = get(server.address, "/debug/limits/bytes?whatif=5/s");
     assert_eq!(bytes.status, 400, "{}", bytes.text());
     assert_eq!(get(server.address, "/debug/limits?whatif=5/s").status, 400);

@@ -32,7 +32,9 @@ impl Layers {
         };
         let calls = self.concurrency.limits().into_iter().flat_map(|rules| {
             in_flight(&loaded.config).into_iter().map(|(key, rule)| {
+                let queue = Some((rule.queue as u64, rule.queue_timeout));
                 let described = described(&rule.name, "concurrency", &rule.r#match, &rule.per);
+                let described = Described { queue, ..described };
                 let calls = Calls { name: Arc::clone(&described.name), rules: rules.clone() };
                 Limit::new(described, configured(&key, Amount::Calls(rule.limit), rule.mode), calls)
             })
@@ -45,7 +47,9 @@ impl Layers {
         let rates = self.rate_limit.limits().into_iter().flat_map(|rules| {
             rates(&loaded.config).into_iter().map(|(key, rule)| {
                 let amount = Amount::Quota { quota: rule.quota, burst: rule.burst };
+                let max_keys = rule.per.is_keyed().then_some(rule.max_keys as u64);
                 let described = described(&rule.name, "rate", &rule.r#match, &rule.per);
+                let described = Described { max_keys, ..described };
                 let rates = Rates { name: Arc::clone(&described.name), rules: rules.clone() };
                 Limit::new(described, configured(&key, amount, rule.mode), rates)
             })
@@ -67,5 +71,6 @@ impl Layers {
 }
 
 fn described(name: &str, kind: &'static str, matches: &Match, per: &Per) -> Described {
-    Described { name: Arc::from(name), kind, matches: matches.to_string(), per: per.to_string() }
+    let (matches, per) = (matches.to_string(), per.to_string());
+    Described { name: Arc::from(name), kind, matches, per, queue: None, max_keys: None }
 }

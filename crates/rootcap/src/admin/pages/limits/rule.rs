@@ -23,6 +23,9 @@ pub(super) struct Rule {
     pub(super) quota: Option<String>,
     burst: Option<u32>,
     limit: Option<u64>,
+    queue: Option<u64>,
+    #[serde(rename = "queue_timeout_seconds", serialize_with = "seconds")]
+    queue_timeout: Option<Duration>,
     pub(super) mode: &'static str,
     /// The limit and the mode, as a `PUT` says them.
     #[serde(skip)]
@@ -34,6 +37,7 @@ pub(super) struct Rule {
     pub(super) rejected: Option<u64>,
     pub(super) observed: Option<u64>,
     keys: Option<u64>,
+    max_keys: Option<u64>,
     in_flight: Option<u64>,
     queued: Option<u64>,
     #[serde(rename = "oldest_wait_seconds", serialize_with = "seconds")]
@@ -62,7 +66,15 @@ impl Rule {
                 let at_once = format!("{quota}, {} at once", burst.unwrap_or_default());
                 (Some(quota.to_string()), None, at_once)
             }
-            Amount::Calls(calls) => (None, Some(calls.get().into()), format!("{calls} in flight")),
+            Amount::Calls(calls) => {
+                let waiting = match described.queue {
+                    Some((queue @ 1.., timeout)) => {
+                        format!(", {queue} may wait for {}", brief(timeout))
+                    }
+                    _ => String::new(),
+                };
+                (None, Some(calls.get().into()), format!("{calls} in flight{waiting}"))
+            }
             Amount::Bytes(size) => (None, Some(size.as_u64()), format!("{size} in flight")),
         };
         let Looks { allowed, rejected, observed, keys, in_flight, queued, oldest_wait, callers } =
@@ -81,6 +93,9 @@ impl Rule {
             quota,
             burst,
             limit,
+            queue: described.queue.map(|(queue, _)| queue),
+            queue_timeout: described.queue.map(|(_, timeout)| timeout),
+            max_keys: described.max_keys,
             mode: current.mode.as_str(),
             setting: current.to_string(),
             amount,
@@ -98,10 +113,14 @@ impl Rule {
 
     /// What it does now.
     pub(super) fn now(&self) -> String {
-        let counted = |count: Option<u64>, what| count.map(|count| format!("{count} {what}"));
+        let counted = |count: Option<u64>, what: &str| count.map(|count| format!("{count} {what}"));
         let waited = self.oldest_wait.map(|wait| format!("the oldest for {}", brief(wait)));
+        let callers = match self.max_keys {
+            Some(most) => format!("of at most {most} callers known"),
+            None => "callers known".to_owned(),
+        };
         let parts = [
-            counted(self.keys, "callers known"),
+            counted(self.keys, &callers),
             counted(self.in_flight, "in flight"),
             counted(self.queued, "wait"),
             waited,
