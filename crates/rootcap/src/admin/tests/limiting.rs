@@ -202,7 +202,7 @@ fn the_page_shows_rules_callers_and_decisions() {
     let text = get(server.address, "/debug/limits?format=text");
     for part in [
         "100/s, 1 at once",
-        "8 in flight, 9 may wait for 2.00s",
+        "8 in flight, 9 may wait for 2s",
         "77 of at most 500 callers known",
         "5 in flight, 2 wait, the oldest for 3.00ms",
         "12.3/s",
