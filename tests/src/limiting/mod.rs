@@ -1,5 +1,6 @@
 //! Limits: what they refuse, what they leave alone, and what is seen of them.
 
+mod alone;
 mod in_flight;
 mod rates;
 

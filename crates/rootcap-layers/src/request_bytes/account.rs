@@ -65,16 +65,6 @@ impl Account {
         self.bytes.store(bytes, Relaxed);
     }
 
-    /// Notes that it holds so many at most; returns what is to be given back.
-    #[inline]
-    pub(super) fn lower_to(&self, bytes: u64) -> u64 {
-        let held = self.bytes();
-        if bytes < held {
-            self.set_bytes(bytes);
-        }
-        held.saturating_sub(bytes)
-    }
-
     /// Ends the call: this is what its caller is told.
     pub(super) fn refuse(&self, told: HeaderMap) {
         let _ = self.refused.set(Box::new(told));

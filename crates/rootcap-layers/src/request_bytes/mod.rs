@@ -2,9 +2,9 @@
 //!
 //! **What it does.** Counts the bytes of the messages that calls hold, all calls together. A message counts from the moment
 //! when its prefix has announced it, as a decoder makes room for it then, with 64 KiB at most; and beyond that as its bytes
-//! come, so that nobody fills the room with announcements. It counts until the next message of its call has begun, or the call has ended: a handler holds the one message of a unary call to
-//! the end, and of a stream the latest; what it collects itself cannot be seen. Messages that come in one frame count
-//! together until the decoder asks for more.
+//! come, so that nobody fills the room with announcements. It counts until the next message of its call has begun, or the
+//! call has ended: a handler holds the one message of a unary call to the end, and of a stream the latest; what it collects
+//! itself cannot be seen. Messages that come in one frame count together until the decoder asks for more.
 //!
 //! **What it bounds.** Bytes as they come over the wire. A compressed message takes more when it is decompressed (up to
 //! the decoder's own limit, tonic's `max_decoding_message_size`), and a decoded one more than its bytes. Besides there is

@@ -10,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tonic::Status;
 
-use super::{BoxError, budget::Full, demand::Demand, share::Share};
+use super::{BoxError, account::Account, budget::Full, demand::Demand, share::Share};
 
 pin_project! {
     /// The body of a request whose bytes count. It ends with the status of the call when a message has no room.
@@ -43,7 +43,7 @@ impl Meter {
         let account = self.share.account();
         let goes_on = account.refused().is_none();
         if goes_on {
-            self.share.rule().give_back(account.lower_to(self.demand.when_asked()));
+            self.settle(account, account.bytes(), self.demand.when_asked());
         }
         goes_on
     }
@@ -54,17 +54,21 @@ impl Meter {
         let account = self.share.account();
         let (held, has_begun) = (account.bytes(), self.demand.has_handed());
         let needed = self.demand.when_handed(bytes);
-        let more = needed.held.saturating_sub(held);
-        let rule = self.share.rule();
-        if more > 0 || needed.to_come > 0 {
-            rule.take(self.share.call(), held, needed)
+        if needed.held > held || needed.to_come > 0 {
+            self.share
+                .rule()
+                .take(self.share.call(), held, needed)
                 .map_err(|full| self.refuse(full, has_begun))?;
         }
-        match more {
-            0 => rule.give_back(account.lower_to(needed.held)),
-            _ => account.set_bytes(needed.held),
-        }
+        self.settle(account, held, needed.held);
         Ok(())
+    }
+
+    /// Notes what the call holds now. What is more has been taken, and what is less is given back.
+    #[inline]
+    fn settle(&self, account: &Account, held: u64, now: u64) {
+        account.set_bytes(now);
+        self.share.rule().give_back(held.saturating_sub(now));
     }
 
     /// Ends the call; returns what its handler is told.

@@ -40,6 +40,18 @@ impl LimitChange {
         })
     }
 
+    /// Reads a quota that is tried: `whatif=50/s&burst=10`.
+    ///
+    /// # Errors
+    /// What is wrong, and what is accepted.
+    pub(crate) fn tried(quota: &str, burst: Option<&str>) -> Result<Self, String> {
+        Ok(Self {
+            quota: read("whatif", Some(quota), outside::rate)?,
+            burst: read("burst", burst, outside::auto_count)?,
+            ..Self::default()
+        })
+    }
+
     /// What it makes of `setting`.
     ///
     /// # Errors

@@ -52,14 +52,7 @@ fn tried(admin: &Admin, rule: &str, fields: &Fields<'_>) -> Result<Option<Tried>
             None => Ok(None),
         };
     };
-    let asked = |name: &str| match name {
-        "quota" => Some(quota),
-        "burst" => fields.get("burst"),
-        _ => None,
-    };
-    // It is not a quota that was asked for.
-    let told = |problem: String| LimitError::Refused(problem.replacen("quota=", "whatif=", 1));
-    let change = LimitChange::read(asked).map_err(told)?;
+    let change = LimitChange::tried(quota, fields.get("burst")).map_err(LimitError::Refused)?;
     let what_if = admin.process.what_if(rule, &change)?;
     Ok(Some(Tried::new(&change, what_if)))
 }
